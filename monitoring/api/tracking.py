@@ -1,0 +1,29 @@
+"""Keeps our own endpoints out of the traffic figures."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.http import HttpRequest, HttpResponse
+
+from monitoring.self_report import report_error
+
+View = Callable[..., HttpResponse]
+
+
+def untracked(view: View) -> View:
+    """A view whose requests are not in progress: a scrape would always see itself.
+
+    That they are not counted either is the default of IGNORE_ROUTES.
+    """
+
+    @wraps(view)
+    def leave_first(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        record = getattr(request, "monitoring_record", None)
+        if record is not None:
+            try:
+                record.recorder.leave(record)
+            except Exception:
+                report_error("a request of our own could not be left out")
+        return view(request, *args, **kwargs)
+
+    return leave_first

@@ -1,0 +1,26 @@
+"""The Django app."""
+
+from types import ModuleType
+
+from django.apps import AppConfig
+from django.core.signals import setting_changed
+
+from monitoring import storage
+
+
+class MonitoringConfig(AppConfig):
+    name = "monitoring"
+    verbose_name = "Monitoring"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
+        super().__init__(app_name, app_module)
+        # Here and not in ready(): models of any app may build metrics, and they are imported
+        # between the two. It opens nothing. Under gunicorn, prepare() has done it before.
+        storage.install()
+
+    def ready(self) -> None:
+        from monitoring import checks  # noqa: F401  (registers the system checks)
+        from monitoring.conf import forget_settings
+
+        setting_changed.connect(forget_settings)

@@ -1,0 +1,98 @@
+"""Django system checks: each misconfiguration is found by `manage.py check`, with a hint."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from prometheus_client import REGISTRY, values
+from prometheus_client.metrics import MetricWrapperBase
+
+from monitoring.conf import parse
+from monitoring.errors import MetricsDirectoryError
+from monitoring.storage import directory as metrics_directory
+
+_MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
+
+
+@register("monitoring")
+def check_settings(app_configs: list[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    _, problems = parse(getattr(settings, "MONITORING", {}))
+    return [Error(problem, id="monitoring.E001") for problem in problems]
+
+
+@register("monitoring")
+def check_middleware(app_configs: list[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    listed = list(settings.MIDDLEWARE)
+    if _MIDDLEWARE not in listed:
+        return [
+            Warning(
+                "Requests are not measured: the middleware is not in MIDDLEWARE.",
+                hint=f"Put {_MIDDLEWARE!r} first in MIDDLEWARE.",
+                id="monitoring.W001",
+            )
+        ]
+    messages: list[CheckMessage] = []
+    if listed[0] != _MIDDLEWARE:
+        messages.append(
+            Warning(
+                f"Requests answered by {listed[0]!r} are not counted, and its time is not "
+                "measured: it stands before the monitoring middleware.",
+                hint=f"Put {_MIDDLEWARE!r} first in MIDDLEWARE.",
+                id="monitoring.W002",
+            )
+        )
+    if listed.count(_MIDDLEWARE) > 1:
+        messages.append(
+            Error(
+                "Every request is counted more than once: the middleware is listed "
+                f"{listed.count(_MIDDLEWARE)} times in MIDDLEWARE.",
+                hint="List it once, first.",
+                id="monitoring.E002",
+            )
+        )
+    return messages
+
+
+@register("monitoring")
+def check_directory(app_configs: list[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    try:
+        metrics_directory.ensure(metrics_directory.configured_directory())
+    except MetricsDirectoryError as error:
+        return [Error(str(error), id="monitoring.E003")]
+    return []
+
+
+@register("monitoring")
+def check_early_metrics(app_configs: list[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    early = sorted(set(_metrics_of_another_value_class()))
+    if not early:
+        return []
+    return [
+        Warning(
+            f"These metrics were built before the app was set up and are not shared by the "
+            f"processes: {', '.join(early[:10])}{' …' if len(early) > 10 else ''}.",
+            hint="Put 'monitoring' first in INSTALLED_APPS, or call monitoring.storage.install() "
+            "before the module that builds them is imported.",
+            id="monitoring.W003",
+        )
+    ]
+
+
+def _metrics_of_another_value_class() -> Iterator[str]:
+    for collector in list(REGISTRY._collector_to_names):
+        if isinstance(collector, MetricWrapperBase):
+            for value in _values_of(collector):
+                if not isinstance(value, values.ValueClass):
+                    yield collector._name
+
+
+def _values_of(metric: MetricWrapperBase) -> Iterator[object]:
+    """One value of the metric, or of one of its children."""
+    children = getattr(metric, "_metrics", None)
+    if children:
+        metric = next(iter(children.values()))
+    for attribute in ("_value", "_sum"):
+        if hasattr(metric, attribute):
+            yield getattr(metric, attribute)

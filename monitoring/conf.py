@@ -1,0 +1,154 @@
+"""The one place where `settings.MONITORING` is read: a frozen, typed object."""
+
+import difflib
+import ipaddress
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any
+
+from django.conf import settings as django_settings
+
+from monitoring.errors import SettingsError
+
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# The buckets that OpenTelemetry's semantic conventions advise for http.server.request.duration.
+DEFAULT_LATENCY_BUCKETS = (
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+)  # fmt: skip
+
+
+def _setting(default: Any, parse: Callable[[Any], Any], help_text: str, unit: str = "") -> Any:
+    return field(default=default, metadata={"parse": parse, "help": help_text, "unit": unit})
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("True or False")
+    return value
+
+
+def _integer(lowest: int, highest: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+            raise ValueError(f"a whole number from {lowest} to {highest}")
+        return value
+
+    return parse
+
+
+def _positive(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number above 0")
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError("a number above 0")
+    return float(value)
+
+
+def _buckets(value: Any) -> tuple[float, ...]:
+    allowed = "1 to 100 numbers above 0, each larger than the one before it (+Inf is added)"
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= 100:
+        raise ValueError(allowed)
+    try:
+        bounds = tuple(_positive(bound) for bound in value)
+    except ValueError:
+        raise ValueError(allowed) from None
+    if any(low >= high for low, high in zip(bounds, bounds[1:], strict=False)):
+        raise ValueError(allowed)
+    return bounds
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise ValueError("a list of strings")
+    return tuple(value)
+
+
+def _token(value: Any) -> str:
+    if not isinstance(value, str) or (value and (len(value) < 16 or not value.isascii())):
+        raise ValueError("a string of at least 16 ASCII characters, or empty for none")
+    return value
+
+
+def _networks(value: Any) -> tuple[IPNetwork, ...]:
+    allowed = 'a list of networks such as "10.0.0.0/8" or "::1"'
+    try:
+        return tuple(ipaddress.ip_network(item) for item in _strings(value))
+    except ValueError:
+        raise ValueError(allowed) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The keys of `settings.MONITORING`, checked, with their defaults."""
+
+    IGNORE_ROUTES: tuple[str, ...] = _setting(
+        ("monitoring:*",),
+        _strings,
+        "Requests that are not traffic: route templates (`/healthz/`) or URL names (`shop:ping`),"
+        " `*` matches any text.",
+    )
+    MAX_ROUTES: int = _setting(
+        1000,
+        _integer(1, 100_000),
+        "Route templates a process tells apart; further ones become `_overflow` and are counted.",
+        "routes",
+    )
+    LATENCY_BUCKETS: tuple[float, ...] = _setting(
+        DEFAULT_LATENCY_BUCKETS,
+        _buckets,
+        "Upper bounds of `http_request_duration_seconds`.",
+        "seconds",
+    )
+    SCRAPE_ALLOWED_NETWORKS: tuple[IPNetwork, ...] = _setting(
+        (),
+        _networks,
+        "Networks that may scrape; empty: any. Compared with REMOTE_ADDR, never with a header.",
+    )
+    SCRAPE_TOKEN: str = _setting(
+        "", _token, "Bearer token that a scrape must carry; empty: none is asked for."
+    )
+    SLOW_REQUEST_MS: float = _setting(
+        1000.0, _positive, "From this duration on a request is slow.", "milliseconds"
+    )
+    STATUS_COUNTERS: bool = _setting(
+        True, _boolean, "Expose `http_status_{code}_total`, derived from `http_requests_total`."
+    )
+
+
+def parse(given: Any) -> tuple[Settings, list[str]]:
+    """Settings from the dict as given, and every problem found; a bad key keeps its default."""
+    if not isinstance(given, Mapping):
+        return Settings(), [f"MONITORING is {given!r}; allowed is a dict of settings"]
+    known = {item.name: item.metadata["parse"] for item in fields(Settings)}
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in given.items():
+        if name not in known:
+            nearest = difflib.get_close_matches(str(name).upper(), known, n=1, cutoff=0.5)
+            hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are {sorted(known)}"
+            problems.append(f"MONITORING[{name!r}] is not a setting; {hint}")
+            continue
+        try:
+            values[name] = known[name](value)
+        except ValueError as error:
+            shown = "(hidden)" if "TOKEN" in name else repr(value)
+            problems.append(f"MONITORING[{name!r}] is {shown}; allowed is {error}")
+    return Settings(**values), problems
+
+
+@cache
+def get_settings() -> Settings:
+    """The checked settings. Raises SettingsError, naming every bad key."""
+    result, problems = parse(getattr(django_settings, "MONITORING", {}))
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return result
+
+
+def forget_settings(*, setting: str = "MONITORING", **_: Any) -> None:
+    """Read the settings anew at the next use (connected to Django's `setting_changed`)."""
+    if setting == "MONITORING":
+        get_settings.cache_clear()

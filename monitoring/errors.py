@@ -1,0 +1,17 @@
+"""The few errors of our own; each message says what was given, what is allowed, what to do."""
+
+
+class MonitoringError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class SettingsError(MonitoringError):
+    """A key of `settings.MONITORING` is unknown or its value is not allowed."""
+
+
+class MetricsDirectoryError(MonitoringError):
+    """The metrics directory cannot be used safely."""
+
+
+class NoFreeSlotError(MonitoringError):
+    """Every slot of a role is taken by a live process."""

@@ -1,0 +1,83 @@
+"""Label values from closed sets: whatever a client sends, the number of series stays bounded."""
+
+import fnmatch
+from dataclasses import dataclass
+
+from django.contrib.admindocs.utils import (
+    remove_non_capturing_groups,
+    replace_metacharacters,
+    replace_named_groups,
+    replace_unnamed_groups,
+)
+from django.http import HttpRequest
+from django.urls import ResolverMatch, resolve
+from django.urls.exceptions import Resolver404
+
+UNMATCHED = "unmatched"
+OVERFLOW = "_overflow"
+OTHER = "_OTHER"
+
+# RFC 9110 and RFC 5789 (PATCH); anything else is `_OTHER`, as in OpenTelemetry's conventions.
+METHODS = {
+    name: name
+    for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route's label, and whether its requests count as traffic."""
+
+    label: str
+    ignored: bool = False
+    overflow: bool = False
+
+
+_UNMATCHED_ROUTE = Route(UNMATCHED)
+_OVERFLOW_ROUTE = Route(OVERFLOW, overflow=True)
+
+
+class Routes:
+    """URL templates to labels: at most `limit` of them, the rest share `_overflow`."""
+
+    def __init__(self, limit: int, ignored: tuple[str, ...]) -> None:
+        self._limit = limit
+        self._ignored = ignored
+        self._known: dict[str, Route] = {}
+
+    def of(self, match: ResolverMatch | None) -> Route:
+        if match is None:
+            return _UNMATCHED_ROUTE
+        route = self._known.get(match.route)
+        return route if route is not None else self._learn(match)
+
+    def _learn(self, match: ResolverMatch) -> Route:
+        label = template_label(match.route)
+        names = (label, match.view_name or "")
+        ignored = any(
+            fnmatch.fnmatchcase(name, pattern) for name in names for pattern in self._ignored
+        )
+        if not ignored and len(self._known) >= self._limit:
+            return _OVERFLOW_ROUTE
+        return self._known.setdefault(match.route, Route(label, ignored))
+
+
+def template_label(route: str) -> str:
+    """`demo/items/<int:pk>/` as `/demo/items/<int:pk>/`; a regular expression in readable form."""
+    if any(sign in route for sign in "^$(\\"):
+        for simplify in (
+            remove_non_capturing_groups,
+            replace_named_groups,
+            replace_unnamed_groups,
+            replace_metacharacters,
+        ):
+            route = simplify(route)
+    return route if route.startswith("/") else f"/{route}"
+
+
+def refused_match(request: HttpRequest) -> ResolverMatch | None:
+    """The route of a request that an inner middleware answered before Django resolved it."""
+    try:
+        return resolve(request.path_info, getattr(request, "urlconf", None))
+    except Resolver404:
+        return None

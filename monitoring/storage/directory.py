@@ -1,0 +1,113 @@
+"""The metrics directory: where it is, that it is safe to use, and when it is wiped."""
+
+import fcntl
+import hashlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from monitoring.errors import MetricsDirectoryError
+from monitoring.storage.format import metric_files
+from monitoring.storage.slots import is_held, lock_path, process_lock
+
+ENVIRONMENT_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_MASTER_LOCK = "master.lock"
+
+
+def default_directory(anchor: Path | None = None) -> Path:
+    """A directory in memory of this user and project; `anchor` (default: cwd) names the project."""
+    shared_memory = Path("/dev/shm")
+    root = shared_memory if os.access(shared_memory, os.W_OK) else Path(tempfile.gettempdir())
+    project = hashlib.sha1(str((anchor or Path.cwd()).resolve()).encode()).hexdigest()[:8]
+    return root / f"django-metrics-{os.geteuid()}-{project}"
+
+
+def configured_directory() -> Path:
+    """PROMETHEUS_MULTIPROC_DIR, else the default."""
+    given = os.environ.get(ENVIRONMENT_VARIABLE)
+    return Path(given).absolute() if given else default_directory()
+
+
+def ensure(path: Path) -> None:
+    """Create the directory (mode 0700) or check that nobody else can write to it.
+
+    Raises MetricsDirectoryError with what is wrong and what to do.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = path.lstat()
+    except OSError as error:
+        raise MetricsDirectoryError(
+            f"{ENVIRONMENT_VARIABLE}={path}: cannot be created ({error.strerror}); "
+            "name a directory that this user may create and write"
+        ) from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise MetricsDirectoryError(
+            f"{ENVIRONMENT_VARIABLE}={path}: is not a directory (links are not followed)"
+        )
+    if status.st_uid != os.geteuid():
+        raise MetricsDirectoryError(
+            f"{ENVIRONMENT_VARIABLE}={path}: is owned by uid {status.st_uid}, this process runs as "
+            f"uid {os.geteuid()}; use a directory of its own or chown it"
+        )
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise MetricsDirectoryError(
+            f"{ENVIRONMENT_VARIABLE}={path}: others may write to it (mode "
+            f"{stat.S_IMODE(status.st_mode):04o}); chmod it to 0700"
+        )
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise MetricsDirectoryError(
+            f"{ENVIRONMENT_VARIABLE}={path}: this process may not read and write it "
+            f"(mode {stat.S_IMODE(status.st_mode):04o}); chmod it to 0700"
+        )
+
+
+def give_to(path: Path, uid: int, gid: int) -> None:
+    """Hand the directory to the user that the workers will run as (the master being root)."""
+    if os.geteuid() == 0 and path.lstat().st_uid != uid:
+        os.chown(path, uid, gid, follow_symlinks=False)
+        for entry in path.iterdir():
+            os.chown(entry, uid, gid, follow_symlinks=False)
+
+
+class MasterLock:
+    """Held, shared, by every server master on the directory for as long as it lives.
+
+    Only a master that finds no other alive starts afresh; so a USR2 upgrade, or a second server on
+    the same directory, does not wipe. It is closed in forked children: workers do not hold it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._descriptor = os.open(directory / _MASTER_LOCK, flags, 0o600)
+        os.register_at_fork(after_in_child=self._forget)
+
+    def start(self, *, may_wipe: bool) -> bool:
+        """Take the lock; wipe what the dead left if no other master lives. Says whether it did."""
+        alone = True
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            alone = False
+        wiped = alone and may_wipe
+        if wiped:
+            wipe_free_slots(self._directory)
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        return wiped
+
+    def _forget(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def wipe_free_slots(directory: Path) -> None:
+    """Delete the metric files that no live process owns; lock files stay."""
+    with process_lock:
+        for name, file in list(metric_files(entry.name for entry in directory.iterdir())):
+            lock = lock_path(directory, file.owner)
+            if not lock.exists() or not is_held(lock):
+                (directory / name).unlink(missing_ok=True)
+                (directory / f"{name}.damaged").unlink(missing_ok=True)

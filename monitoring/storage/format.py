@@ -1,0 +1,119 @@
+"""prometheus-client's mmap file format: names, header, entries.
+
+    offset 0  int32 native-endian: bytes in use, header included
+    offset 4  4 bytes of padding
+    offset 8  entries, append-only, each 8-byte aligned:
+              int32 key length, UTF-8 JSON key, 1 to 8 spaces, float64 value, float64 timestamp
+
+Because every value is 8-byte aligned, one aligned store writes it whole: a reader never sees half.
+"""
+
+import mmap
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HEADER_BYTES = 8
+PAIR_BYTES = 16  # value and timestamp
+PAGE_BYTES = 4096
+MAX_FILE_BYTES = 256 * 1024 * 1024  # about 1.5 million series; the format itself ends at 2 GiB
+LIVE_MODES = ("liveall", "livemin", "livemax", "livesum", "livemostrecent")
+
+_INT = struct.Struct("i")
+_METRIC_FILE = re.compile(
+    r"(?P<prefix>counter|histogram|summary|gauge_[a-z]+)_(?P<owner>[^_]+)\.db"
+)
+
+Buffer = bytes | mmap.mmap  # slices of both are bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """The parts of `counter_web-0.db`, `gauge_livesum_web-0.db`, …"""
+
+    prefix: str
+    owner: str
+
+    @property
+    def type(self) -> str:
+        return self.prefix.partition("_")[0]
+
+    @property
+    def mode(self) -> str:
+        """The gauge's multiprocess mode; empty for the other types."""
+        return self.prefix.partition("_")[2]
+
+    @property
+    def is_live(self) -> bool:
+        return self.mode in LIVE_MODES
+
+
+def parse_file_name(name: str) -> FileName | None:
+    match = _METRIC_FILE.fullmatch(name)
+    return FileName(match["prefix"], match["owner"]) if match else None
+
+
+def file_path(directory: Path, prefix: str, owner: str) -> Path:
+    return directory / f"{prefix}_{owner}.db"
+
+
+@dataclass(slots=True)
+class Scan:
+    """What was found in a file: entries as (raw key, offset of the value), and where it ended.
+
+    `damage` is None, or says what stopped the scan: nothing behind `end` can be trusted then.
+    """
+
+    entries: list[tuple[bytes, int]] = field(default_factory=list)
+    end: int = HEADER_BYTES
+    damage: str | None = None
+
+
+def read_used(data: Buffer) -> int:
+    used: int = _INT.unpack_from(data, 0)[0]
+    return used
+
+
+def pack_used(used: int) -> bytes:
+    return _INT.pack(used)
+
+
+def scan_entries(data: Buffer, start: int, used: int) -> Scan:
+    """Read the entries between `start` and `used`; `data` must reach up to `used`.
+
+    Never raises on damaged bytes; the work and memory are bounded by `used`.
+    """
+    scan = Scan(end=start)
+    add = scan.entries.append
+    unpack = _INT.unpack_from
+    position = start
+    while position < used:
+        if position + 4 > used:
+            scan.damage = f"entry at byte {position} is cut off"
+            break
+        length = unpack(data, position)[0]
+        value_at = position + 4 + length + 8 - (length + 4) % 8
+        if length <= 0 or value_at + PAIR_BYTES > used:
+            scan.damage = f"entry at byte {position} has the impossible key length {length}"
+            break
+        add((data[position + 4 : position + 4 + length], value_at))
+        position = value_at + PAIR_BYTES
+    scan.end = position
+    return scan
+
+
+def encode_entry(key: str) -> bytes:
+    """A complete entry with value and timestamp 0; its last 16 bytes are that pair."""
+    encoded = key.encode()
+    padding = b" " * (8 - (len(encoded) + 4) % 8)
+    return b"".join((_INT.pack(len(encoded)), encoded, padding, bytes(PAIR_BYTES)))
+
+
+def metric_files(names: Iterator[str]) -> Iterator[tuple[str, FileName]]:
+    """Those of `names` that are metric files, with their parts."""
+    for name in names:
+        parts = parse_file_name(name)
+        if parts is not None:
+            yield name, parts

@@ -1,0 +1,218 @@
+"""Merges the files of all slots into one registry, with the stock collector's semantics.
+
+What costs time is done once: keys are parsed when they first appear, and the layout (families,
+sample names, labels, order) is rebuilt only when the set of series changes. A merge is then:
+gather the doubles of each file, reduce by series, accumulate buckets.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client.utils import floatToGoString
+
+from monitoring.storage.layout import Indices, Layout, Line, Series, Values, build_layout, bound_of
+from monitoring.storage.reader import DirectoryReader, Key, Labels, MetricFile, parse_key
+
+_FORGET_ABOVE = 10_000  # series of vanished files that are kept before all is read anew
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The registry at one moment: `values[i]` belongs to `layout.lines[i]`."""
+
+    layout: Layout
+    values: Values
+    files: int
+    damaged: int
+    empty: int
+
+    def samples(self, family_name: str) -> Iterator[tuple[Line, float]]:
+        """The samples of a family (a counter's name is without `_total`); none if it is absent."""
+        for family in self.layout.families:
+            if family.name == family_name:
+                for index in range(family.start, family.stop):
+                    yield self.layout.lines[index], float(self.values[index])
+
+
+@dataclass(slots=True)
+class _Columns:
+    """Which series the entries of a file belong to: entry `rows[i]` to `series[i]`."""
+
+    generation: int
+    entries: int = 0  # looked at; a damaged one has no series
+    rows: Indices = field(default_factory=lambda: np.empty(0, np.intp))
+    series: Indices = field(default_factory=lambda: np.empty(0, np.intp))
+    unique: bool = True
+
+
+class Merger:
+    """Keeps what is known of a directory between merges. Thread-safe; merges run one at a time."""
+
+    def __init__(self, directory: Path, on_damage: Callable[[], None]) -> None:
+        self._reader = DirectoryReader(directory, on_damage)
+        self._lock = threading.Lock()
+        self._forget()
+
+    def merge(self) -> Merged:
+        """Read all files and merge them. Never raises because of what is in the files."""
+        with self._lock:
+            if len(self._series) > _FORGET_ABOVE + 2 * self._shown:
+                self._forget()
+            files = self._reader.refresh()
+            columns = [self._columns_of(file) for file in files]
+            for name in self._columns.keys() - {file.path.name for file in files}:
+                del self._columns[name]
+            totals, shown = self._reduce(files, columns)
+            if self._layout is None or not np.array_equal(shown, self._layout_shown):
+                self._layout = build_layout(self._series, np.flatnonzero(shown))
+                self._layout_shown, self._shown = shown, int(shown.sum())
+            return Merged(
+                self._layout,
+                self._layout.output(totals),
+                len(files),
+                self._reader.damaged,
+                self._reader.empty,
+            )
+
+    def _forget(self) -> None:
+        self._reader.forget()
+        self._series: list[Series] = []
+        self._ids: dict[tuple[str, str, Labels], int] = {}
+        self._keys: dict[bytes, Key | None] = {}
+        self._columns: dict[str, tuple[MetricFile, _Columns]] = {}
+        self._layout: Layout | None = None
+        self._layout_shown: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self._shown = 0
+
+    def _columns_of(self, file: MetricFile) -> _Columns:
+        known = self._columns.get(file.path.name)
+        if known is not None and known[0] is file and known[1].generation == file.generation:
+            columns = known[1]
+        else:
+            columns = _Columns(file.generation)
+            self._columns[file.path.name] = (file, columns)
+        if file.new_keys:
+            numbers = [self._series_id(file, raw) for raw in file.new_keys]
+            file.new_keys.clear()
+            new = [
+                (row, number)
+                for row, number in enumerate(numbers, start=columns.entries)
+                if number is not None
+            ]
+            columns.entries += len(numbers)
+            added = np.array(new, np.intp).reshape(-1, 2)
+            columns.rows = np.concatenate((columns.rows, added[:, 0]))
+            columns.series = np.concatenate((columns.series, added[:, 1]))
+            columns.unique = len(np.unique(columns.series)) == len(columns.series)
+        return columns
+
+    def _series_id(self, file: MetricFile, raw: bytes) -> int | None:
+        """The number of the entry's series; None for an entry that is damaged."""
+        if raw in self._keys:
+            key = self._keys[raw]
+        else:
+            key = parse_key(raw)
+            if key is not None and file.name.type == "histogram":
+                key = _with_canonical_bound(key)
+            self._keys[raw] = key
+        if key is None:
+            self._reader.report_bad_key(file)
+            return None
+        labels = key.labels
+        if _operation(file) is _assign:
+            labels = (*labels, ("pid", file.name.owner))
+        identity = (key.family, key.sample, labels)
+        series = self._ids.get(identity)
+        if series is None:
+            series = self._ids[identity] = len(self._series)
+            self._series.append(Series(key.family, key.sample, labels, file.name.type, key.help))
+        return series
+
+    def _reduce(
+        self, files: list[MetricFile], columns: list[_Columns]
+    ) -> tuple[Values, NDArray[np.bool_]]:
+        """The merged value of every series, and which series there are."""
+        state = _State(
+            np.zeros(len(self._series)),
+            np.zeros(len(self._series)),
+            np.zeros(len(self._series), np.bool_),
+        )
+        for file, column in zip(files, columns, strict=True):
+            operation = _operation(file)
+            values = file.values()[column.rows]
+            if operation is _latest:
+                _latest(state, column.series, values, file.timestamps()[column.rows])
+            elif column.unique:
+                operation(state, column.series, values)
+            else:  # one series under two help texts in one file: one by one
+                for series, value in zip(column.series, values, strict=True):
+                    operation(state, np.array([series]), np.array([value]))
+        return state.totals, state.seen
+
+
+@dataclass(slots=True)
+class _State:
+    totals: Values
+    timestamps: Values
+    seen: NDArray[np.bool_]
+
+
+_Operation = Callable[[_State, Indices, Values], None]
+
+
+def _add(state: _State, series: Indices, values: Values) -> None:
+    state.totals[series] += values
+    state.seen[series] = True
+
+
+def _assign(state: _State, series: Indices, values: Values) -> None:
+    state.totals[series] = values
+    state.seen[series] = True
+
+
+def _lowest(state: _State, series: Indices, values: Values) -> None:
+    # As `value < current` in the stock collector: a NaN that came first stays.
+    better = ~state.seen[series] | (values < state.totals[series])
+    _assign(state, series[better], values[better])
+
+
+def _highest(state: _State, series: Indices, values: Values) -> None:
+    better = ~state.seen[series] | (values > state.totals[series])
+    _assign(state, series[better], values[better])
+
+
+def _latest(state: _State, series: Indices, values: Values, timestamps: Values) -> None:
+    """A gauge that was never set has timestamp 0 and is not shown."""
+    newer = timestamps > state.timestamps[series]
+    state.timestamps[series[newer]] = timestamps[newer]
+    _assign(state, series[newer], values[newer])
+
+
+_GAUGE_OPERATIONS: dict[str, _Operation] = {
+    "sum": _add,
+    "min": _lowest,
+    "max": _highest,
+    "mostrecent": _latest,  # type: ignore[dict-item]
+}
+
+
+def _operation(file: MetricFile) -> _Operation:
+    if file.name.type != "gauge":
+        return _add
+    return _GAUGE_OPERATIONS.get(file.name.mode.removeprefix("live"), _assign)
+
+
+def _with_canonical_bound(key: Key) -> Key | None:
+    """`le="1"` and `le="1.0"` are one bucket; None if the bound is not a number."""
+    try:
+        bound = bound_of(key.labels)
+    except ValueError:
+        return None
+    if bound is None:
+        return key
+    labels = tuple(pair for pair in key.labels if pair[0] != "le")
+    return replace(key, labels=(*labels, ("le", floatToGoString(bound))))

@@ -1,0 +1,240 @@
+"""Reads the metric files of a directory: each stays mapped, and only new entries are parsed.
+
+Entries are append-only and never move, so a known (file, position) stays valid for the file's
+life; a file is known by its inode, which cannot be reused while it is mapped.
+"""
+
+import json
+import logging
+import mmap
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.storage.format import (
+    HEADER_BYTES,
+    MAX_FILE_BYTES,
+    FileName,
+    metric_files,
+    read_used,
+    scan_entries,
+)
+from monitoring.storage.slots import is_held, lock_path
+
+logger = logging.getLogger("monitoring.storage")
+
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A parsed entry key: what prometheus-client wrote about a series."""
+
+    family: str
+    sample: str
+    labels: Labels
+    help: str
+
+
+def parse_key(raw: bytes) -> Key | None:
+    """The key, or None if these bytes are not one."""
+    try:
+        family, sample, labels, help_text = json.loads(raw)
+        pairs = tuple(sorted(labels.items()))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    texts = (family, sample, help_text, *(value for pair in pairs for value in pair))
+    if not all(isinstance(text, str) for text in texts) or not family or not sample:
+        return None
+    return Key(family, sample, pairs, help_text)
+
+
+class TruncatedError(Exception):
+    """The file became shorter than it was: what was mapped may not be touched any more."""
+
+
+class MetricFile:
+    """One mapped file. `positions[i]` is where the value of its i-th entry stands, in doubles.
+
+    `new_keys` are the raw keys of the latest entries; whoever has dealt with them clears the list.
+    `generation` changes when the file starts anew, and entries are numbered from 0 again.
+    """
+
+    def __init__(self, path: Path, name: FileName) -> None:
+        """Raises OSError if the file cannot be opened or mapped."""
+        self.path = path
+        self.name = name
+        self.inode = 0
+        self.new_keys: list[bytes] = []
+        self.positions: NDArray[np.intp] = np.empty(0, np.intp)
+        self.generation = 0
+        self.damage: str | None = None
+        self._map: mmap.mmap | None = None
+        self._mapped = 0
+        self._cells: NDArray[np.float64] = np.empty(0)
+        self._end = HEADER_BYTES
+        self._used_seen = 0
+        self._open()
+
+    @property
+    def is_empty(self) -> bool:
+        """Created a moment ago by a stock writer, header not yet written."""
+        return self._map is None
+
+    def refresh(self) -> None:
+        """Learn the entries added since the last call.
+
+        Raises TruncatedError when the file has shrunk, OSError when it cannot be mapped.
+        """
+        if self._map is None:
+            self._open()
+            if self._map is None:
+                return
+        size = self._map.size()  # fstat: reading behind the end of the file would be a SIGBUS
+        if size < self._mapped:
+            raise TruncatedError(self.path.name)
+        used = read_used(self._map)
+        if used == self._used_seen:
+            return
+        self._used_seen = used
+        if used > self._mapped and size > self._mapped:
+            self._remap(min(size, MAX_FILE_BYTES))
+        if used < self._end:  # written anew from its start
+            self.new_keys, self._end = [], HEADER_BYTES
+            self.positions = np.empty(0, np.intp)
+            self.generation += 1
+        self._parse(used)
+
+    def values(self) -> NDArray[np.float64]:
+        return self._cells[self.positions]
+
+    def timestamps(self) -> NDArray[np.float64]:
+        return self._cells[self.positions + 1]
+
+    def _open(self) -> None:
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
+            self.inode = status.st_ino
+            if status.st_size >= HEADER_BYTES:
+                size = min(status.st_size, MAX_FILE_BYTES)
+                self._map = mmap.mmap(descriptor, size, prot=mmap.PROT_READ)
+                self._use_map(size)
+        finally:
+            os.close(descriptor)
+
+    def _remap(self, size: int) -> None:
+        # The mmap object keeps a descriptor of its own; a fresh open could be another file.
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if os.fstat(descriptor).st_ino != self.inode:
+                raise TruncatedError(self.path.name)  # replaced: the next scrape opens the new one
+            self._map = mmap.mmap(descriptor, size, prot=mmap.PROT_READ)
+        finally:
+            os.close(descriptor)
+        self._use_map(size)
+
+    def _use_map(self, size: int) -> None:
+        assert self._map is not None
+        self._mapped = size
+        self._cells = np.frombuffer(self._map, np.float64, count=size // 8)
+
+    def _parse(self, used: int) -> None:
+        assert self._map is not None
+        limit = min(used, self._mapped)
+        damage = None
+        if used > self._mapped or used < 0:
+            damage = f"the header claims {used} bytes in use of {self._mapped}"
+        scan = scan_entries(self._map, self._end, limit)
+        self._end = scan.end
+        self.damage = scan.damage or damage
+        if scan.entries:
+            self.new_keys.extend(raw_key for raw_key, _ in scan.entries)
+            new = np.fromiter((at // 8 for _, at in scan.entries), np.intp, len(scan.entries))
+            self.positions = np.concatenate((self.positions, new))
+
+
+class DirectoryReader:
+    """The metric files of a directory, as they are at each `refresh`."""
+
+    def __init__(self, directory: Path, on_damage: Callable[[], None]) -> None:
+        """`on_damage` is called once for each damaged file found."""
+        self._directory = directory
+        self._on_damage = on_damage
+        self._files: dict[str, MetricFile] = {}
+        self._reported: set[tuple[str, int]] = set()
+        self.damaged = 0
+        self.empty = 0
+
+    def refresh(self) -> list[MetricFile]:
+        """The readable files, sorted by name, each with all its entries parsed.
+
+        A file that vanished, is empty or cannot be read is left out; live gauges of a slot whose
+        owner is dead are left out as well: they describe a process that is no more.
+        """
+        found = self._list()
+        for name in self._files.keys() - found.keys():
+            del self._files[name]
+        self.damaged = self.empty = 0
+        held: dict[str, bool] = {}
+        readable: list[MetricFile] = []
+        for name, (parts, inode) in sorted(found.items()):
+            if parts.is_live:
+                if parts.owner not in held:
+                    held[parts.owner] = is_held(lock_path(self._directory, parts.owner))
+                if not held[parts.owner]:
+                    self._files.pop(name, None)
+                    continue
+            file = self._read(name, parts, inode)
+            if file is not None:
+                readable.append(file)
+        if len(self._reported) > 10_000:
+            self._reported.clear()
+        return readable
+
+    def forget(self) -> None:
+        """Read every file anew at the next refresh."""
+        self._files.clear()
+
+    def _list(self) -> dict[str, tuple[FileName, int]]:
+        try:
+            with os.scandir(self._directory) as entries:
+                inodes = {entry.name: entry.inode() for entry in entries}
+        except FileNotFoundError:
+            return {}
+        return {name: (parts, inodes[name]) for name, parts in metric_files(iter(inodes))}
+
+    def _read(self, name: str, parts: FileName, inode: int) -> MetricFile | None:
+        file = self._files.get(name)
+        try:
+            if file is None or file.inode != inode:
+                file = self._files[name] = MetricFile(self._directory / name, parts)
+            file.refresh()
+        except FileNotFoundError:
+            self._files.pop(name, None)
+            return None
+        except (OSError, ValueError, TruncatedError) as error:
+            self._files.pop(name, None)
+            self.damaged += 1
+            self._report(name, inode, f"{type(error).__name__}: {error}")
+            return None
+        if file.is_empty:
+            self.empty += 1
+            return None
+        if file.damage is not None:
+            self.damaged += 1
+            self._report(name, inode, file.damage)
+        return file
+
+    def report_bad_key(self, file: MetricFile) -> None:
+        self._report(file.path.name, file.inode, "an entry's key is not a series")
+
+    def _report(self, name: str, inode: int, what: str) -> None:
+        if (name, inode) not in self._reported:
+            self._reported.add((name, inode))
+            self._on_damage()
+            logger.warning("metric file %s is damaged: %s; the rest is served", name, what)

@@ -1,0 +1,185 @@
+"""One metric file of a slot, open for writing by the slot's owner alone.
+
+Space is always reserved (posix_fallocate) before it is mapped: a full file system is an OSError
+here, at a known place, and never a SIGBUS in the middle of a request.
+"""
+
+import errno
+import mmap
+import os
+from pathlib import Path
+
+from monitoring.storage.format import (
+    HEADER_BYTES,
+    MAX_FILE_BYTES,
+    PAGE_BYTES,
+    PAIR_BYTES,
+    Scan,
+    encode_entry,
+    pack_used,
+    read_used,
+    scan_entries,
+)
+
+_INITIAL_BYTES = 4 * PAGE_BYTES
+_MAX_STEP_BYTES = 1024 * 1024
+
+
+class Cells:
+    """Where a value lives; `cells` is None until, and after, the file belongs to this process."""
+
+    __slots__ = ("cells",)
+
+    def __init__(self) -> None:
+        self.cells: memoryview[float] | None = None
+
+
+class SlotFile(Cells):
+    """The mapped file. `cells[index]` is a value, `cells[index + 1]` its timestamp."""
+
+    __slots__ = ("_descriptor", "_map", "_positions", "_size", "_used", "damage")
+
+    def __init__(self, descriptor: int, damage: str | None = None) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._size = 0
+        self._used = HEADER_BYTES
+        self._positions: dict[str, int] = {}
+        self.damage = damage
+
+    def position(self, key: str) -> int | None:
+        return self._positions.get(key)
+
+    def append(self, key: str, value: float = 0.0, timestamp: float = 0.0) -> int:
+        """Add an entry and return its index. Raises OSError when there is no space for it."""
+        entry = encode_entry(key)
+        end = self._used + len(entry)
+        if end > self._size:
+            self._reserve(end)
+        index = (end - PAIR_BYTES) // 8
+        self._map[self._used : end] = entry
+        assert self.cells is not None
+        self.cells[index], self.cells[index + 1] = value, timestamp
+        # Published last: a crash before this line leaves an invisible entry, never half of one.
+        self._map[0:4] = pack_used(end)
+        self._used = end
+        self._positions[key] = index
+        return index
+
+    def forget(self) -> None:
+        """Let go of the file: its values must find their place in another one (after a fork)."""
+        self.cells = None
+        del self._map
+        os.close(self._descriptor)
+
+    def _reserve(self, needed: int) -> None:
+        if needed > MAX_FILE_BYTES:
+            raise OSError(errno.ENOSPC, f"a metric file may not exceed {MAX_FILE_BYTES} bytes")
+        smallest = _round_up(needed)
+        generous = max(smallest, self._size + min(self._size, _MAX_STEP_BYTES), _INITIAL_BYTES)
+        try:
+            os.posix_fallocate(self._descriptor, 0, generous)
+        except OSError as error:
+            if error.errno != errno.ENOSPC or generous == smallest:
+                raise
+            os.posix_fallocate(self._descriptor, 0, smallest)
+            generous = smallest
+        self._remap(generous)
+
+    def _remap(self, size: int) -> None:
+        self._map = mmap.mmap(self._descriptor, size)
+        self.cells = memoryview(self._map).cast("d")
+        self._size = size
+
+    def _adopt(self, size: int) -> Scan:
+        """Map an existing file and learn its entries. Raises OSError if it cannot be reserved."""
+        # Files of other writers may have holes: fill them before they are mapped.
+        os.posix_fallocate(self._descriptor, 0, _round_up(size))
+        self._remap(_round_up(size))
+        used = read_used(self._map)
+        if used == 0:  # its writer died before the header was written
+            self._map[0:4] = pack_used(HEADER_BYTES)
+            used = HEADER_BYTES
+        if used < HEADER_BYTES or used > size:
+            scan = scan_entries(self._map, HEADER_BYTES, min(max(used, 0), size))
+            scan.damage = f"the header claims {used} bytes in use of {size}"
+        else:
+            scan = scan_entries(self._map, HEADER_BYTES, used)
+        for raw_key, value_at in scan.entries:
+            key = _decode(raw_key)
+            if key is None:
+                scan.damage = scan.damage or f"the key before byte {value_at} is not UTF-8 JSON"
+            else:
+                self._positions[key] = value_at // 8
+        self._used = scan.end
+        return scan
+
+    def _copy_from(self, other: "SlotFile") -> None:
+        assert other.cells is not None
+        for key, index in other._positions.items():
+            self.append(key, other.cells[index], other.cells[index + 1])
+
+
+def open_slot_file(path: Path) -> SlotFile:
+    """Open or create the file, continuing its values.
+
+    A damaged file is set aside as `<name>.damaged` (the last one is kept) and its intact entries
+    are carried over, so that one bad page does not reset every counter. `damage` says so.
+    Raises OSError when the file cannot be opened or there is no space.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return _create(path)
+    file = SlotFile(descriptor)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size == 0:
+            damage = None
+        elif size < HEADER_BYTES or size > MAX_FILE_BYTES:
+            damage = f"its size is {size} bytes"
+        else:
+            damage = file._adopt(size).damage
+            if damage is None:
+                return file
+        fresh = _create(path, replaces=file, damage=damage)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return fresh
+
+
+def _create(path: Path, replaces: SlotFile | None = None, damage: str | None = None) -> SlotFile:
+    """Make the file complete under another name first: no reader ever sees an empty one."""
+    temporary = path.with_suffix(".tmp")
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    file = SlotFile(os.open(temporary, flags, 0o600), damage)
+    try:
+        file._reserve(HEADER_BYTES)
+        file._map[0:4] = pack_used(HEADER_BYTES)
+        if replaces is not None and replaces.cells is not None:
+            file._copy_from(replaces)
+        if damage is not None:
+            kept = path.with_name(path.name + ".damaged")
+            kept.unlink(missing_ok=True)
+            os.link(path, kept)
+        os.replace(temporary, path)
+    except BaseException:
+        os.close(file._descriptor)
+        temporary.unlink(missing_ok=True)
+        raise
+    return file
+
+
+def _decode(raw_key: bytes) -> str | None:
+    """The key, or None if it cannot be one; the reader parses it in full."""
+    try:
+        key = raw_key.decode()
+    except UnicodeDecodeError:
+        return None
+    return key if key.startswith('["') and key.endswith('"]') else None
+
+
+def _round_up(size: int) -> int:
+    return -(-size // PAGE_BYTES) * PAGE_BYTES

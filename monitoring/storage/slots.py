@@ -1,0 +1,155 @@
+"""Who am I: a process takes the lowest free slot of its role and holds it by flock until it dies.
+
+The kernel frees the lock at death, however the process dies, so the next process of the role
+continues the slot's files: nothing grows, nothing is lost, no exit hook is needed.
+"""
+
+import fcntl
+import json
+import os
+import re
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitoring.errors import NoFreeSlotError
+
+MAX_SLOTS = 1024
+_ROLE = re.compile(r"[a-z][a-z0-9]{0,15}")
+_LOCK_FILE = re.compile(r"(?P<role>[a-z][a-z0-9]{0,15})-(?P<number>\d{1,4})\.lock")
+
+# Held around every fork (values.py), so that no descriptor of ours is copied in mid-use:
+# a child's stray copy of a slot's lock would keep that slot taken for the child's life.
+process_lock = threading.RLock()
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A slot held by this process; `descriptor` keeps its lock."""
+
+    role: str
+    number: int
+    descriptor: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.role}-{self.number}"
+
+    def forget_in_child(self) -> None:
+        """Close a forked child's copy of the lock. Never LOCK_UN: that would free the parent's."""
+        os.close(self.descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who wrote itself into a lock file; `start_ticks` tells a reused pid (proc(5), field 22)."""
+
+    role: str
+    number: int
+    pid: int
+    start_ticks: int
+
+    @property
+    def slot(self) -> str:
+        return f"{self.role}-{self.number}"
+
+
+def validate_role(role: str) -> str:
+    if not _ROLE.fullmatch(role):
+        raise ValueError(f"role {role!r}: allowed are 1 to 16 of a-z and 0-9, a letter first")
+    return role
+
+
+def lock_path(directory: Path, slot_name: str) -> Path:
+    return directory / f"{slot_name}.lock"
+
+
+def take(directory: Path, role: str) -> Slot:
+    """Take the lowest free slot of `role`.
+
+    Raises NoFreeSlotError past MAX_SLOTS live processes, OSError if the directory is unusable.
+    """
+    # A reader holds a dead slot's lock for some microseconds while it looks (is_held): look again
+    # before a new slot is opened, so that readers never make the number of slots grow.
+    for pause in (0.0, 0.001, 0.002):
+        time.sleep(pause)
+        slot = _take_first(directory, role, create=False)
+        if slot is not None:
+            return slot
+        if not lock_path(directory, f"{role}-0").exists():
+            break
+    slot = _take_first(directory, role, create=True)
+    if slot is None:
+        raise NoFreeSlotError(f"all {MAX_SLOTS} slots of role {role!r} in {directory} are taken")
+    return slot
+
+
+def _take_first(directory: Path, role: str, *, create: bool) -> Slot | None:
+    flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+    for number in range(MAX_SLOTS):
+        path = lock_path(directory, f"{role}-{number}")
+        try:
+            descriptor = os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            if create:
+                raise
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            slot = Slot(role, number, descriptor)
+            if os.fstat(descriptor).st_nlink:  # else: the directory was emptied meanwhile
+                _write_owner(slot)
+                return slot
+        except BlockingIOError:
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+    return None
+
+
+def is_held(path: Path) -> bool:
+    """Whether a live process holds this lock file; True if there is none (a stock writer)."""
+    with process_lock:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+    return False
+
+
+def read_owner(path: Path) -> Owner | None:
+    """Who last took the slot of this lock file; None if that was not written (a full disk)."""
+    match = _LOCK_FILE.fullmatch(path.name)
+    if match is None:
+        return None
+    try:
+        record = json.loads(path.read_bytes()[:256])
+        pid, start_ticks = int(record["pid"]), int(record["start_ticks"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Owner(match["role"], int(match["number"]), pid, start_ticks)
+
+
+def start_ticks(pid: int) -> int:
+    """Clock ticks from boot to the start of `pid`. Raises OSError if there is no such process."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return int(stat[stat.rindex(")") + 2 :].split()[19])
+
+
+def _write_owner(slot: Slot) -> None:
+    pid = os.getpid()
+    try:
+        record = json.dumps({"pid": pid, "start_ticks": start_ticks(pid)})
+        os.ftruncate(slot.descriptor, 0)
+        os.pwrite(slot.descriptor, record.encode(), 0)
+    except OSError:
+        pass  # No /proc or no space: the lock itself holds, only process metrics miss this slot.

@@ -1,0 +1,314 @@
+"""The value class behind prometheus-client's metrics: one aligned store into this process's slot.
+
+prometheus-client makes its Counters, Gauges and Histograms from `values.ValueClass`; `install` puts
+SlotValue there. Compared with the stock multiprocess value: no identity call per operation, no
+second copy of the number (the mapped cell is the value), and a write that finds no space is
+dropped and counted instead of ending the process.
+"""
+
+import errno
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import values
+from prometheus_client.mmap_dict import mmap_key
+
+from monitoring.errors import MonitoringError
+from monitoring.storage import directory as metrics_directory
+from monitoring.storage import slots
+from monitoring.storage.format import LIVE_MODES, file_path
+from monitoring.storage.slot_file import Cells, SlotFile, open_slot_file
+from monitoring.storage.slots import Slot, process_lock
+
+NO_SPACE = "no_space"
+NO_SLOT = "no_slot"
+UNUSABLE_DIRECTORY = "directory"
+REENTERED = "reentered"
+MAX_ROUTES = "max_routes"
+INTERNAL_ERROR = "internal_error"
+DROP_REASONS = (NO_SPACE, NO_SLOT, UNUSABLE_DIRECTORY, REENTERED, MAX_ROUTES, INTERNAL_ERROR)
+
+DROPPED_NAME = "monitoring_dropped"
+DROPPED_HELP = "Writes and label values that could not be recorded, by reason."
+CORRUPT_NAME = "monitoring_corrupt_files"
+CORRUPT_HELP = "Damaged metric files found, once per process that found one."
+
+_RETRY_SECONDS = 1.0
+_LOG_EVERY_SECONDS = 60.0
+_UNBOUND = Cells()
+
+logger = logging.getLogger("monitoring.storage")
+
+
+class SlotValue:
+    """A float in a file of this process's slot; what prometheus-client calls a ValueClass."""
+
+    _multiprocess = True
+    __slots__ = ("_file", "_index", "_key", "_prefix")
+
+    def __init__(
+        self,
+        typ: str,
+        metric_name: str,
+        name: str,
+        labelnames: Sequence[str],
+        labelvalues: Sequence[str],
+        help_text: str,
+        multiprocess_mode: str = "",
+        **_: Any,
+    ) -> None:
+        self._prefix = f"{typ}_{multiprocess_mode}" if typ == "gauge" else typ
+        self._key = mmap_key(metric_name, name, list(labelnames), list(labelvalues), help_text)
+        self._file: Cells = _UNBOUND
+        self._index = 0
+        with process_lock:
+            _process.welcome(self)
+        _process.report()
+
+    def inc(self, amount: float) -> None:
+        with process_lock:
+            cells = self._file.cells
+            if cells is not None:
+                cells[self._index] += amount
+                return
+            cells = _process.bind(self)
+            if cells is not None:
+                cells[self._index] += amount
+        _process.report()
+
+    def set(self, value: float, timestamp: float | None = None) -> None:
+        with process_lock:
+            cells = self._file.cells or _process.bind(self)
+            if cells is not None:
+                cells[self._index] = value
+                cells[self._index + 1] = timestamp or 0.0
+        _process.report()
+
+    def get(self) -> float:
+        """The slot's value (earlier owners' share included); 0 before the first write."""
+        with process_lock:
+            cells = self._file.cells
+            return 0.0 if cells is None else cells[self._index]
+
+    def set_exemplar(self, exemplar: object) -> None:
+        """Exemplars have no place in the value files."""
+
+    def get_exemplar(self) -> None:
+        return None
+
+
+class _Process:
+    """This process's slot and open files. Every method runs under `process_lock`."""
+
+    def __init__(self) -> None:
+        self.role = "python"
+        self.directory: Path | None = None
+        self.slot: Slot | None = None
+        self._files: dict[str, SlotFile] = {}
+        self._waiting: list[SlotValue] = []  # made before there was a slot: shown as 0 once it is
+        self._drops: Counter[str] = Counter()  # not yet written
+        self._drop_values: dict[str, SlotValue] = {}
+        self._corrupt = 0
+        self._corrupt_value: SlotValue | None = None
+        self._busy = False
+        self._news = ""
+        self._attach_after = self._grow_after = self._report_after = float("-inf")
+
+    def welcome(self, value: SlotValue) -> None:
+        """Give a new value its place at once, so that it is exposed as 0 before its first write."""
+        if self.slot is None:
+            self._waiting.append(value)
+        else:
+            self.bind(value)
+
+    def bind(self, value: SlotValue) -> "memoryview[float] | None":
+        """Find the value's cell in this process's files; None if this write must be dropped."""
+        if self._busy:  # a signal handler or finaliser interrupted us here: files are half-way
+            self._drops[REENTERED] += 1
+            return None
+        self._busy = True
+        try:
+            if self.slot is None and not self._attach():
+                return None
+            return self._place(value)
+        except Exception as error:  # the boundary: a write of ours never fails its caller
+            self.drop(INTERNAL_ERROR)
+            self._news = f"cannot store a value: {error!r}"
+            return None
+        finally:
+            self._busy = False
+
+    def attach(self) -> Slot | None:
+        if self.slot is None and not self._busy:
+            self._busy = True
+            try:
+                self._attach()
+            finally:
+                self._busy = False
+        return self.slot
+
+    def drop(self, reason: str, count: int = 1) -> None:
+        value = self._drop_values.get(reason)
+        if value is not None and value._file.cells is not None:
+            value._file.cells[value._index] += count
+        else:
+            self._drops[reason] += count
+
+    def count_corrupt(self, count: int = 1) -> None:
+        value = self._corrupt_value
+        if value is not None and value._file.cells is not None:
+            value._file.cells[value._index] += count
+        else:
+            self._corrupt += count
+
+    def report(self) -> None:
+        """Log the last trouble, once in a while. Called without the lock: handlers may block."""
+        if self._news and time.monotonic() >= self._report_after:
+            self._report_after = time.monotonic() + _LOG_EVERY_SECONDS
+            news, self._news = self._news, ""
+            logger.warning("%s", news)
+
+    def leave_in_child(self) -> None:
+        """After a fork: the child has no slot yet, and no claim on its parent's files."""
+        for file in self._files.values():
+            file.forget()
+        self._files.clear()
+        if self.slot is not None:
+            self.slot.forget_in_child()
+            self.slot = None
+        self._drops.clear()  # the parent's, and the parent will write them
+        self._drop_values.clear()
+        self._corrupt = 0
+        self._corrupt_value = None
+        self._busy = False
+        self._attach_after = self._grow_after = float("-inf")
+
+    def _attach(self) -> bool:
+        if time.monotonic() < self._attach_after:
+            self._drops[UNUSABLE_DIRECTORY] += 1
+            return False
+        try:
+            directory = self.directory or metrics_directory.configured_directory()
+            metrics_directory.ensure(directory)
+            slot = slots.take(directory, self.role)
+            for mode in LIVE_MODES:  # the last owner's: gauges of a process that is no more
+                file_path(directory, f"gauge_{mode}", slot.name).unlink(missing_ok=True)
+        except (OSError, MonitoringError) as error:
+            self._attach_after = time.monotonic() + _RETRY_SECONDS
+            reason = NO_SLOT if isinstance(error, slots.NoFreeSlotError) else UNUSABLE_DIRECTORY
+            self._drops[reason] += 1
+            self._news = f"no metrics are recorded: cannot take a slot: {error}"
+            return False
+        self.directory, self.slot = directory, slot
+        self._bind_own_counters()
+        waiting, self._waiting = self._waiting, []
+        for value in waiting:
+            self._place(value)
+        return True
+
+    def _bind_own_counters(self) -> None:
+        """Our own counters come first, so that they have room when nothing else has."""
+        for reason in DROP_REASONS:
+            value = self._own_counter(DROPPED_NAME, DROPPED_HELP, reason=reason)
+            self._place(value)
+            self._drop_values[reason] = value
+        self._corrupt_value = self._own_counter(CORRUPT_NAME, CORRUPT_HELP)
+        self._place(self._corrupt_value)
+        drops, self._drops = self._drops, Counter()
+        for reason, count in drops.items():
+            self.drop(reason, count)
+        corrupt, self._corrupt = self._corrupt, 0
+        self.count_corrupt(corrupt)
+
+    @staticmethod
+    def _own_counter(name: str, help_text: str, **labels: str) -> SlotValue:
+        value = SlotValue.__new__(SlotValue)
+        value._prefix, value._file, value._index = "counter", _UNBOUND, 0
+        value._key = mmap_key(name, f"{name}_total", list(labels), list(labels.values()), help_text)
+        return value
+
+    def _place(self, value: SlotValue) -> "memoryview[float] | None":
+        assert self.directory is not None and self.slot is not None
+        try:
+            file = self._files.get(value._prefix)
+            if file is None:
+                self._may_grow()
+                file = open_slot_file(file_path(self.directory, value._prefix, self.slot.name))
+                self._files[value._prefix] = file
+                if file.damage:
+                    self.count_corrupt()
+                    self._news = f"a damaged {value._prefix} file was set aside: {file.damage}"
+            index = file.position(value._key)
+            if index is None:
+                self._may_grow()
+                index = file.append(value._key)
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            self.drop(NO_SPACE if full else UNUSABLE_DIRECTORY)
+            if time.monotonic() >= self._grow_after:
+                self._grow_after = time.monotonic() + _RETRY_SECONDS
+                self._news = f"new series are dropped: {error}"
+            return None
+        value._file, value._index = file, index
+        return file.cells
+
+    def _may_grow(self) -> None:
+        """Ask a full file system once a second, not once per request."""
+        if time.monotonic() < self._grow_after:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+_process = _Process()
+
+
+def install(role: str, directory: Path) -> None:
+    """Make every metric built from now on live in this process's slot. Opens nothing."""
+    if values.ValueClass is not SlotValue:
+        values.ValueClass = SlotValue
+        # The lock is held over the fork: the child never starts with a half-done write or file.
+        os.register_at_fork(
+            before=process_lock.acquire,
+            after_in_parent=process_lock.release,
+            after_in_child=_start_child,
+        )
+    _process.role = slots.validate_role(role)
+    if _process.slot is None:
+        _process.directory = directory
+    # For prometheus-client's own code and for the processes that we start.
+    os.environ[metrics_directory.ENVIRONMENT_VARIABLE] = str(directory)
+
+
+def is_installed() -> bool:
+    return values.ValueClass is SlotValue
+
+
+def attach() -> Slot | None:
+    """Take this process's slot now, rather than at the first write; None if that failed."""
+    with process_lock:
+        slot = _process.attach()
+    _process.report()
+    return slot
+
+
+def drop(reason: str) -> None:
+    """Count something that could not be recorded; `reason` is one of DROP_REASONS."""
+    with process_lock:
+        _process.drop(reason)
+
+
+def count_corrupt_file() -> None:
+    """Count a damaged file that this process found."""
+    with process_lock:
+        _process.count_corrupt()
+
+
+def _start_child() -> None:
+    try:
+        _process.leave_in_child()
+    finally:
+        process_lock.release()
