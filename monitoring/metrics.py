@@ -10,6 +10,7 @@ from typing import Any
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from monitoring.conf import get_settings
+from monitoring.storage.values import SlotValue, add_all
 
 # The bounds of a native histogram of schema 4, from 2^-11 s to 2^7 s: 16 for each doubling.
 HIGHR_BOUNDS = tuple(ldexp(2 ** (k % 16 / 16), k // 16) for k in range(-11 * 16, 7 * 16 + 1))
@@ -20,8 +21,18 @@ class BisectHistogram(Histogram):
 
     def observe(self, amount: float, exemplar: Mapping[str, str] | None = None) -> None:
         self._raise_if_not_observable()
-        self._sum.inc(amount)
-        self._buckets[bisect_left(self._upper_bounds, amount)].inc(1)
+        add_all(self.writes(amount))
+
+    def writes(self, amount: float) -> tuple[tuple[SlotValue, float], tuple[SlotValue, float]]:
+        """What `observe(amount)` adds, to be made together with other writes by `add_all`."""
+        bucket = self._buckets[bisect_left(self._upper_bounds, amount)]
+        return (self._sum, amount), (bucket, 1.0)
+
+
+def value_of(metric: Counter | Gauge) -> SlotValue:
+    """The value behind a label-less metric or a child: the hot path adds to it directly."""
+    value: SlotValue = metric._value
+    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from functools import wraps
 
 from django.http import HttpRequest, HttpResponse
 
-from monitoring.self_report import report_error
+from monitoring.instruments.requests import request_recorder
 
 View = Callable[..., HttpResponse]
 
@@ -18,12 +18,7 @@ def untracked(view: View) -> View:
 
     @wraps(view)
     def leave_first(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        record = getattr(request, "monitoring_record", None)
-        if record is not None:
-            try:
-                record.recorder.leave(record)
-            except Exception:
-                report_error("a request of our own could not be left out")
+        request_recorder().leave(request)
         return view(request, *args, **kwargs)
 
     return leave_first

@@ -1,128 +1,143 @@
-"""Counts and times requests: the label look-ups and writes behind the middleware."""
+"""Counts and times requests: the label look-ups and writes behind the middleware.
+
+This is the hot path. Children are looked up once for each (method, route, status), and a request's
+writes are made as one, under one lock. No method raises.
+"""
 
 import sys
 from dataclasses import dataclass
+from functools import cache
 from time import perf_counter
-from typing import Any
 
 from django.http import HttpRequest
 
-from monitoring.conf import Settings
+from monitoring.conf import Settings, get_settings
 from monitoring.labels import METHODS, OTHER, Routes, refused_match
-from monitoring.metrics import HttpMetrics
+from monitoring.metrics import BisectHistogram, HttpMetrics, http_metrics, value_of
+from monitoring.self_report import report_error
 from monitoring.storage import values
+from monitoring.storage.values import SlotValue, add_all
 
 _MAX_CACHED_SERIES = 10_000
 _MAX_EXCEPTION_TYPES = 100
 
-
-class RequestRecord:
-    """One request on its way: `started` is perf_counter seconds."""
-
-    __slots__ = ("in_progress", "recorder", "started")
-
-    def __init__(self, recorder: "RequestRecorder", started: float) -> None:
-        self.recorder = recorder
-        self.started = started
-        self.in_progress = True
+_SeriesKey = tuple[str, str | None, int]  # method label, URL template, status
 
 
 @dataclass(frozen=True, slots=True)
 class _Series:
-    """The metric children of one (method, route, status); None where nothing is to be counted."""
+    """Where the requests of one method, route and status are counted."""
 
-    requests: Any
-    errors: Any
-    duration: Any
-    slow: Any
+    counts: tuple[tuple[SlotValue, float], ...]
+    duration: BisectHistogram
+    method: str
+    route: str
 
 
 class RequestRecorder:
-    """Writes what a request leaves behind. Every method may be called from any thread."""
+    """Writes what requests leave behind; used by all threads of the process."""
 
     def __init__(self, metrics: HttpMetrics, settings: Settings) -> None:
         self._metrics = metrics
-        self._in_progress = metrics.in_progress
+        self._in_progress = value_of(metrics.in_progress)
         self._highr = metrics.duration_highr
         self._slow_seconds = settings.SLOW_REQUEST_MS / 1000
         self._routes = Routes(settings.MAX_ROUTES, settings.IGNORE_ROUTES)
-        self._series: dict[tuple[str, str | None, int], _Series | None] = {}
+        self._series: dict[_SeriesKey, _Series | None] = {}  # None: not traffic
         self._exception_types: set[str] = set()
 
-    def start(self, request: HttpRequest) -> RequestRecord:
-        record = RequestRecord(self, perf_counter())
-        self._in_progress.inc()
-        request.monitoring_record = record  # type: ignore[attr-defined]
-        return record
-
-    def leave(self, record: RequestRecord) -> None:
-        """Take the request out of those in progress; once, however often it is called."""
-        if record.in_progress:
-            record.in_progress = False
-            self._in_progress.dec()
-
-    def finish(self, request: HttpRequest, record: RequestRecord, status: int) -> None:
-        """Count the answered request; the caller calls this once for each record."""
-        seconds = perf_counter() - record.started
-        self.leave(record)
-        match = request.resolver_match
-        key = (
-            METHODS.get(request.method or "", OTHER),
-            match.route if match is not None else None,
-            status,
-        )
+    def begin(self, request: HttpRequest) -> float:
+        """A request starts now; returns the perf_counter seconds to give to `finish`."""
         try:
-            series = self._series[key]
-        except KeyError:
-            series = self._find_series(request, key)
-        if series is None:
-            return
-        series.requests.inc()
-        self._highr.observe(seconds)
-        series.duration.observe(seconds)
-        if series.errors is not None:
-            series.errors.inc()
-        if seconds >= self._slow_seconds:
-            series.slow().inc()
+            self._in_progress.inc(1)
+            request.monitoring_in_progress = True  # type: ignore[attr-defined]
+        except Exception:
+            report_error("a request's start could not be recorded")
+        return perf_counter()
+
+    def leave(self, request: HttpRequest) -> None:
+        """Take the request out of those in progress, now instead of at its end."""
+        try:
+            add_all(self._leaving(request))
+        except Exception:
+            report_error("a request could not be left out")
+
+    def _leaving(self, request: HttpRequest) -> tuple[tuple[SlotValue, float], ...]:
+        if not getattr(request, "monitoring_in_progress", False):
+            return ()
+        request.monitoring_in_progress = False  # type: ignore[attr-defined]
+        return ((self._in_progress, -1.0),)
+
+    def finish(self, request: HttpRequest, started: float, status: int) -> None:
+        """Count the answered request. The caller calls this once for each `begin`."""
+        seconds = perf_counter() - started
+        try:
+            leaving = self._leaving(request)
+            match = request.resolver_match
+            template = None if match is None else match.route
+            key = (METHODS.get(request.method or "", OTHER), template, status)
+            try:
+                series = self._series[key]
+            except KeyError:
+                series = self._find_series(request, key)
+            if series is None:
+                add_all(leaving)
+                return
+            add_all(
+                (
+                    *leaving,
+                    *series.counts,
+                    *self._highr.writes(seconds),
+                    *series.duration.writes(seconds),
+                )
+            )
+            if seconds >= self._slow_seconds:
+                self._metrics.slow.labels(series.method, series.route).inc()
+        except Exception:
+            report_error("a request could not be recorded")
 
     def count_exception(self, request: HttpRequest) -> None:
-        """Count the exception being handled, as Django turns it into a 500."""
-        error = sys.exc_info()[0]
-        if error is None:
-            return
-        name = error.__name__
+        """Count the exception being handled, as it becomes a 500 or breaks off an answer."""
+        try:
+            kind = sys.exc_info()[0]
+            route = self._routes.of(request.resolver_match or refused_match(request))
+            if kind is not None and not route.ignored:
+                name = self._exception_label(kind.__name__)
+                self._metrics.exceptions.labels(name, route.label).inc()
+        except Exception:
+            report_error("an exception could not be counted")
+
+    def _exception_label(self, name: str) -> str:
         if name not in self._exception_types:
             if len(self._exception_types) >= _MAX_EXCEPTION_TYPES:
-                name = OTHER
+                return OTHER
             self._exception_types.add(name)
-        route = self._routes.of(request.resolver_match or refused_match(request))
-        if not route.ignored:
-            self._metrics.exceptions.labels(name, route.label).inc()
+        return name
 
-    def _find_series(
-        self, request: HttpRequest, key: tuple[str, str | None, int]
-    ) -> _Series | None:
+    def _find_series(self, request: HttpRequest, key: _SeriesKey) -> _Series | None:
         method, template, status = key
         match = request.resolver_match
-        cacheable = template is not None
-        if match is None and status != 404:
+        cacheable = match is not None or status == 404
+        if not cacheable:  # answered by an inner middleware, before the URL was resolved
             match = refused_match(request)
-        elif match is None:
-            cacheable = True
         route = self._routes.of(match)
         if route.overflow:
             values.drop(values.MAX_ROUTES)
-            cacheable = False  # each one is counted
-        series = None if route.ignored else self._make_series(method, route.label, str(status))
+            cacheable = False  # so that each one is counted
+        series = None if route.ignored else self._make_series(method, route.label, status)
         if cacheable and len(self._series) < _MAX_CACHED_SERIES:
             self._series[key] = series
         return series
 
-    def _make_series(self, method: str, route: str, status: str) -> _Series:
-        metrics = self._metrics
-        return _Series(
-            requests=metrics.requests.labels(method, route, status),
-            errors=metrics.errors.labels(method, route, status) if int(status) >= 400 else None,
-            duration=metrics.duration.labels(method, route),
-            slow=lambda: metrics.slow.labels(method, route),
-        )
+    def _make_series(self, method: str, route: str, status: int) -> _Series:
+        families = [self._metrics.requests]
+        if status >= 400:
+            families.append(self._metrics.errors)
+        counts = tuple((value_of(f.labels(method, route, str(status))), 1.0) for f in families)
+        return _Series(counts, self._metrics.duration.labels(method, route), method, route)
+
+
+@cache
+def request_recorder() -> RequestRecorder:
+    """This process's recorder."""
+    return RequestRecorder(http_metrics(), get_settings())

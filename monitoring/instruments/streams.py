@@ -10,27 +10,35 @@ from django.http.response import HttpResponseBase
 def watch_stream(
     response: HttpResponseBase, finish: Callable[[], None], count_exception: Callable[[], None]
 ) -> None:
-    """Call `finish` (at least once) when the response ends, `count_exception` if it breaks off.
+    """Call `finish` once when the response ends, and before it `count_exception` if it breaks off.
 
     The end of the content comes first: the client then cannot have the whole answer before it is
     counted. Closing the response covers the rest: a client that leaves, and files, whose content
     is left alone so that the server's sendfile stays in use.
     """
+    finished = False
+
+    def finish_once() -> None:
+        nonlocal finished
+        if not finished:
+            finished = True
+            finish()
+
     if isinstance(response, StreamingHttpResponse) and not isinstance(response, FileResponse):
         # django-stubs gives streaming_content the union of both kinds.
         if response.is_async:
             chunks = cast(AsyncIterator[bytes], response.streaming_content)
-            response.streaming_content = _watch_async(chunks, finish, count_exception)
+            response.streaming_content = _watch_async(chunks, finish_once, count_exception)
         else:
             parts = cast(Iterator[bytes], response.streaming_content)
-            response.streaming_content = _watch_sync(parts, finish, count_exception)
+            response.streaming_content = _watch_sync(parts, finish_once, count_exception)
     close = response.close
 
     def close_and_finish() -> None:
         try:
             close()
         finally:
-            finish()
+            finish_once()
 
     response.close = close_and_finish  # type: ignore[method-assign]
 
