@@ -20,7 +20,7 @@ class MonitoringConfig(AppConfig):
         storage.install()
 
     def ready(self) -> None:
-        from monitoring import checks  # noqa: F401  (registers the system checks)
-        from monitoring.conf import forget_settings
+        from monitoring import checks  # noqa: F401, PLC0415  (registers the system checks)
+        from monitoring.conf import forget_settings  # noqa: PLC0415
 
         setting_changed.connect(forget_settings)

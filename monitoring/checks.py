@@ -1,11 +1,12 @@
 """Django system checks: each misconfiguration is found by `manage.py check`, with a hint."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
 from prometheus_client import REGISTRY, values
 from prometheus_client.metrics import MetricWrapperBase
 
@@ -13,21 +14,23 @@ from monitoring.conf import parse
 from monitoring.errors import MetricsDirectoryError
 from monitoring.storage import directory as metrics_directory
 
+AppConfigs = Sequence[AppConfig] | None
+
 _MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
 
 
 @register("monitoring")
-def check_settings(app_configs: list[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+def check_settings(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     _, problems = parse(getattr(settings, "MONITORING", {}))
     return [Error(problem, id="monitoring.E001") for problem in problems]
 
 
 @register("monitoring")
-def check_middleware(app_configs: list[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+def check_middleware(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     listed = list(settings.MIDDLEWARE)
     if _MIDDLEWARE not in listed:
         return [
-            Warning(
+            checks.Warning(
                 "Requests are not measured: the middleware is not in MIDDLEWARE.",
                 hint=f"Put {_MIDDLEWARE!r} first in MIDDLEWARE.",
                 id="monitoring.W001",
@@ -36,7 +39,7 @@ def check_middleware(app_configs: list[AppConfig] | None, **_: Any) -> list[Chec
     messages: list[CheckMessage] = []
     if listed[0] != _MIDDLEWARE:
         messages.append(
-            Warning(
+            checks.Warning(
                 f"Requests answered by {listed[0]!r} are not counted, and its time is not "
                 "measured: it stands before the monitoring middleware.",
                 hint=f"Put {_MIDDLEWARE!r} first in MIDDLEWARE.",
@@ -56,7 +59,7 @@ def check_middleware(app_configs: list[AppConfig] | None, **_: Any) -> list[Chec
 
 
 @register("monitoring")
-def check_directory(app_configs: list[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+def check_directory(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     try:
         metrics_directory.ensure(metrics_directory.configured_directory())
     except MetricsDirectoryError as error:
@@ -65,12 +68,12 @@ def check_directory(app_configs: list[AppConfig] | None, **_: Any) -> list[Check
 
 
 @register("monitoring")
-def check_early_metrics(app_configs: list[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+def check_early_metrics(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     early = sorted(set(_metrics_of_another_value_class()))
     if not early:
         return []
     return [
-        Warning(
+        checks.Warning(
             f"These metrics were built before the app was set up and are not shared by the "
             f"processes: {', '.join(early[:10])}{' …' if len(early) > 10 else ''}.",
             hint="Put 'monitoring' first in INSTALLED_APPS, or call monitoring.storage.install() "

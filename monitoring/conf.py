@@ -2,6 +2,7 @@
 
 import difflib
 import ipaddress
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -55,7 +56,7 @@ def _buckets(value: Any) -> tuple[float, ...]:
         bounds = tuple(_positive(bound) for bound in value)
     except ValueError:
         raise ValueError(allowed) from None
-    if any(low >= high for low, high in zip(bounds, bounds[1:], strict=False)):
+    if any(low >= high for low, high in itertools.pairwise(bounds)):
         raise ValueError(allowed)
     return bounds
 

@@ -20,7 +20,7 @@ class BisectHistogram(Histogram):
     """A Histogram that finds its bucket by bisection: with 290 buckets a scan costs more."""
 
     def observe(self, amount: float, exemplar: Mapping[str, str] | None = None) -> None:
-        self._raise_if_not_observable()
+        self._raise_if_not_observable()  # type: ignore[no-untyped-call]
         add_all(self.writes(amount))
 
     def writes(self, amount: float) -> tuple[tuple[SlotValue, float], tuple[SlotValue, float]]:

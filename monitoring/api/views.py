@@ -13,8 +13,8 @@ from monitoring.conf import get_settings
 def scrape(request: HttpRequest) -> HttpResponse:
     """The merged registry of every process that uses the metrics directory."""
     # Imported at the first scrape: numpy costs a worker that never answers one some megabytes.
-    from monitoring.exposition.scrape import scraper
-    from monitoring.exposition.text import CONTENT_TYPE
+    from monitoring.exposition.scrape import scraper  # noqa: PLC0415
+    from monitoring.exposition.text import CONTENT_TYPE  # noqa: PLC0415
 
     settings = get_settings()
     if not may_scrape(request, settings):

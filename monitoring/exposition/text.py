@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable
 import numpy as np
 from prometheus_client.core import Metric
 
-from monitoring.storage.layout import Family, Labels, Layout, Line, Values
+from monitoring.storage.layout import Family, Layout, Line, Values
 from monitoring.storage.merge import Merged
+from monitoring.storage.reader import Labels
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -27,9 +28,7 @@ class TextRenderer:
         self._prefixes: list[str] = []
         self._lines: list[str] = []
 
-    def render(
-        self, merged: Merged, extra: Iterable[Metric], names: Collection[str] = ()
-    ) -> bytes:
+    def render(self, merged: Merged, extra: Iterable[Metric], names: Collection[str] = ()) -> bytes:
         """The exposition; with `names`, only of families that have a sample or family so named."""
         self._update(merged)
         parts: list[str] = []

@@ -115,7 +115,7 @@ class RequestRecorder:
         return name
 
     def _find_series(self, request: HttpRequest, key: _SeriesKey) -> _Series | None:
-        method, template, status = key
+        method, _, status = key
         match = request.resolver_match
         cacheable = match is not None or status == 404
         if not cacheable:  # answered by an inner middleware, before the URL was resolved

@@ -17,9 +17,9 @@ _MASTER_LOCK = "master.lock"
 
 def default_directory(anchor: Path | None = None) -> Path:
     """A directory in memory of this user and project; `anchor` (default: cwd) names the project."""
-    shared_memory = Path("/dev/shm")
+    shared_memory = Path("/dev/shm")  # noqa: S108  (the directory made in it is 0700 and its owner checked)
     root = shared_memory if os.access(shared_memory, os.W_OK) else Path(tempfile.gettempdir())
-    project = hashlib.sha1(str((anchor or Path.cwd()).resolve()).encode()).hexdigest()[:8]
+    project = hashlib.sha256(str((anchor or Path.cwd()).resolve()).encode()).hexdigest()[:8]
     return root / f"django-metrics-{os.geteuid()}-{project}"
 
 

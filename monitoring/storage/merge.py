@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client.utils import floatToGoString
 
-from monitoring.storage.layout import Indices, Layout, Line, Series, Values, build_layout, bound_of
+from monitoring.storage.layout import Indices, Layout, Line, Series, Values, bound_of, build_layout
 from monitoring.storage.reader import DirectoryReader, Key, Labels, MetricFile, parse_key
 
 _FORGET_ABOVE = 10_000  # series of vanished files that are kept before all is read anew
@@ -55,7 +55,13 @@ class Merger:
     def __init__(self, directory: Path, on_damage: Callable[[], None]) -> None:
         self._reader = DirectoryReader(directory, on_damage)
         self._lock = threading.Lock()
-        self._forget()
+        self._series: list[Series] = []
+        self._ids: dict[tuple[str, str, Labels], int] = {}
+        self._keys: dict[bytes, Key | None] = {}
+        self._columns: dict[str, tuple[MetricFile, _Columns]] = {}
+        self._layout: Layout | None = None
+        self._layout_shown: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self._shown = 0
 
     def merge(self) -> Merged:
         """Read all files and merge them. Never raises because of what is in the files."""
@@ -80,12 +86,11 @@ class Merger:
 
     def _forget(self) -> None:
         self._reader.forget()
-        self._series: list[Series] = []
-        self._ids: dict[tuple[str, str, Labels], int] = {}
-        self._keys: dict[bytes, Key | None] = {}
-        self._columns: dict[str, tuple[MetricFile, _Columns]] = {}
-        self._layout: Layout | None = None
-        self._layout_shown: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self._series.clear()
+        self._ids.clear()
+        self._keys.clear()
+        self._columns.clear()
+        self._layout = None
         self._shown = 0
 
     def _columns_of(self, file: MetricFile) -> _Columns:
@@ -123,7 +128,7 @@ class Merger:
             self._reader.report_bad_key(file)
             return None
         labels = key.labels
-        if _operation(file) is _assign:
+        if _mode(file) == "all":
             labels = (*labels, ("pid", file.name.owner))
         identity = (key.family, key.sample, labels)
         series = self._ids.get(identity)
@@ -142,11 +147,13 @@ class Merger:
             np.zeros(len(self._series), np.bool_),
         )
         for file, column in zip(files, columns, strict=True):
-            operation = _operation(file)
+            mode = _mode(file)
             values = file.values()[column.rows]
-            if operation is _latest:
+            if mode == "mostrecent":
                 _latest(state, column.series, values, file.timestamps()[column.rows])
-            elif column.unique:
+                continue
+            operation = _OPERATIONS[mode]
+            if column.unique:
                 operation(state, column.series, values)
             else:  # one series under two help texts in one file: one by one
                 for series, value in zip(column.series, values, strict=True):
@@ -159,9 +166,6 @@ class _State:
     totals: Values
     timestamps: Values
     seen: NDArray[np.bool_]
-
-
-_Operation = Callable[[_State, Indices, Values], None]
 
 
 def _add(state: _State, series: Indices, values: Values) -> None:
@@ -192,18 +196,20 @@ def _latest(state: _State, series: Indices, values: Values, timestamps: Values) 
     _assign(state, series[newer], values[newer])
 
 
-_GAUGE_OPERATIONS: dict[str, _Operation] = {
+_OPERATIONS: dict[str, Callable[[_State, Indices, Values], None]] = {
     "sum": _add,
     "min": _lowest,
     "max": _highest,
-    "mostrecent": _latest,  # type: ignore[dict-item]
+    "all": _assign,
 }
 
 
-def _operation(file: MetricFile) -> _Operation:
+def _mode(file: MetricFile) -> str:
+    """How the file's values are merged; a gauge mode of a later version is treated as `all`."""
     if file.name.type != "gauge":
-        return _add
-    return _GAUGE_OPERATIONS.get(file.name.mode.removeprefix("live"), _assign)
+        return "sum"
+    mode = file.name.mode.removeprefix("live")
+    return mode if mode == "mostrecent" or mode in _OPERATIONS else "all"
 
 
 def _with_canonical_bound(key: Key) -> Key | None:
@@ -215,4 +221,4 @@ def _with_canonical_bound(key: Key) -> Key | None:
     if bound is None:
         return key
     labels = tuple(pair for pair in key.labels if pair[0] != "le")
-    return replace(key, labels=(*labels, ("le", floatToGoString(bound))))
+    return replace(key, labels=(*labels, ("le", floatToGoString(bound))))  # type: ignore[no-untyped-call]

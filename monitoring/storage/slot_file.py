@@ -164,7 +164,7 @@ def _create(path: Path, replaces: SlotFile | None = None, damage: str | None = N
             kept = path.with_name(path.name + ".damaged")
             kept.unlink(missing_ok=True)
             os.link(path, kept)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         os.close(file._descriptor)
         temporary.unlink(missing_ok=True)

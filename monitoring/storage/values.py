@@ -18,7 +18,7 @@ from typing import Any
 from prometheus_client import values
 from prometheus_client.mmap_dict import mmap_key
 
-from monitoring.errors import MonitoringError
+from monitoring.errors import MonitoringError, NoFreeSlotError
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage import slots
 from monitoring.storage.format import LIVE_MODES, file_path
@@ -200,7 +200,7 @@ class _Process:
                 file_path(directory, f"gauge_{mode}", slot.name).unlink(missing_ok=True)
         except (OSError, MonitoringError) as error:
             self._attach_after = time.monotonic() + _RETRY_SECONDS
-            reason = NO_SLOT if isinstance(error, slots.NoFreeSlotError) else UNUSABLE_DIRECTORY
+            reason = NO_SLOT if isinstance(error, NoFreeSlotError) else UNUSABLE_DIRECTORY
             self._drops[reason] += 1
             self._news = f"no metrics are recorded: cannot take a slot: {error}"
             return False
@@ -233,7 +233,8 @@ class _Process:
         return value
 
     def _place(self, value: SlotValue) -> "memoryview[float] | None":
-        assert self.directory is not None and self.slot is not None
+        assert self.directory is not None
+        assert self.slot is not None
         try:
             file = self._files.get(value._prefix)
             if file is None:

@@ -1,0 +1,54 @@
+# Two commands on a fresh Debian machine: `make run` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server
+PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-tools lint format bench constraints clean
+
+help:
+	@echo "make setup   install into $(VENV), start nothing"
+	@echo "make run     start everything on an embedded default and print the URLs"
+	@echo "make test    install what the tests need, then check and test everything"
+	@echo "make bench   measure the cost of monitoring"
+	@echo "make lint    ruff and mypy;  make format  ruff's formatter"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@PYTHON="$(PYTHON)" sh project/run/make_venv.sh $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+run: setup
+	@exec $(BIN)/python -m project.run
+
+test: setup test-tools lint
+	$(BIN)/python -m pytest
+
+test-tools:
+	@sh project/run/apt_install.sh "$(PROGRAMS_FOR_TESTS)" "$(APT_FOR_TESTS)"
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: setup
+	$(BIN)/python -m bench.request_cost
+
+# Resolves the newest versions that pyproject.toml allows and pins them.
+constraints: setup
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --upgrade --all-extras pyproject.toml --output-file constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

