@@ -72,7 +72,6 @@ class RequestRecorder:
         """Count the answered request. The caller calls this once for each `begin`."""
         seconds = perf_counter() - started
         try:
-            leaving = self._leaving(request)
             match = request.resolver_match
             template = None if match is None else match.route
             key = (METHODS.get(request.method or "", OTHER), template, status)
@@ -80,6 +79,7 @@ class RequestRecorder:
                 series = self._series[key]
             except KeyError:
                 series = self._find_series(request, key)
+            leaving = self._leaving(request)
             if series is None:
                 add_all(leaving)
                 return
@@ -95,6 +95,7 @@ class RequestRecorder:
                 self._metrics.slow.labels(series.method, series.route).inc()
         except Exception:
             report_error("a request could not be recorded")
+            self.leave(request)
 
     def count_exception(self, request: HttpRequest) -> None:
         """Count the exception being handled, as it becomes a 500 or breaks off an answer."""

@@ -1,5 +1,6 @@
 """The metrics directory: where it is, that it is safe to use, and when it is wiped."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -35,7 +36,8 @@ def ensure(path: Path) -> None:
     Raises MetricsDirectoryError with what is wrong and what to do.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700, parents=True)
         status = path.lstat()
     except OSError as error:
         raise MetricsDirectoryError(

@@ -221,4 +221,4 @@ def _with_canonical_bound(key: Key) -> Key | None:
     if bound is None:
         return key
     labels = tuple(pair for pair in key.labels if pair[0] != "le")
-    return replace(key, labels=(*labels, ("le", floatToGoString(bound))))  # type: ignore[no-untyped-call]
+    return replace(key, labels=(*labels, ("le", floatToGoString(bound))))

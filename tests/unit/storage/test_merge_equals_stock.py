@@ -1,0 +1,135 @@
+"""Our merge gives what the stock collector gives, on any directory that it can read."""
+
+import math
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.utils import floatToGoString
+
+from monitoring.exposition.text import TextRenderer
+from monitoring.storage.merge import Merger
+from tests.unit.stock import Samples, samples_of, stock_metrics, stock_samples
+from tests.unit.storage.files import StockFile
+
+MODES = ("all", "liveall", "min", "livemin", "max", "livemax", "sum", "livesum", "mostrecent")
+OWNERS = ("web-0", "web-1", "celery-0", "12345")
+
+label_values = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cs"]) | st.sampled_from('"\\\n {}=,'),
+    max_size=8,
+)
+numbers = st.floats(allow_nan=True, allow_infinity=True)
+counts = st.integers(0, 2**40).map(float)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One value in one file."""
+
+    file: str
+    family: str
+    sample: str
+    labels: tuple[tuple[str, str], ...]
+    value: float
+    timestamp: float
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> Entry:
+    owner = draw(st.sampled_from(OWNERS))
+    number = draw(st.integers(0, 2))
+    labels = draw(
+        st.dictionaries(st.sampled_from(["method", "route", "zone"]), label_values, max_size=2)
+    )
+    kind = draw(st.sampled_from(["counter", "gauge", "histogram", "summary"]))
+    family, sample, value, timestamp, prefix = f"{kind}{number}", "", 0.0, 0.0, kind
+    if kind == "gauge":
+        mode = draw(st.sampled_from(MODES))
+        family = sample = f"gauge_{mode}{number}"
+        prefix = f"gauge_{mode}"
+        value, timestamp = draw(numbers), draw(st.sampled_from([0.0, 1.5, 2.5, 1e9]))
+    elif kind == "counter":
+        sample, value = f"{family}_total", draw(numbers)
+    elif kind == "summary":
+        sample, value = family + draw(st.sampled_from(["_sum", "_count"])), draw(numbers)
+    elif draw(st.booleans()):
+        sample, value = f"{family}_sum", draw(numbers)
+    else:
+        bound = draw(st.sampled_from([0.1, 0.5, 1.0, 2.5, 100.0, math.inf]))
+        labels["le"] = floatToGoString(bound)
+        sample, value = f"{family}_bucket", draw(counts)
+    return Entry(f"{prefix}_{owner}.db", family, sample, tuple(labels.items()), value, timestamp)
+
+
+def write(directory: Path, given_entries: list[Entry]) -> None:
+    files: dict[str, StockFile] = {}
+    for entry in given_entries:
+        if entry.file not in files:
+            files[entry.file] = StockFile(directory, entry.file)
+        files[entry.file].write(
+            entry.family, entry.sample, dict(entry.labels), entry.value, entry.timestamp
+        )
+    for file in files.values():
+        file.close()
+
+
+def assert_same(ours: Samples, stock: Samples) -> None:
+    assert ours.keys() == stock.keys()
+    for key, value in stock.items():
+        assert ours[key] == value or (math.isnan(ours[key]) and math.isnan(value)), key
+
+
+def rendered(merger: Merger, renderer: TextRenderer) -> Samples:
+    text = renderer.render(merger.merge(), []).decode()
+    return samples_of(text_string_to_metric_families(text))
+
+
+def no_damage() -> None:
+    raise AssertionError("a sound file was called damaged")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(entries(), max_size=25), min_size=1, max_size=3))
+def test_any_directory_read_once_or_while_it_grows(steps: list[list[Entry]]) -> None:
+    directory = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    try:
+        merger, renderer = Merger(directory, no_damage), TextRenderer()
+        for step in steps:
+            write(directory, step)
+            stock = stock_samples(directory)
+            merged = merger.merge()
+            ours = {
+                (line.name, tuple(sorted(line.labels))): value
+                for family in merged.layout.families
+                for line, value in merged.samples(family.name)
+            }
+            assert_same(ours, stock)
+            assert_same(rendered(merger, renderer), stock)
+            types = {metric.name: metric.type for metric in stock_metrics(directory)}
+            shown = {family.name: family.type for family in merged.layout.families}
+            # A mostrecent gauge that was never set has no sample; then we show no family.
+            assert {name: types[name] for name in shown} == shown
+    finally:
+        shutil.rmtree(directory)
+
+
+def test_bounds_written_in_two_ways_are_one_bucket(tmp_path: Path) -> None:
+    for owner, bound in (("web-0", "1"), ("web-1", "1.0")):
+        file = StockFile(tmp_path, f"histogram_{owner}.db")
+        file.write("h", "h_bucket", {"le": bound}, 2.0)
+        file.write("h", "h_bucket", {"le": "+Inf"}, 1.0)
+        file.close()
+    assert_same(rendered(Merger(tmp_path, no_damage), TextRenderer()), stock_samples(tmp_path))
+
+
+def test_one_series_under_two_help_texts_in_one_file_is_summed(tmp_path: Path) -> None:
+    file = StockFile(tmp_path, "counter_web-0.db")
+    file.write("c", "c_total", {"a": "b"}, 2.0, help_text="One.")
+    file.write("c", "c_total", {"a": "b"}, 3.0, help_text="Two.")
+    file.close()
+    assert_same(rendered(Merger(tmp_path, no_damage), TextRenderer()), stock_samples(tmp_path))

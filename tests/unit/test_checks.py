@@ -1,0 +1,63 @@
+"""`manage.py check` finds each misconfiguration and says what to do."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.checks import run_checks
+from django.test import override_settings
+
+MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
+COMMON = "django.middleware.common.CommonMiddleware"
+
+
+def found() -> list[str]:
+    return [message.id or "" for message in run_checks(tags=["monitoring"])]
+
+
+def test_the_reference_project_has_no_problem() -> None:
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("middleware", "ids"),
+    [
+        ([COMMON], ["monitoring.W001"]),
+        ([COMMON, MIDDLEWARE], ["monitoring.W002"]),
+        ([MIDDLEWARE, COMMON, MIDDLEWARE], ["monitoring.E002"]),
+    ],
+)
+def test_the_middleware_is_there_once_and_first(middleware: list[str], ids: list[str]) -> None:
+    with override_settings(MIDDLEWARE=middleware):
+        assert found() == ids
+
+
+def test_every_bad_setting_is_reported() -> None:
+    with override_settings(MONITORING={"MAX_ROUTES": 0, "NOPE": 1}):
+        assert found() == ["monitoring.E001", "monitoring.E001"]
+
+
+def test_a_metrics_directory_that_others_may_write_to_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o777)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    assert found() == ["monitoring.E003"]
+
+
+def test_a_metric_built_before_the_app_is_set_up_is_named() -> None:
+    script = (
+        "import os, django\n"
+        "from prometheus_client import Counter\n"
+        "Counter('too_early', 'Built before setup.')\n"
+        "os.environ['DJANGO_SETTINGS_MODULE'] = 'project.settings'\n"
+        "django.setup()\n"
+        "from django.core.checks import run_checks\n"
+        "print(*run_checks(tags=['monitoring']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "too_early" in done.stdout
+    assert "monitoring.W003" in done.stdout

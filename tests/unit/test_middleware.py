@@ -1,0 +1,253 @@
+"""One count for each request, whatever becomes of it, and no harm to the request."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.core.handlers.asgi import ASGIHandler
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.test import AsyncClient, Client, override_settings
+from django.urls import path
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
+
+from monitoring.instruments.requests import request_recorder
+from monitoring.metrics import http_metrics, value_of
+from monitoring.storage import values
+
+MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
+
+
+def ok(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("ok")
+
+
+def fails(request: HttpRequest) -> HttpResponse:
+    raise LookupError("on purpose")
+
+
+def missing(request: HttpRequest) -> HttpResponse:
+    raise Http404
+
+
+def forbidden(request: HttpRequest) -> HttpResponse:
+    raise PermissionDenied
+
+
+def stream(request: HttpRequest) -> StreamingHttpResponse:
+    return StreamingHttpResponse(iter(["a", "b", "c"]))
+
+
+def broken_stream(request: HttpRequest) -> StreamingHttpResponse:
+    def chunks() -> Iterator[str]:
+        yield "a"
+        raise LookupError("on purpose")
+
+    return StreamingHttpResponse(chunks())
+
+
+async def waits(request: HttpRequest) -> HttpResponse:
+    await asyncio.sleep(60)
+    return HttpResponse("late")
+
+
+def refuse(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], HttpResponse]:
+    """An inner middleware that answers before the URL is resolved."""
+    return lambda request: HttpResponse("refused", status=429)
+
+
+urlpatterns = [
+    path("ok/", ok),
+    path("fails/", fails),
+    path("missing/", missing),
+    path("forbidden/", forbidden),
+    path("stream/", stream),
+    path("broken/", broken_stream),
+    path("waits/", waits),
+]
+
+pytestmark = pytest.mark.urls(__name__)
+
+
+def samples(metric: Collector) -> list[Sample]:
+    return [sample for family in metric.collect() for sample in family.samples]
+
+
+def body_of(response: Any) -> Iterator[bytes]:
+    return iter(response.streaming_content)
+
+
+class Counts:
+    """The changes of the HTTP metrics since it was made."""
+
+    def __init__(self) -> None:
+        self._before = self._now()
+
+    @staticmethod
+    def _now() -> dict[tuple[str, ...], float]:
+        metrics = http_metrics()
+        found: dict[tuple[str, ...], float] = {}
+        for metric in (metrics.requests, metrics.errors, metrics.exceptions, metrics.slow):
+            for sample in samples(metric):
+                if sample.name.endswith("_total"):
+                    found[sample.name, *sample.labels.values()] = sample.value
+        for name, histogram in (("h", metrics.duration), ("highr", metrics.duration_highr)):
+            for sample in samples(histogram):
+                if sample.name.endswith("_count"):
+                    found[name, *sample.labels.values()] = sample.value
+        found["in_progress",] = value_of(metrics.in_progress).get()
+        return found
+
+    def changes(self) -> dict[tuple[str, ...], float]:
+        now = self._now()
+        return {
+            key: value - self._before.get(key, 0)
+            for key, value in now.items()
+            if value != self._before.get(key, 0)
+        }
+
+
+def counted(method: str, route: str, status: str) -> dict[tuple[str, ...], float]:
+    expected = {
+        ("http_requests_total", method, route, status): 1.0,
+        ("h", method, route): 1.0,
+        ("highr",): 1.0,
+    }
+    if int(status) >= 400:
+        expected["http_errors_total", method, route, status] = 1.0
+    return expected
+
+
+@pytest.mark.parametrize(
+    ("url", "route", "status"),
+    [
+        ("/ok/", "/ok/", "200"),
+        ("/missing/", "/missing/", "404"),
+        ("/forbidden/", "/forbidden/", "403"),
+        ("/nowhere/", "unmatched", "404"),
+        ("/ok", "unmatched", "301"),
+    ],
+)
+def test_every_answer_is_counted_once(url: str, route: str, status: str) -> None:
+    counts = Counts()
+    Client().get(url)
+    assert counts.changes() == counted("GET", route, status)
+
+
+def test_an_exception_is_a_500_and_counted_by_type() -> None:
+    counts = Counts()
+    Client(raise_request_exception=False).get("/fails/")
+    assert counts.changes() == {
+        **counted("GET", "/fails/", "500"),
+        ("http_exceptions_total", "LookupError", "/fails/"): 1.0,
+    }
+
+
+def test_an_odd_method_is_other() -> None:
+    counts = Counts()
+    Client().generic("FROB", "/ok/")
+    assert counts.changes() == counted("_OTHER", "/ok/", "200")
+
+
+def test_a_request_refused_by_an_inner_middleware_has_its_route() -> None:
+    counts = Counts()
+    with override_settings(MIDDLEWARE=[MIDDLEWARE, f"{__name__}.refuse"]):
+        Client().get("/ok/")
+        Client().get("/nowhere/")
+    assert counts.changes() == {
+        **counted("GET", "/ok/", "429"),
+        **counted("GET", "unmatched", "429"),
+        ("highr",): 2.0,
+    }
+
+
+def test_a_stream_is_counted_once_when_its_content_ends() -> None:
+    counts = Counts()
+    response = Client().get("/stream/")
+    assert counts.changes() == {("in_progress",): 1.0}
+    assert b"".join(body_of(response)) == b"abc"
+    assert counts.changes() == counted("GET", "/stream/", "200")
+    response.close()
+    assert counts.changes() == counted("GET", "/stream/", "200")
+
+
+def test_a_stream_that_nobody_reads_to_its_end_is_counted_once() -> None:
+    counts = Counts()
+    response = Client().get("/stream/")
+    next(body_of(response))
+    response.close()
+    assert counts.changes() == counted("GET", "/stream/", "200")
+
+
+def test_a_stream_that_breaks_off_leaves_its_exception() -> None:
+    counts = Counts()
+    response = Client().get("/broken/")
+    with pytest.raises(LookupError):
+        list(body_of(response))
+    response.close()
+    assert counts.changes() == {
+        **counted("GET", "/broken/", "200"),
+        ("http_exceptions_total", "LookupError", "/broken/"): 1.0,
+    }
+
+
+def test_an_async_stack_counts_the_same() -> None:
+    counts = Counts()
+
+    async def requests() -> None:
+        client = AsyncClient(raise_request_exception=False)
+        await client.get("/ok/")
+        await client.get("/fails/")
+
+    asyncio.run(requests())
+    assert counts.changes() == {
+        **counted("GET", "/ok/", "200"),
+        **counted("GET", "/fails/", "500"),
+        ("http_exceptions_total", "LookupError", "/fails/"): 1.0,
+        ("highr",): 2.0,
+    }
+
+
+def test_a_client_that_leaves_an_async_view_is_a_499() -> None:
+    counts = Counts()
+
+    async def leave() -> None:
+        sent: list[Mapping[str, Any]] = []
+        messages = iter([{"type": "http.request", "body": b""}])
+
+        async def receive() -> dict[str, Any]:
+            for message in messages:
+                return message
+            await asyncio.sleep(0.05)
+            return {"type": "http.disconnect"}
+
+        async def send(message: Mapping[str, Any]) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": "/waits/", "headers": []}
+        with override_settings(MIDDLEWARE=[MIDDLEWARE]):
+            handler = ASGIHandler()
+        await handler(scope, receive, send)
+        assert sent == []
+
+    asyncio.run(leave())
+    assert counts.changes() == counted("GET", "/waits/", "499")
+
+
+def test_an_error_of_ours_fails_no_request_and_is_counted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("our own mistake")
+
+    dropped: list[str] = []
+    monkeypatch.setattr(values, "drop", dropped.append)
+    monkeypatch.setattr(request_recorder(), "_find_series", broken)
+    monkeypatch.setattr(request_recorder(), "_series", {})
+    for _ in range(3):
+        assert Client().get("/ok/").content == b"ok"
+    assert value_of(http_metrics().in_progress).get() == 0
+    assert dropped == ["internal_error"] * 3
+    assert [record.message for record in caplog.records] == ["a request could not be recorded"]
