@@ -38,8 +38,8 @@ class PerformanceMonitoringMiddleware:
         started = self._recorder.begin(request)
         try:
             response = cast(HttpResponseBase, self.get_response(request))
-        except BaseException:  # not an error that Django answers: the worker is being stopped
-            self._recorder.leave(request)
+        except BaseException:  # not one that Django answers (SystemExit, say): the server sends 500
+            self._recorder.finish(request, started, 500)
             raise
         self._finish(request, started, response)
         return response
@@ -52,7 +52,7 @@ class PerformanceMonitoringMiddleware:
             self._recorder.finish(request, started, _CLIENT_CLOSED_REQUEST)
             raise
         except BaseException:
-            self._recorder.leave(request)
+            self._recorder.finish(request, started, 500)
             raise
         self._finish(request, started, response)
         return response

@@ -110,5 +110,9 @@ async def _async_chunks(pause: float) -> AsyncIterator[str]:
 
 @csrf_exempt
 async def async_ok(request: HttpRequest) -> HttpResponse:
-    await asyncio.sleep(0)
+    try:
+        milliseconds = _number(request, "ms", 0, 0, 10_000)
+    except _ParameterError as problem:
+        return _plain(str(problem), 400)
+    await asyncio.sleep(milliseconds / 1000)
     return _plain("ok\n")

@@ -70,7 +70,9 @@ class Gunicorn:
 
 def children(pid: int) -> list[int]:
     try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
     except FileNotFoundError:
         return []
 
@@ -97,7 +99,7 @@ def command(*arguments: str) -> list[str]:
 def run_gunicorn(
     work: Path, *arguments: str, directory: Path, workers: int = 4, **extra: str
 ) -> Iterator[Gunicorn]:
-    """A server on a free port that answers scrapes; it and all its processes are gone afterwards."""
+    """A server on a free port that answers scrapes; afterwards all its processes are gone."""
     work.mkdir(parents=True, exist_ok=True)
     port = free_port()
     log = work / f"gunicorn-{port}.log"

@@ -20,6 +20,14 @@ storage.install(role="pytest", directory=_directory)
 
 RunPython = Callable[[str], str]
 
+_PREAMBLE = """\
+import os, signal, sys, threading, time
+from pathlib import Path
+from monitoring import storage
+storage.install('web')
+from prometheus_client import Counter, Gauge, Histogram
+"""
+
 
 @pytest.fixture
 def metrics_directory(tmp_path: Path) -> Path:
@@ -29,32 +37,25 @@ def metrics_directory(tmp_path: Path) -> Path:
     return directory
 
 
+def run_script(script: str, directory: Path) -> str:
+    """Run a script in a process of its own, role `web`, on the metrics directory; its output."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PREAMBLE + script],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(_ROOT),
+            "PROMETHEUS_MULTIPROC_DIR": str(directory),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode in (0, -9), done.stderr
+    return done.stdout
+
+
 @pytest.fixture
 def run_python(metrics_directory: Path) -> RunPython:
-    """Run a script in a process of its own, role `web`, on the metrics directory; its output."""
-    preamble = (
-        "import os, signal, sys, threading, time\n"
-        "from pathlib import Path\n"
-        "from monitoring import storage\n"
-        "storage.install('web')\n"
-        "from prometheus_client import Counter, Gauge, Histogram\n"
-    )
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(_ROOT),
-        "PROMETHEUS_MULTIPROC_DIR": str(metrics_directory),
-    }
-
-    def run(script: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", preamble + script],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode in (0, -9), done.stderr
-        return done.stdout
-
-    return run
+    """`run_script` on the test's own metrics directory."""
+    return lambda script: run_script(script, metrics_directory)

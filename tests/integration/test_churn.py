@@ -1,0 +1,208 @@
+"""Workers die, reload, recycle and are upgraded under load: no count is lost, doubled or reset."""
+
+import contextlib
+import http.client
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.load.client import Call, Load, Result
+from tests.servers.exposition import Series, requests_by_series, series, went_down
+from tests.servers.gunicorn import Gunicorn, children, run_gunicorn
+from tests.servers.ports import wait_for
+
+KINDS_OF_FILES = 3  # counter, histogram, gauge_livesum
+
+
+class Watcher:
+    """Scrapes all the time, and keeps what must never be seen."""
+
+    def __init__(self, server: Gunicorn) -> None:
+        self._server = server
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.scrapes = 0
+        self.unanswered = 0
+        self.wrong: list[str] = []
+
+    def __enter__(self) -> "Watcher":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(30)
+
+    def _watch(self) -> None:
+        last: dict[Series, float] = {}
+        while not self._stop.wait(0.02):
+            try:
+                samples = self._server.scrape()
+            except (
+                OSError,
+                http.client.HTTPException,
+            ):  # the worker that had this scrape was killed
+                self.unanswered += 1
+                continue
+            except Exception as error:
+                self.wrong.append(repr(error))
+                continue
+            self.wrong += went_down(last, samples)
+            last = samples
+            self.scrapes += 1
+
+
+def assert_nothing_lost(server: Gunicorn, result: Result) -> None:
+    """answered <= counted <= answered + unanswered, for each series."""
+    assert result.surprises == []
+    counted = requests_by_series(server.scrape())
+    for labels in counted.keys() | result.answered.keys():
+        answered = result.answered[labels]
+        assert answered <= counted.get(labels, 0) <= answered + result.failed[labels], labels
+
+
+@contextlib.contextmanager
+def under_load(server: Gunicorn, count: int) -> Iterator[Load]:
+    with Watcher(server) as watcher:
+        load = Load(server.address).start(count)
+        try:
+            yield load
+        finally:
+            load.finish()
+    assert watcher.wrong == []
+    assert watcher.scrapes > 10
+
+
+def test_kill_9_of_random_workers(tmp_path: Path, shm_directory: Path) -> None:
+    chance = random.Random(7)
+    with run_gunicorn(tmp_path, directory=shm_directory) as server:
+        with under_load(server, 5000) as load:
+            for _ in range(25):
+                time.sleep(0.2)
+                workers = server.workers()
+                if workers:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(chance.choice(workers), signal.SIGKILL)
+        result = load.result
+        assert result.total > 4500
+        assert_nothing_lost(server, result)
+        wait_for(
+            "no request in progress",
+            lambda: server.scrape()[series("http_requests_in_progress")] == 0,
+        )
+        assert len(server.slot_files()) <= 4 + 1  # a successor may start before the kill is seen
+        assert len(server.metric_files()) <= 5 * KINDS_OF_FILES
+
+
+def reload(server: Gunicorn) -> None:
+    before = set(server.workers())
+    server.signal(signal.SIGHUP)
+    wait_for("new workers", lambda: len(set(server.workers()) - before) == 4)
+    wait_for("old workers gone", lambda: not before & set(server.workers()))
+
+
+def more_and_fewer(server: Gunicorn) -> None:
+    for number, count in ((signal.SIGTTIN, 5), (signal.SIGTTIN, 6), (signal.SIGTTOU, 5)):
+        server.signal(number)
+        wait_for(f"{count} workers", lambda count=count: len(server.workers()) == count)
+    server.signal(signal.SIGTTOU)
+    wait_for("4 workers", lambda: len(server.workers()) == 4)
+
+
+@pytest.mark.parametrize(
+    ("disturb", "peak"), [(reload, 8), (more_and_fewer, 6)], ids=["HUP", "TTIN-TTOU"]
+)
+@pytest.mark.parametrize("arguments", [(), ("--preload",)], ids=["plain", "preload"])
+def test_graceful_changes_are_exact(
+    disturb: Callable[[Gunicorn], None],
+    peak: int,
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    shm_directory: Path,
+) -> None:
+    with run_gunicorn(tmp_path, *arguments, directory=shm_directory) as server:
+        with under_load(server, 3000) as load:
+            disturb(server)
+            disturb(server)
+        assert_nothing_lost(server, load.result)
+        assert load.result.failed.total() <= 4 * 8  # connections that a leaving worker had accepted
+        assert len(server.slot_files()) <= peak
+        assert len(server.metric_files()) <= peak * KINDS_OF_FILES
+
+
+def test_recycled_workers_leave_no_files_behind(tmp_path: Path, shm_directory: Path) -> None:
+    with run_gunicorn(tmp_path, "--max-requests", "50", directory=shm_directory) as server:
+        with under_load(server, 4000) as load:
+            pass
+        assert_nothing_lost(server, load.result)
+        recycled = server.log.read_text().count("Booting worker")
+        assert recycled > 40
+        # A worker that leaves may overlap with its successor.
+        assert len(server.slot_files()) <= 8
+        assert len(server.metric_files()) <= 8 * KINDS_OF_FILES
+
+
+def test_a_usr2_upgrade_keeps_every_count(tmp_path: Path, shm_directory: Path) -> None:
+    with run_gunicorn(tmp_path, directory=shm_directory) as server:
+        with under_load(server, 4000) as load:
+            old_workers = set(server.workers())
+            server.signal(signal.SIGUSR2)
+            new_master = wait_for(
+                "a new master with 4 workers",
+                lambda: next(
+                    (
+                        child
+                        for child in children(server.master.pid)
+                        if child not in old_workers and len(children(child)) == 4
+                    ),
+                    None,
+                ),
+            )
+            time.sleep(0.5)
+            server.signal(signal.SIGTERM)
+            server.master.wait(20)
+        assert_nothing_lost(server, load.result)
+        assert len(children(new_master)) == 4
+        assert len(server.slot_files()) <= 8
+        assert len(server.metric_files()) <= 8 * KINDS_OF_FILES
+
+
+def test_requests_in_progress_heal_after_kill_9(tmp_path: Path, shm_directory: Path) -> None:
+    slow = [Call("GET", "/demo/slow/?ms=8000", "/demo/slow/", 200)]
+    with run_gunicorn(
+        tmp_path, "-k", "gthread", "--threads", "4", directory=shm_directory, workers=2
+    ) as server:
+
+        def in_progress() -> float:
+            return server.scrape()[series("http_requests_in_progress")]
+
+        load = Load(server.address, slow, threads=4).start(4)
+        wait_for("4 requests in progress", lambda: in_progress() == 4)
+        for worker in server.workers():
+            os.kill(worker, signal.SIGKILL)
+        wait_for("no request in progress", lambda: in_progress() == 0)
+        assert load.finish().answered.total() == 0
+
+
+def test_a_stopped_worker_does_not_stop_the_others_scrapes(
+    tmp_path: Path, shm_directory: Path
+) -> None:
+    with run_gunicorn(tmp_path, directory=shm_directory, workers=2) as server:
+        first, _ = server.workers()
+        os.kill(first, signal.SIGSTOP)
+        try:
+            answered = 0
+            for _ in range(10):
+                with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                    server.scrape()
+                    answered += 1
+            assert answered > 0
+        finally:
+            os.kill(first, signal.SIGCONT)

@@ -1,0 +1,83 @@
+"""The metrics directory: a default of one user and project, safe to use, handed to the workers."""
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitoring.storage.directory import default_directory, ensure
+from tests.unit.conftest import run_script
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def open_parent() -> Iterator[Path]:
+    """A directory that every user can pass through."""
+    path = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path)
+
+
+def test_the_default_tells_projects_and_users_apart(tmp_path: Path) -> None:
+    here, there = default_directory(tmp_path / "a"), default_directory(tmp_path / "b")
+    assert here != there
+    assert here == default_directory(tmp_path / "a")
+    assert f"-{os.geteuid()}-" in here.name
+
+
+def test_it_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    ensure(tmp_path / "a" / "b")
+    ensure(tmp_path / "a" / "b")
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+
+
+def test_a_root_master_hands_it_to_the_user_of_its_workers(open_parent: Path) -> None:
+    """As gunicorn does with `user` and `group`: prepare as root, fork, drop privileges, serve."""
+    directory = open_parent / "metrics"
+    output = run_script(
+        f"""
+from types import SimpleNamespace
+from monitoring.gunicorn_hooks import on_starting, post_worker_init, prepare
+prepare()
+on_starting(SimpleNamespace(cfg=SimpleNamespace(uid={NOBODY}, gid={NOBODY})))
+c = Counter('c', 'C.')
+if os.fork() == 0:
+    os.setgid({NOBODY})
+    os.setuid({NOBODY})
+    post_worker_init(None)
+    c.inc()
+    print(storage.attach().name, flush=True)
+    os._exit(0)
+os.wait()
+""",
+        directory,
+    )
+    assert output.strip() == "web-0"
+    assert (directory / "counter_web-0.db").stat().st_uid == NOBODY
+
+
+def test_a_master_prepares_once_however_often_its_configuration_is_read(
+    open_parent: Path,
+) -> None:
+    """gunicorn reads it again at every reload, while workers write."""
+    output = run_script(
+        """
+from monitoring.gunicorn_hooks import prepare
+prepare()
+c = Counter('c', 'C.')
+if os.fork() == 0:
+    c.inc()
+    os._exit(0)
+os.wait()
+prepare()
+print(*sorted(path.name for path in Path(os.environ['PROMETHEUS_MULTIPROC_DIR']).glob('*.db')))
+""",
+        open_parent / "metrics",
+    )
+    assert output.split() == ["counter_web-0.db"]
