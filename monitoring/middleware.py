@@ -54,7 +54,10 @@ class PerformanceMonitoringMiddleware:
         except BaseException:
             self._recorder.finish(request, started, 500)
             raise
-        self._finish(request, started, response)
+        if getattr(request, "monitoring_cancelled", False):
+            self._recorder.finish(request, started, _CLIENT_CLOSED_REQUEST)
+        else:
+            self._finish(request, started, response)
         return response
 
     def _finish(self, request: HttpRequest, started: float, response: HttpResponseBase) -> None:

@@ -3,7 +3,7 @@
 import logging
 import time
 
-from monitoring.storage import values
+from monitoring.storage import own_counters, values
 
 _LOG_EVERY_SECONDS = 60.0
 _last_logged: dict[str, float] = {}
@@ -16,7 +16,7 @@ def report_error(what: str) -> None:
 
     `what` must be a fixed text: it is remembered.
     """
-    values.drop(values.INTERNAL_ERROR)
+    values.drop(own_counters.INTERNAL_ERROR)
     now = time.monotonic()
     if now >= _last_logged.get(what, float("-inf")) + _LOG_EVERY_SECONDS:
         _last_logged[what] = now

@@ -5,6 +5,7 @@ writes are made as one, under one lock. No method raises.
 """
 
 import sys
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from functools import cache
 from time import perf_counter
@@ -15,7 +16,7 @@ from monitoring.conf import Settings, get_settings
 from monitoring.labels import METHODS, OTHER, Routes, refused_match
 from monitoring.metrics import BisectHistogram, HttpMetrics, http_metrics, value_of
 from monitoring.self_report import report_error
-from monitoring.storage import values
+from monitoring.storage import own_counters, values
 from monitoring.storage.values import SlotValue, add_all
 
 _MAX_CACHED_SERIES = 10_000
@@ -101,6 +102,10 @@ class RequestRecorder:
         """Count the exception being handled, as it becomes a 500 or breaks off an answer."""
         try:
             kind = sys.exc_info()[0]
+            if kind is not None and issubclass(kind, CancelledError):
+                # An async stack with a sync middleware: the client has left, the rest is undone.
+                request.monitoring_cancelled = True  # type: ignore[attr-defined]
+                return
             route = self._routes.of(request.resolver_match or refused_match(request))
             if kind is not None and not route.ignored:
                 name = self._exception_label(kind.__name__)
@@ -123,7 +128,7 @@ class RequestRecorder:
             match = refused_match(request)
         route = self._routes.of(match)
         if route.overflow:
-            values.drop(values.MAX_ROUTES)
+            values.drop(own_counters.MAX_ROUTES)
             cacheable = False  # so that each one is counted
         series = None if route.ignored else self._make_series(method, route.label, status)
         if cacheable and len(self._series) < _MAX_CACHED_SERIES:

@@ -10,7 +10,6 @@ import errno
 import logging
 import os
 import time
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,21 +21,17 @@ from monitoring.errors import MonitoringError, NoFreeSlotError
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage import slots
 from monitoring.storage.format import LIVE_MODES, file_path
+from monitoring.storage.own_counters import (
+    CORRUPT_NAME,
+    INTERNAL_ERROR,
+    NO_SLOT,
+    NO_SPACE,
+    REENTERED,
+    UNUSABLE_DIRECTORY,
+    OwnCounters,
+)
 from monitoring.storage.slot_file import Cells, SlotFile, open_slot_file
 from monitoring.storage.slots import Slot, process_lock
-
-NO_SPACE = "no_space"
-NO_SLOT = "no_slot"
-UNUSABLE_DIRECTORY = "directory"
-REENTERED = "reentered"
-MAX_ROUTES = "max_routes"
-INTERNAL_ERROR = "internal_error"
-DROP_REASONS = (NO_SPACE, NO_SLOT, UNUSABLE_DIRECTORY, REENTERED, MAX_ROUTES, INTERNAL_ERROR)
-
-DROPPED_NAME = "monitoring_dropped"
-DROPPED_HELP = "Writes and label values that could not be recorded, by reason."
-CORRUPT_NAME = "monitoring_corrupt_files"
-CORRUPT_HELP = "Damaged metric files found, once per process that found one."
 
 _RETRY_SECONDS = 1.0
 _LOG_EVERY_SECONDS = 60.0
@@ -111,10 +106,7 @@ class _Process:
         self.slot: Slot | None = None
         self._files: dict[str, SlotFile] = {}
         self._waiting: list[SlotValue] = []  # made before there was a slot: shown as 0 once it is
-        self._drops: Counter[str] = Counter()  # not yet written
-        self._drop_values: dict[str, SlotValue] = {}
-        self._corrupt = 0
-        self._corrupt_value: SlotValue | None = None
+        self._own = OwnCounters()
         self._busy = False
         self._news = ""
         self._attach_after = self._grow_after = self._report_after = float("-inf")
@@ -129,15 +121,18 @@ class _Process:
     def bind(self, value: SlotValue) -> "memoryview[float] | None":
         """Find the value's cell in this process's files; None if this write must be dropped."""
         if self._busy:  # a signal handler or finaliser interrupted us here: files are half-way
-            self._drops[REENTERED] += 1
+            self.count(REENTERED)
             return None
         self._busy = True
         try:
             if self.slot is None and not self._attach():
                 return None
-            return self._place(value)
+            cells = self._place(value)
+            if cells is not None:
+                self._own.settle(self._locate)
+            return cells
         except Exception as error:  # the boundary: a write of ours never fails its caller
-            self.drop(INTERNAL_ERROR)
+            self.count(INTERNAL_ERROR)
             self._news = f"cannot store a value: {error!r}"
             return None
         finally:
@@ -152,19 +147,9 @@ class _Process:
                 self._busy = False
         return self.slot
 
-    def drop(self, reason: str, count: int = 1) -> None:
-        value = self._drop_values.get(reason)
-        if value is not None and value._file.cells is not None:
-            value._file.cells[value._index] += count
-        else:
-            self._drops[reason] += count
-
-    def count_corrupt(self, count: int = 1) -> None:
-        value = self._corrupt_value
-        if value is not None and value._file.cells is not None:
-            value._file.cells[value._index] += count
-        else:
-            self._corrupt += count
+    def count(self, what: str, count: int = 1) -> None:
+        """Count a drop reason or CORRUPT_NAME."""
+        self._own.add(what, count)
 
     def report(self) -> None:
         """Log the last trouble, once in a while. Called without the lock: handlers may block."""
@@ -181,16 +166,13 @@ class _Process:
         if self.slot is not None:
             self.slot.forget_in_child()
             self.slot = None
-        self._drops.clear()  # the parent's, and the parent will write them
-        self._drop_values.clear()
-        self._corrupt = 0
-        self._corrupt_value = None
+        self._own.forget()
         self._busy = False
         self._attach_after = self._grow_after = float("-inf")
 
     def _attach(self) -> bool:
         if time.monotonic() < self._attach_after:
-            self._drops[UNUSABLE_DIRECTORY] += 1
+            self.count(UNUSABLE_DIRECTORY)
             return False
         try:
             directory = self.directory or metrics_directory.configured_directory()
@@ -200,63 +182,52 @@ class _Process:
                 file_path(directory, f"gauge_{mode}", slot.name).unlink(missing_ok=True)
         except (OSError, MonitoringError) as error:
             self._attach_after = time.monotonic() + _RETRY_SECONDS
-            reason = NO_SLOT if isinstance(error, NoFreeSlotError) else UNUSABLE_DIRECTORY
-            self._drops[reason] += 1
+            self.count(NO_SLOT if isinstance(error, NoFreeSlotError) else UNUSABLE_DIRECTORY)
             self._news = f"no metrics are recorded: cannot take a slot: {error}"
             return False
         self.directory, self.slot = directory, slot
-        self._bind_own_counters()
+        # Our own counters come first, so that they have room when nothing else has.
+        self._own.settle(self._locate)
         waiting, self._waiting = self._waiting, []
         for value in waiting:
             self._place(value)
         return True
 
-    def _bind_own_counters(self) -> None:
-        """Our own counters come first, so that they have room when nothing else has."""
-        for reason in DROP_REASONS:
-            value = self._own_counter(DROPPED_NAME, DROPPED_HELP, reason=reason)
-            self._place(value)
-            self._drop_values[reason] = value
-        self._corrupt_value = self._own_counter(CORRUPT_NAME, CORRUPT_HELP)
-        self._place(self._corrupt_value)
-        drops, self._drops = self._drops, Counter()
-        for reason, count in drops.items():
-            self.drop(reason, count)
-        corrupt, self._corrupt = self._corrupt, 0
-        self.count_corrupt(corrupt)
-
-    @staticmethod
-    def _own_counter(name: str, help_text: str, **labels: str) -> SlotValue:
-        value = SlotValue.__new__(SlotValue)
-        value._prefix, value._file, value._index = "counter", _UNBOUND, 0
-        value._key = mmap_key(name, f"{name}_total", list(labels), list(labels.values()), help_text)
-        return value
-
     def _place(self, value: SlotValue) -> "memoryview[float] | None":
-        assert self.directory is not None
-        assert self.slot is not None
+        place = self._locate(value._prefix, value._key)
+        if place is None:
+            return None
+        value._file, value._index = place
+        return place[0].cells
+
+    def _locate(self, prefix: str, key: str) -> tuple[SlotFile, int] | None:
+        """The file and cell of a key, made if need be; None, and counted, if there is no space."""
         try:
-            file = self._files.get(value._prefix)
+            file = self._files.get(prefix)
             if file is None:
-                self._may_grow()
-                file = open_slot_file(file_path(self.directory, value._prefix, self.slot.name))
-                self._files[value._prefix] = file
-                if file.damage:
-                    self.count_corrupt()
-                    self._news = f"a damaged {value._prefix} file was set aside: {file.damage}"
-            index = file.position(value._key)
+                file = self._files[prefix] = self._open(prefix)
+            index = file.position(key)
             if index is None:
                 self._may_grow()
-                index = file.append(value._key)
+                index = file.append(key)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            self.drop(NO_SPACE if full else UNUSABLE_DIRECTORY)
+            self.count(NO_SPACE if full else UNUSABLE_DIRECTORY)
             if time.monotonic() >= self._grow_after:
                 self._grow_after = time.monotonic() + _RETRY_SECONDS
                 self._news = f"new series are dropped: {error}"
             return None
-        value._file, value._index = file, index
-        return file.cells
+        return file, index
+
+    def _open(self, prefix: str) -> SlotFile:
+        assert self.directory is not None
+        assert self.slot is not None
+        self._may_grow()
+        file = open_slot_file(file_path(self.directory, prefix, self.slot.name))
+        if file.damage:
+            self.count(CORRUPT_NAME)
+            self._news = f"a damaged {prefix} file was set aside: {file.damage}"
+        return file
 
     def _may_grow(self) -> None:
         """Ask a full file system once a second, not once per request."""
@@ -315,13 +286,13 @@ def add_all(writes: Iterable[tuple[SlotValue, float]]) -> None:
 def drop(reason: str) -> None:
     """Count something that could not be recorded; `reason` is one of DROP_REASONS."""
     with process_lock:
-        _process.drop(reason)
+        _process.count(reason)
 
 
 def count_corrupt_file() -> None:
     """Count a damaged file that this process found."""
     with process_lock:
-        _process.count_corrupt()
+        _process.count(CORRUPT_NAME)
 
 
 def _start_child() -> None:

@@ -9,6 +9,7 @@ from tests.servers.exposition import series
 from tests.servers.gunicorn import Gunicorn, run_gunicorn
 
 RANDOM_PATHS = 10_000
+LABELS = ("method", "route", "status", "type")
 HOSTILE_HEADERS = (
     {"X-Forwarded-For": "1.2.3.4, <script>"},
     {"X-Request-ID": 'a"b\\c{d}'},
@@ -58,7 +59,7 @@ def test_hostile_requests_add_only_the_fixed_series(tmp_path: Path, shm_director
             path = "/x" + "".join(chance.choices(alphabet, k=chance.randint(1, 40)))
             path = path.replace("%", "%25")
             assert ask("GET", f"{path}?secret={number}") == 404, path
-        for method in ("FROB", "PROPFIND", "get", "X" * 20, "M-SEARCH", "BREW"):
+        for method in ("FROB", "PROPFIND", "X" * 20, "M-SEARCH", "BREW"):
             assert ask(method, "/demo/ok/") == 200
         for headers in HOSTILE_HEADERS:
             assert ask("GET", "/demo/ok/", headers) == 200

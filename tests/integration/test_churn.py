@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,8 @@ class Watcher:
             except (
                 OSError,
                 http.client.HTTPException,
-            ):  # the worker that had this scrape was killed
-                self.unanswered += 1
+            ):
+                self.unanswered += 1  # the worker that had this scrape was killed
                 continue
             except Exception as error:
                 self.wrong.append(repr(error))
@@ -108,10 +109,14 @@ def reload(server: Gunicorn) -> None:
     wait_for("old workers gone", lambda: not before & set(server.workers()))
 
 
+def has_workers(server: Gunicorn, count: int) -> bool:
+    return len(server.workers()) == count
+
+
 def more_and_fewer(server: Gunicorn) -> None:
     for number, count in ((signal.SIGTTIN, 5), (signal.SIGTTIN, 6), (signal.SIGTTOU, 5)):
         server.signal(number)
-        wait_for(f"{count} workers", lambda count=count: len(server.workers()) == count)
+        wait_for(f"{count} workers", partial(has_workers, server, count))
     server.signal(signal.SIGTTOU)
     wait_for("4 workers", lambda: len(server.workers()) == 4)
 

@@ -1,0 +1,71 @@
+"""Our own counters: what could not be recorded, and the damaged files found.
+
+They are kept in memory while they have no place in a file, and are written when they get one.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+from prometheus_client.mmap_dict import mmap_key
+
+from monitoring.storage.slot_file import SlotFile
+
+PREFIX = "counter"
+
+NO_SPACE = "no_space"
+NO_SLOT = "no_slot"
+UNUSABLE_DIRECTORY = "directory"
+REENTERED = "reentered"
+MAX_ROUTES = "max_routes"
+INTERNAL_ERROR = "internal_error"
+DROP_REASONS = (NO_SPACE, NO_SLOT, UNUSABLE_DIRECTORY, REENTERED, MAX_ROUTES, INTERNAL_ERROR)
+
+DROPPED_NAME = "monitoring_dropped"
+DROPPED_HELP = "Writes and label values that could not be recorded, by reason."
+CORRUPT_NAME = "monitoring_corrupt_files"
+CORRUPT_HELP = "Damaged metric files found, once per process that found one."
+
+Locate = Callable[[str, str], tuple[SlotFile, int] | None]  # (prefix, key) to a cell
+
+
+class OwnCounters:
+    """Counts by reason, and of corrupt files. The caller holds the process's lock."""
+
+    def __init__(self) -> None:
+        self._keys = {
+            reason: mmap_key(
+                DROPPED_NAME, f"{DROPPED_NAME}_total", ["reason"], [reason], DROPPED_HELP
+            )
+            for reason in DROP_REASONS
+        }
+        self._keys[CORRUPT_NAME] = mmap_key(
+            CORRUPT_NAME, f"{CORRUPT_NAME}_total", [], [], CORRUPT_HELP
+        )
+        self._places: dict[str, tuple[SlotFile, int]] = {}
+        self._unwritten: Counter[str] = Counter()
+
+    def add(self, what: str, count: int = 1) -> None:
+        """Count a drop reason or CORRUPT_NAME."""
+        place = self._places.get(what)
+        if place is not None and place[0].cells is not None:
+            place[0].cells[place[1]] += count
+        else:
+            self._unwritten[what] += count
+
+    def settle(self, locate: Locate) -> None:
+        """Find the places that are missing, and write what waited for them."""
+        if len(self._places) == len(self._keys) and not self._unwritten:
+            return
+        for what, key in self._keys.items():
+            if what not in self._places:
+                place = locate(PREFIX, key)
+                if place is not None:
+                    self._places[what] = place
+        unwritten, self._unwritten = self._unwritten, Counter()
+        for what, count in unwritten.items():
+            self.add(what, count)
+
+    def forget(self) -> None:
+        """In a forked child: these were the parent's, and the parent writes them."""
+        self._places.clear()
+        self._unwritten.clear()
