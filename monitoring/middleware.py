@@ -38,8 +38,8 @@ class PerformanceMonitoringMiddleware:
         started = self._recorder.begin(request)
         try:
             response = cast(HttpResponseBase, self.get_response(request))
-        except BaseException:  # not one that Django answers (SystemExit, say): the server sends 500
-            self._recorder.finish(request, started, 500)
+        except BaseException as error:
+            self._recorder.finish(request, started, _status_of(error))
             raise
         self._finish(request, started, response)
         return response
@@ -48,16 +48,10 @@ class PerformanceMonitoringMiddleware:
         started = self._recorder.begin(request)
         try:
             response = cast(HttpResponseBase, await self.get_response(request))
-        except asyncio.CancelledError:
-            self._recorder.finish(request, started, _CLIENT_CLOSED_REQUEST)
+        except BaseException as error:
+            self._recorder.finish(request, started, _status_of(error))
             raise
-        except BaseException:
-            self._recorder.finish(request, started, 500)
-            raise
-        if getattr(request, "monitoring_cancelled", False):
-            self._recorder.finish(request, started, _CLIENT_CLOSED_REQUEST)
-        else:
-            self._finish(request, started, response)
+        self._finish(request, started, response)
         return response
 
     def _finish(self, request: HttpRequest, started: float, response: HttpResponseBase) -> None:
@@ -75,3 +69,10 @@ def count_exception(*, request: HttpRequest | None = None, **_: Any) -> None:
     """Receiver of Django's `got_request_exception`."""
     if request is not None:
         request_recorder().count_exception(request)
+
+
+def _status_of(error: BaseException) -> int:
+    """The status of a request that ends in what Django does not turn into an answer."""
+    if isinstance(error, asyncio.CancelledError):
+        return _CLIENT_CLOSED_REQUEST
+    return 500  # SystemExit, say, as the worker is stopped: servers answer that with a 500

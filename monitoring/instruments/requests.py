@@ -5,7 +5,6 @@ writes are made as one, under one lock. No method raises.
 """
 
 import sys
-from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from functools import cache
 from time import perf_counter
@@ -102,10 +101,6 @@ class RequestRecorder:
         """Count the exception being handled, as it becomes a 500 or breaks off an answer."""
         try:
             kind = sys.exc_info()[0]
-            if kind is not None and issubclass(kind, CancelledError):
-                # An async stack with a sync middleware: the client has left, the rest is undone.
-                request.monitoring_cancelled = True  # type: ignore[attr-defined]
-                return
             route = self._routes.of(request.resolver_match or refused_match(request))
             if kind is not None and not route.ignored:
                 name = self._exception_label(kind.__name__)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.load.client import Call, Load
 from tests.servers.exposition import requests_by_series, series
-from tests.servers.gunicorn import run_gunicorn
+from tests.servers.gunicorn import is_dead, run_gunicorn
 from tests.servers.ports import wait_for
 
 NO_SPACE = series("monitoring_dropped_total", reason="no_space")
@@ -86,6 +86,7 @@ def test_a_worker_starts_on_a_full_file_system(tmp_path: Path, small_tmpfs: Path
         (worker,) = server.workers()
         os.kill(server.master.pid, signal.SIGSTOP)  # no successor before the space is gone
         os.kill(worker, signal.SIGKILL)
+        wait_for("the worker's end", lambda: is_dead(worker))
         for path in small_tmpfs.glob("*.db"):
             path.unlink()
         filler = fill(small_tmpfs)

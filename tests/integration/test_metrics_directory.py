@@ -6,7 +6,14 @@ import subprocess
 from pathlib import Path
 
 from tests.servers.exposition import series
-from tests.servers.gunicorn import ROOT, Gunicorn, command, environment, run_gunicorn
+from tests.servers.gunicorn import (
+    ROOT,
+    Gunicorn,
+    command,
+    environment,
+    is_dead,
+    run_gunicorn,
+)
 from tests.servers.ports import free_port, wait_for
 
 OK = series("http_requests_total", method="GET", route="/demo/ok/", status="200")
@@ -106,10 +113,3 @@ def test_a_damaged_file_of_a_slot_is_set_aside_and_its_sound_entries_go_on(
         assert samples[CORRUPT] >= 1
         assert (shm_directory / "histogram_web-0.db.damaged").exists()
         assert server.log.read_text().count("damaged histogram file was set aside") == 1
-
-
-def is_dead(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except FileNotFoundError:
-        return True

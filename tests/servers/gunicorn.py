@@ -77,6 +77,14 @@ def children(pid: int) -> list[int]:
         return []
 
 
+def is_dead(pid: int) -> bool:
+    """Whether the process has ended; its parent need not have noticed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
 def environment(directory: Path, work: Path, **extra: str) -> dict[str, str]:
     """What a server gets; nothing of the developer's own environment but PATH."""
     return {
