@@ -1,0 +1,41 @@
+"""The smallest site there is: what a request costs here is Django's handler and the middleware."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+
+class ViewError(Exception):
+    """What the failing views raise."""
+
+
+def ok(request: HttpRequest, pk: int) -> HttpResponse:
+    return HttpResponse(b"ok")
+
+
+async def async_ok(request: HttpRequest, pk: int) -> HttpResponse:
+    return HttpResponse(b"ok")
+
+
+def error(request: HttpRequest) -> HttpResponse:
+    raise ViewError
+
+
+async def async_error(request: HttpRequest) -> HttpResponse:
+    raise ViewError
+
+
+urlpatterns = [
+    path("ok/<int:pk>/", ok),
+    path("error/", error),
+    path("async/ok/<int:pk>/", async_ok),
+    path("async/error/", async_error),
+]
+
+
+# Django's own pages are rendered templates: they cost more than what is measured, and vary more.
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return HttpResponse(b"not found", status=404)
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(b"error", status=500)

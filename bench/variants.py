@@ -1,0 +1,87 @@
+"""What is compared: one process each, because settings and prometheus-client's value class are."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+BASELINE = "none"
+CONTROL = "none-again"
+OURS = "ours"
+RIVAL = "django-prometheus"
+RIVAL_ON_SLOTS = "django-prometheus-on-slots"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A middleware list; `counter` is the family that counts its requests, if it counts any."""
+
+    name: str
+    title: str
+    app: str | None = None
+    middleware: tuple[str, ...] = ()
+    slots: bool = False
+    counter: str | None = None
+
+
+_RIVAL_PAIR = (
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+)
+_RIVAL_COUNTER = "django_http_requests_before_middlewares"
+
+VARIANTS = {
+    variant.name: variant
+    for variant in (
+        Variant(BASELINE, "no middleware"),
+        Variant(CONTROL, "no middleware, again (the noise)"),
+        Variant(
+            OURS,
+            "this middleware",
+            "monitoring",
+            ("monitoring.middleware.PerformanceMonitoringMiddleware",),
+            slots=True,
+            counter="http_requests",
+        ),
+        Variant(
+            RIVAL,
+            "django-prometheus",
+            "django_prometheus",
+            _RIVAL_PAIR,
+            counter=_RIVAL_COUNTER,
+        ),
+        Variant(
+            RIVAL_ON_SLOTS,
+            "django-prometheus on our value class",
+            "django_prometheus",
+            _RIVAL_PAIR,
+            slots=True,
+            counter=_RIVAL_COUNTER,
+        ),
+    )
+}
+
+
+def start(variant: Variant, directory: Path) -> None:
+    """Set this process up as the variant, its multiprocess files in `directory`."""
+    # Read when prometheus_client is imported, so this comes before anything that imports it.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
+    if variant.slots:
+        from monitoring import storage
+
+        storage.install(role="bench", directory=directory)
+    settings.configure(
+        ALLOWED_HOSTS=["bench"],
+        DATABASES={},
+        INSTALLED_APPS=[variant.app] if variant.app else [],
+        LOGGING_CONFIG=None,  # each 404 and 500 would be a line of log, in every variant
+        MIDDLEWARE=list(variant.middleware),
+        ROOT_URLCONF="bench.site",
+        SECRET_KEY="bench",
+    )
+    # It connects receivers to the request signals. A variant that happens not to import it would
+    # do less per request than the others.
+    import django.db
+
+    django.setup()
