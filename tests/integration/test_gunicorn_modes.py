@@ -1,0 +1,133 @@
+"""Every kind of worker: each one alone gives the same scrape, and none loses counts in churn."""
+
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.test_churn import Watcher, assert_nothing_lost, reload
+from tests.load.client import Load
+from tests.servers.exposition import requests_by_series, series, went_down
+from tests.servers.gunicorn import Gunicorn, children, run_gunicorn
+from tests.servers.ports import wait_for
+
+MODES = {
+    "sync": (),
+    "gthread": ("-k", "gthread", "--threads", "4"),
+    "preload-gthread": ("--preload", "-k", "gthread", "--threads", "4"),
+    "uvicorn": ("-k", "uvicorn_worker.UvicornWorker", "project.asgi:application"),
+}
+KINDS_OF_FILES = 3  # counter, histogram, gauge_livesum
+IN_PROGRESS = series("http_requests_in_progress")
+
+
+@contextlib.contextmanager
+def only(server: Gunicorn, worker: int) -> Iterator[None]:
+    """Stop all other workers: whoever answers is `worker`."""
+    others = [pid for pid in server.workers() if pid != worker]
+    for pid in others:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in others:
+            os.kill(pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def watched_load(server: Gunicorn, count: int) -> Iterator[Load]:
+    """Requests, and scrapes all the while: as many as it takes, however slow the machine is."""
+    with Watcher(server) as watcher:
+        load = Load(server.address).start(count)
+        try:
+            yield load
+        finally:
+            load.finish()
+        wait_for("scrapes during and after the churn", lambda: watcher.scrapes > 10)
+    assert watcher.wrong == []
+
+
+@pytest.mark.parametrize("mode", ["sync", "gthread", "uvicorn"])
+def test_each_worker_alone_gives_the_clients_count(
+    mode: str, tmp_path: Path, shm_directory: Path
+) -> None:
+    with run_gunicorn(tmp_path, *MODES[mode], directory=shm_directory) as server:
+        result = Load(server.address).start(400).finish()
+        assert (result.surprises, result.failed.total()) == ([], 0)
+        for worker in server.workers():
+            with only(server, worker):
+                samples = server.scrape()
+            assert requests_by_series(samples) == dict(result.answered)
+            assert samples[IN_PROGRESS] == 0
+
+
+@pytest.mark.parametrize("mode", ["gthread", "preload-gthread", "uvicorn"])
+def test_reloads_and_kills_lose_nothing_that_was_answered(
+    mode: str, tmp_path: Path, shm_directory: Path
+) -> None:
+    chance = random.Random(11)
+    with run_gunicorn(tmp_path, *MODES[mode], directory=shm_directory) as server:
+        with watched_load(server, 1000) as load:
+            for _ in range(4):
+                time.sleep(0.3)
+                workers = server.workers()
+                if workers:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(chance.choice(workers), signal.SIGKILL)
+            wait_for("4 workers", lambda: len(server.workers()) == 4)
+            reload(server)
+        assert load.result.total > 800
+        assert_nothing_lost(server, load.result)
+        wait_for("no request in progress", lambda: server.scrape()[IN_PROGRESS] == 0)
+        assert len(server.slot_files()) <= 8
+        assert len(server.metric_files()) <= 8 * KINDS_OF_FILES
+
+
+def test_an_upgrade_with_quit_of_the_old_master_keeps_every_count(
+    tmp_path: Path, shm_directory: Path
+) -> None:
+    with run_gunicorn(tmp_path, directory=shm_directory) as server:
+        old_workers = set(server.workers())
+        first = Load(server.address).start(500).finish()
+        assert (first.surprises, first.failed.total()) == ([], 0)
+        server.signal(signal.SIGUSR2)
+
+        def new_master() -> int | None:
+            masters = set(server.workers()) - old_workers
+            return next((pid for pid in masters if len(children(pid)) == 4), None)
+
+        master = wait_for("a new master with 4 workers", new_master)
+        wait_for("its workers' boot", lambda: server.log.read_text().count("Booting worker") >= 8)
+        before = server.scrape()
+        assert requests_by_series(before) == dict(first.answered)
+
+        load = Load(server.address, seed=2).start(1500)
+        wait_for("traffic", lambda: load.result.total > 200)
+        server.signal(signal.SIGQUIT)
+        server.master.wait(20)
+        second = load.finish()
+
+        after = server.scrape()
+        assert went_down(before, after) == []
+        # QUIT raises SystemExit in each old worker, in whatever it does; gunicorn then answers the
+        # request in hand with a 500 of its own, whether or not it was counted before.
+        interrupted = len(second.surprises)
+        assert interrupted <= 4
+        assert all(each.endswith(": 500") for each in second.surprises)
+        counted = sum(requests_by_series(after).values()) - first.total
+        most = second.total + second.failed.total()
+        assert second.total - interrupted <= counted <= most
+
+        # The new master goes on as any other: its reload wipes nothing either.
+        workers = set(children(master))
+        os.kill(master, signal.SIGHUP)
+        wait_for("new workers", lambda: len(set(children(master)) - workers) == 4)
+        wait_for("old workers gone", lambda: not workers & set(children(master)))
+        assert requests_by_series(server.scrape()) == requests_by_series(after)
+        assert len(server.slot_files()) <= 8
+        assert len(server.metric_files()) <= 8 * KINDS_OF_FILES
