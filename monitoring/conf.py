@@ -85,6 +85,15 @@ def _networks(value: Any) -> tuple[IPNetwork, ...]:
 class Settings:
     """The keys of `settings.MONITORING`, checked, with their defaults."""
 
+    COLLECTORS: tuple[str, ...] = _setting(
+        (),
+        _strings,
+        "Dotted paths of prometheus-client collectors (or functions that make one) that the"
+        " exporter runs at each scrape.",
+    )
+    COLLECTOR_TIMEOUT_MS: float = _setting(
+        2000.0, _positive, "What a custom collector may take.", "milliseconds"
+    )
     IGNORE_ROUTES: tuple[str, ...] = _setting(
         ("monitoring:*",),
         _strings,

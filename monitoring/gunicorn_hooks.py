@@ -1,17 +1,32 @@
-"""What gunicorn.conf.py needs: `prepare()` at its top, and the hooks by name.
+"""What gunicorn.conf.py needs: `prepare()` at its top, and the hooks by their names.
 
-from monitoring.gunicorn_hooks import on_starting, post_worker_init, prepare
+from monitoring.gunicorn_hooks import *
 
 prepare()
 """
 
 import os
+import signal
+import sys
 from functools import cache
 from typing import Any
 
 from monitoring import storage
+from monitoring.metrics import server_metrics
+from monitoring.self_report import report_error
 from monitoring.storage import directory as metrics_directory
-from monitoring.storage.roles import WEB
+from monitoring.storage.roles import MASTER, WEB
+from monitoring.storage.server_facts import ServerFacts, write_facts
+
+__all__ = [
+    "child_exit",
+    "on_starting",
+    "post_fork",
+    "post_worker_init",
+    "pre_fork",
+    "prepare",
+    "when_ready",
+]
 
 
 def prepare() -> None:
@@ -21,7 +36,7 @@ def prepare() -> None:
     second server on the same directory, do not. Raises MetricsDirectoryError.
     """
     directory = metrics_directory.configured_directory()
-    storage.install(role=WEB, directory=directory)
+    storage.install(role=MASTER, directory=directory)
     _claim(os.getpid())
 
 
@@ -44,6 +59,56 @@ def on_starting(server: Any) -> None:
     )
 
 
+def when_ready(server: Any) -> None:
+    """Tell the exporter where the server listens. Trouble here keeps no server from starting."""
+    addresses = [listener.getsockname() for listener in server.LISTENERS]
+    facts = ServerFacts(
+        # A unix socket's address is its path: its queue cannot be read from outside.
+        tuple((item[0], item[1]) for item in addresses if isinstance(item, tuple)),
+        server.cfg.backlog,
+        server.cfg.workers,
+    )
+    try:
+        write_facts(metrics_directory.configured_directory(), facts)
+    except OSError as error:
+        server.log.warning("the exporter will not know the listeners: %s", error)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Count a boot, in the master."""
+    try:
+        server_metrics().boots.inc()
+    except Exception:
+        report_error("a worker's boot could not be counted")
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """In the worker: it is not the master any more."""
+    storage.install(role=WEB)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Count the end of a worker by its reason, in the master."""
+    try:
+        # gunicorn does not hand the wait status to its hook; the caller has it.
+        status = sys._getframe(1).f_locals.get("status")
+        server_metrics().exits.labels(exit_reason(status)).inc()
+    except Exception:
+        report_error("a worker's end could not be counted")
+
+
 def post_worker_init(worker: Any) -> None:
     """Take the slot before the first request, so that no request pays for it."""
     storage.attach()
+
+
+def exit_reason(status: object) -> str:
+    """A wait status as a label: `exit_0`, `SIGKILL`, …; from a set that the system closes."""
+    if not isinstance(status, int):
+        return "unknown"
+    if os.WIFSIGNALED(status):
+        try:
+            return signal.Signals(os.WTERMSIG(status)).name
+        except ValueError:
+            return "unknown"
+    return f"exit_{os.waitstatus_to_exitcode(status)}"

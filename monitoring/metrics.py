@@ -100,6 +100,36 @@ def build_http_metrics(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ServerMetrics:
+    """What gunicorn's master writes."""
+
+    boots: Counter
+    exits: Counter
+
+
+@cache
+def server_metrics() -> ServerMetrics:
+    """The master's families, built at the first use."""
+    return ServerMetrics(
+        boots=Counter("gunicorn_worker_boots_total", "Workers that gunicorn's master started."),
+        exits=Counter(
+            "gunicorn_worker_exits_total",
+            "Workers that ended, by exit code or signal.",
+            ["reason"],
+        ),
+    )
+
+
+@cache
+def merges_total() -> Counter:
+    """Counts the merges of the metrics directory, by whatever process makes them."""
+    return Counter(
+        "monitoring_merges_total",
+        "Merges of the metrics directory; scrapes at one time share a merge.",
+    )
+
+
 @cache
 def http_metrics() -> HttpMetrics:
     """The families in prometheus-client's default registry, built at the first use."""

@@ -28,9 +28,6 @@ from monitoring.storage.layout import Indices, Layout, Line, Values
 from monitoring.storage.merge import Merged
 from monitoring.storage.reader import Labels
 
-CONTENT_TYPE = (
-    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
-)
 NATIVE_FAMILY = "http_request_duration_highr_seconds"
 
 Exemplars = Mapping[tuple[str, Labels], Exemplar]

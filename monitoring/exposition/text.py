@@ -1,18 +1,24 @@
-"""Prometheus's text format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats)."""
+"""The text formats: Prometheus 0.0.4 and OpenMetrics 1.0.
+
+Sources: prometheus.io/docs/instrumenting/exposition_formats and the OpenMetrics 1.0 specification.
+"""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 from prometheus_client.core import Metric
+from prometheus_client.openmetrics.exposition import escape_label_name, escape_metric_name
+from prometheus_client.samples import Exemplar
 
 from monitoring.storage.layout import Family, Layout, Line, Values
 from monitoring.storage.merge import Merged
 from monitoring.storage.reader import Labels
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+Exemplars = Mapping[tuple[str, Labels], Exemplar]
 
-_TYPES = {"unknown": "untyped", "info": "gauge", "stateset": "gauge"}
+# The types that 0.0.4 does not know.
+_TEXT_TYPES = {"unknown": "untyped", "info": "gauge", "stateset": "gauge"}
 _SPECIAL = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
 
 
@@ -29,19 +35,60 @@ class TextRenderer:
         self._lines: list[str] = []
 
     def render(self, merged: Merged, extra: Iterable[Metric], names: Collection[str] = ()) -> bytes:
-        """The exposition; with `names`, only of families that have a sample or family so named."""
+        """Text format 0.0.4; with `names`, only families so named or with a sample so named."""
+        return self._render(merged, extra, names, {}, openmetrics=False)
+
+    def render_openmetrics(
+        self,
+        merged: Merged,
+        extra: Iterable[Metric],
+        names: Collection[str] = (),
+        exemplars: Exemplars | None = None,
+    ) -> bytes:
+        """OpenMetrics 1.0; `exemplars` by the bucket's sample name and labels, `le` included."""
+        return self._render(merged, extra, names, exemplars or {}, openmetrics=True)
+
+    def _render(
+        self,
+        merged: Merged,
+        extra: Iterable[Metric],
+        names: Collection[str],
+        exemplars: Exemplars,
+        *,
+        openmetrics: bool,
+    ) -> bytes:
         self._update(merged)
+        layout = merged.layout
         parts: list[str] = []
-        for family in merged.layout.families:
-            if not names or _is_named(family, merged.layout, names):
-                parts.append(_header(family.name, family.type, family.help))
-                parts.extend(self._lines[family.start : family.stop])
+        for family in layout.families:
+            if names and not _is_named(family, layout, names):
+                continue
+            parts.append(_header(family.name, family.type, family.help, openmetrics=openmetrics))
+            lines = self._lines[family.start : family.stop]
+            if exemplars and family.type == "histogram":
+                lines = _with_exemplars(lines, layout.lines[family.start : family.stop], exemplars)
+            parts.extend(lines)
         for metric in extra:
-            if not names or metric.name in names or any(s.name in names for s in metric.samples):
-                parts.append(_header(metric.name, metric.type, metric.documentation))
-                for sample in metric.samples:
-                    labels = tuple(sample.labels.items())
-                    parts.append(f"{_prefix(Line(sample.name, labels))}{_number(sample.value)}\n")
+            if (
+                names
+                and metric.name not in names
+                and all(s.name not in names for s in metric.samples)
+            ):
+                continue
+            parts.append(
+                _header(
+                    metric.name,
+                    metric.type,
+                    metric.documentation,
+                    metric.unit,
+                    openmetrics=openmetrics,
+                )
+            )
+            for sample in metric.samples:
+                line = Line(sample.name, tuple(sample.labels.items()))
+                parts.append(f"{_prefix(line)}{_number(sample.value)}\n")
+        if openmetrics:
+            parts.append("# EOF\n")
         return "".join(parts).encode()
 
     def _update(self, merged: Merged) -> None:
@@ -64,20 +111,39 @@ def _is_named(family: Family, layout: Layout, names: Collection[str]) -> bool:
     )
 
 
-def _header(name: str, kind: str, help_text: str) -> str:
-    shown = f"{name}_total" if kind == "counter" else name
+def _with_exemplars(lines: list[str], samples: tuple[Line, ...], exemplars: Exemplars) -> list[str]:
+    result = list(lines)
+    for index, sample in enumerate(samples):
+        exemplar = exemplars.get((sample.name, sample.labels))
+        if exemplar is not None:
+            labels = _label_set(tuple(exemplar.labels.items())) or "{}"
+            moment = "" if exemplar.timestamp is None else f" {exemplar.timestamp}"
+            result[index] = f"{lines[index][:-1]} # {labels} {_number(exemplar.value)}{moment}\n"
+    return result
+
+
+def _header(name: str, kind: str, help_text: str, unit: str = "", *, openmetrics: bool) -> str:
+    shown = escape_metric_name(name)
     escaped = help_text.replace("\\", r"\\").replace("\n", r"\n")
-    return f"# HELP {shown} {escaped}\n# TYPE {shown} {_TYPES.get(kind, kind)}\n"
+    if openmetrics:
+        escaped = escaped.replace('"', r"\"")
+        unit_line = f"# UNIT {shown} {unit}\n" if unit else ""
+        return f"# HELP {shown} {escaped}\n# TYPE {shown} {kind}\n{unit_line}"
+    if kind == "counter":
+        shown += "_total"
+    elif kind == "info":
+        shown += "_info"
+    return f"# HELP {shown} {escaped}\n# TYPE {shown} {_TEXT_TYPES.get(kind, kind)}\n"
 
 
 def _prefix(line: Line) -> str:
-    return f"{line.name}{_label_set(line.labels)} "
+    return f"{escape_metric_name(line.name)}{_label_set(line.labels)} "
 
 
 def _label_set(labels: Labels) -> str:
     if not labels:
         return ""
-    pairs = ",".join(f'{name}="{_escape(value)}"' for name, value in labels)
+    pairs = ",".join(f'{escape_label_name(name)}="{_escape(value)}"' for name, value in labels)
     return f"{{{pairs}}}"
 
 

@@ -6,7 +6,7 @@ gather the doubles of each file, reduce by series, accumulate buckets.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -29,6 +29,17 @@ class Merged:
     files: int
     damaged: int
     empty: int
+    gauges: tuple[tuple[str, Indices, Values], ...]  # of each gauge file: owner, series, values
+    plain_gauges: Mapping[str, int]  # series number of each gauge that has no labels
+
+    def by_owner(self, gauge_name: str) -> dict[str, float]:
+        """A gauge without labels as each slot has it, by the slot's name."""
+        number = self.plain_gauges.get(gauge_name)
+        return {
+            owner: float(values[series == number][0])
+            for owner, series, values in self.gauges
+            if number in series
+        }
 
     def samples(self, family_name: str) -> Iterator[tuple[Line, float]]:
         """The samples of a family (a counter's name is without `_total`); none if it is absent."""
@@ -57,6 +68,7 @@ class Merger:
         self._lock = threading.Lock()
         self._series: list[Series] = []
         self._ids: dict[tuple[str, str, Labels], int] = {}
+        self._plain_gauges: dict[str, int] = {}
         self._keys: dict[bytes, Key | None] = {}
         self._columns: dict[str, tuple[MetricFile, _Columns]] = {}
         self._layout: Layout | None = None
@@ -82,12 +94,19 @@ class Merger:
                 len(files),
                 self._reader.damaged,
                 self._reader.empty,
+                tuple(
+                    (file.name.owner, column.series, file.values()[column.rows])
+                    for file, column in zip(files, columns, strict=True)
+                    if file.name.type == "gauge"
+                ),
+                dict(self._plain_gauges),
             )
 
     def _forget(self) -> None:
         self._reader.forget()
         self._series.clear()
         self._ids.clear()
+        self._plain_gauges.clear()
         self._keys.clear()
         self._columns.clear()
         self._layout = None
@@ -134,6 +153,8 @@ class Merger:
         series = self._ids.get(identity)
         if series is None:
             series = self._ids[identity] = len(self._series)
+            if file.name.type == "gauge" and not labels:
+                self._plain_gauges[key.sample] = series
             self._series.append(Series(key.family, key.sample, labels, file.name.type, key.help))
         return series
 

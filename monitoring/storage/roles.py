@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 WEB = "web"
+MASTER = "master"
 CELERY = "celery"
 MANAGE = "manage"
 OTHER = "python"

@@ -139,6 +139,18 @@ def read_owner(path: Path) -> Owner | None:
     return Owner(match["role"], int(match["number"]), pid, start_ticks)
 
 
+def list_lock_files(directory: Path) -> list[Path]:
+    """The slots' lock files, by role and number; none if there is no directory."""
+    try:
+        found = [
+            match for path in directory.iterdir() if (match := _LOCK_FILE.fullmatch(path.name))
+        ]
+    except FileNotFoundError:
+        return []
+    found.sort(key=lambda match: (match["role"], int(match["number"])))
+    return [directory / match.string for match in found]
+
+
 def start_ticks(pid: int) -> int:
     """Clock ticks from boot to the start of `pid`. Raises OSError if there is no such process."""
     stat = Path(f"/proc/{pid}/stat").read_text()

@@ -54,6 +54,7 @@ def _run(redis: RedisServer, host: str, port: int) -> int:
         manager.add_process("redis", redis.command, quiet=True)
     gunicorn = Path(sys.executable).with_name("gunicorn")
     manager.add_process("web", f"exec {shlex.join([str(gunicorn), '-c', 'gunicorn.conf.py'])}")
+    manager.add_process("exporter", f"exec {shlex.join([sys.executable, 'manage.py', 'exporter'])}")
     # honcho ends its children on SIGINT and SIGTERM; a closed terminal is to do the same.
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     announcer = threading.Thread(target=_announce, args=(redis, host, port), daemon=True)

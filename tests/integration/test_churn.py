@@ -98,8 +98,8 @@ def test_kill_9_of_random_workers(tmp_path: Path, shm_directory: Path) -> None:
             "no request in progress",
             lambda: server.scrape()[series("http_requests_in_progress")] == 0,
         )
-        assert len(server.slot_files()) <= 4 + 1  # a successor may start before the kill is seen
-        assert len(server.metric_files()) <= 5 * KINDS_OF_FILES
+        assert len(server.worker_slots()) <= 4 + 1  # a successor may start before the kill is seen
+        assert len(server.worker_files()) <= 5 * KINDS_OF_FILES
 
 
 def reload(server: Gunicorn) -> None:
@@ -138,8 +138,8 @@ def test_graceful_changes_are_exact(
             disturb(server)
         assert_nothing_lost(server, load.result)
         assert load.result.failed.total() <= 4 * 8  # connections that a leaving worker had accepted
-        assert len(server.slot_files()) <= peak
-        assert len(server.metric_files()) <= peak * KINDS_OF_FILES
+        assert len(server.worker_slots()) <= peak
+        assert len(server.worker_files()) <= peak * KINDS_OF_FILES
 
 
 def test_recycled_workers_leave_no_files_behind(tmp_path: Path, shm_directory: Path) -> None:
@@ -150,8 +150,8 @@ def test_recycled_workers_leave_no_files_behind(tmp_path: Path, shm_directory: P
         recycled = server.log.read_text().count("Booting worker")
         assert recycled > 40
         # A worker that leaves may overlap with its successor.
-        assert len(server.slot_files()) <= 8
-        assert len(server.metric_files()) <= 8 * KINDS_OF_FILES
+        assert len(server.worker_slots()) <= 8
+        assert len(server.worker_files()) <= 8 * KINDS_OF_FILES
 
 
 def test_a_usr2_upgrade_keeps_every_count(tmp_path: Path, shm_directory: Path) -> None:
@@ -175,8 +175,8 @@ def test_a_usr2_upgrade_keeps_every_count(tmp_path: Path, shm_directory: Path) -
             server.master.wait(20)
         assert_nothing_lost(server, load.result)
         assert len(children(new_master)) == 4
-        assert len(server.slot_files()) <= 8
-        assert len(server.metric_files()) <= 8 * KINDS_OF_FILES
+        assert len(server.worker_slots()) <= 8
+        assert len(server.worker_files()) <= 8 * KINDS_OF_FILES
 
 
 def test_requests_in_progress_heal_after_kill_9(tmp_path: Path, shm_directory: Path) -> None:

@@ -92,6 +92,8 @@ def test_a_worker_starts_on_a_full_file_system(tmp_path: Path, small_tmpfs: Path
         filler = fill(small_tmpfs)
         os.kill(server.master.pid, signal.SIGCONT)
         assert [server.get("/demo/ok/")[0] for _ in range(20)] == [200] * 20
+        assert os.statvfs(small_tmpfs).f_bavail == 0
+        successors = server.workers()
         filler.unlink()
 
         def is_counted() -> bool:
@@ -100,3 +102,4 @@ def test_a_worker_starts_on_a_full_file_system(tmp_path: Path, small_tmpfs: Path
 
         wait_for("requests are recorded", is_counted)
         assert server.scrape()[NO_SPACE] > 0
+        assert server.workers() == successors

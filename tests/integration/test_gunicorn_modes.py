@@ -84,8 +84,8 @@ def test_reloads_and_kills_lose_nothing_that_was_answered(
         assert load.result.total > 800
         assert_nothing_lost(server, load.result)
         wait_for("no request in progress", lambda: server.scrape()[IN_PROGRESS] == 0)
-        assert len(server.slot_files()) <= 8
-        assert len(server.metric_files()) <= 8 * KINDS_OF_FILES
+        assert len(server.worker_slots()) <= 8
+        assert len(server.worker_files()) <= 8 * KINDS_OF_FILES
 
 
 def test_an_upgrade_with_quit_of_the_old_master_keeps_every_count(
@@ -133,5 +133,5 @@ def test_an_upgrade_with_quit_of_the_old_master_keeps_every_count(
         wait_for("new workers", lambda: len(set(children(master)) - workers) == 4)
         wait_for("old workers gone", lambda: not workers & set(children(master)))
         assert requests_by_series(server.scrape()) == requests_by_series(after)
-        assert len(server.slot_files()) <= 8
-        assert len(server.metric_files()) <= 8 * KINDS_OF_FILES
+        assert len(server.worker_slots()) <= 8
+        assert len(server.worker_files()) <= 8 * KINDS_OF_FILES

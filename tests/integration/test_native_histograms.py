@@ -20,12 +20,8 @@ from prometheus_client.core import InfoMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
-from monitoring.exposition.protobuf import (
-    CONTENT_TYPE,
-    NATIVE_FAMILY,
-    Exemplars,
-    ProtobufRenderer,
-)
+from monitoring.exposition.negotiation import Format
+from monitoring.exposition.protobuf import NATIVE_FAMILY, Exemplars, ProtobufRenderer
 from monitoring.metrics import HIGHR_BOUNDS
 from monitoring.storage.merge import Merger
 from tests.servers.ports import wait_for
@@ -52,7 +48,7 @@ def serve(target: Target) -> Iterator[None]:
         def do_GET(self) -> None:
             target.accepted.add(self.headers.get("Accept", ""))
             self.send_response(200)
-            self.send_header("Content-Type", CONTENT_TYPE)
+            self.send_header("Content-Type", Format.PROTOBUF.content_type)
             self.send_header("Content-Length", str(len(target.body)))
             self.end_headers()
             self.wfile.write(target.body)
@@ -147,7 +143,7 @@ def test_prometheus_asks_for_protobuf_and_can_read_it(
     prometheus: Prometheus, target: Target
 ) -> None:
     (accepted,) = target.accepted
-    assert accepted.startswith(CONTENT_TYPE.replace("; ", ";"))
+    assert accepted.startswith(Format.PROTOBUF.content_type.replace("; ", ";"))
     assert prometheus.last_error() == ""
 
 

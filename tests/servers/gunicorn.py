@@ -61,11 +61,12 @@ class Gunicorn:
     def signal(self, number: signal.Signals) -> None:
         self.master.send_signal(number)
 
-    def metric_files(self) -> list[str]:
-        return sorted(path.name for path in self.directory.glob("*.db"))
+    def worker_files(self) -> list[str]:
+        """The workers' metric files; the master has its own, in slot master-0."""
+        return sorted(path.name for path in self.directory.glob("*_web-*.db"))
 
-    def slot_files(self) -> list[str]:
-        return sorted(path.name for path in self.directory.glob("*-*.lock"))
+    def worker_slots(self) -> list[str]:
+        return sorted(path.name for path in self.directory.glob("web-*.lock"))
 
 
 def children(pid: int) -> list[int]:
@@ -78,11 +79,15 @@ def children(pid: int) -> list[int]:
 
 
 def is_dead(pid: int) -> bool:
-    """Whether the process has ended; its parent need not have noticed."""
+    """Whether the process has ended with all its threads; its parent need not have noticed.
+
+    While a thread is still ending, a killed process keeps its memory and its mapped files.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
+        stats = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except OSError:  # a thread, or all of it, went meanwhile
+        return not Path(f"/proc/{pid}").exists()
+    return all(stat.rsplit(")", 1)[1].split()[0] in "ZX" for stat in stats)
 
 
 def environment(directory: Path, work: Path, **extra: str) -> dict[str, str]:

@@ -1,0 +1,61 @@
+"""gunicorn's saturation: workers busy and idle, and connections that wait for one."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from monitoring.exporter.listeners import listen_queues, somaxconn
+from monitoring.exporter.processes import Slots
+from monitoring.storage.roles import WEB
+from monitoring.storage.server_facts import ServerFacts, read_facts
+
+_STOPPED = "T"
+
+
+def gunicorn_metrics(
+    directory: Path, slots: Slots, in_progress: Mapping[str, float]
+) -> Iterator[Metric]:
+    """`gunicorn_*` families; `in_progress` is the number of requests in each slot's process.
+
+    A worker is busy when it answers a request, or when it is stopped and can answer none. Threads
+    and async workers may take more requests while they are busy.
+    """
+    workers = GaugeMetricFamily(
+        "gunicorn_workers", "Web workers by state, busy or idle.", labels=["state"]
+    )
+    web = [process for process in slots.processes if process.owner.role == WEB]
+    busy = sum(
+        in_progress.get(process.owner.slot, 0) > 0 or process.state == _STOPPED for process in web
+    )
+    workers.add_metric(["busy"], busy)
+    workers.add_metric(["idle"], len(web) - busy)
+    yield workers
+    facts = read_facts(directory)
+    if facts is not None:
+        yield GaugeMetricFamily(
+            "gunicorn_workers_configured", "Workers that gunicorn is to run.", value=facts.workers
+        )
+        yield from _backlog_metrics(facts)
+
+
+def _backlog_metrics(facts: ServerFacts) -> Iterator[Metric]:
+    length = GaugeMetricFamily(
+        "gunicorn_listen_backlog_connections",
+        "Connections that wait for a worker to accept them.",
+        labels=["listener"],
+    )
+    limit = GaugeMetricFamily(
+        "gunicorn_listen_backlog_limit_connections",
+        "Connections that may wait; further ones are refused by the kernel.",
+        labels=["listener"],
+    )
+    queues = listen_queues()
+    most = min(facts.backlog, somaxconn() or facts.backlog)
+    for address, port in facts.listeners:
+        if (address, port) in queues:
+            listener = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+            length.add_metric([listener], queues[address, port])
+            limit.add_metric([listener], most)
+    yield length
+    yield limit

@@ -1,0 +1,55 @@
+"""The queues of listening TCP sockets: connections that no worker has accepted yet."""
+
+import ipaddress
+import socket
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+_LISTEN = "0A"
+
+
+def listen_queues() -> dict[tuple[str, int], int]:
+    """Accept-queue lengths by (address, port) of this network namespace's listening sockets.
+
+    In /proc/net/tcp the receive queue of a listening socket is its accept queue. Workers that
+    listen on their own (SO_REUSEPORT) are added up. Empty where /proc cannot be read.
+    """
+    queues: dict[tuple[str, int], int] = defaultdict(int)
+    for path, family in (("/proc/net/tcp", socket.AF_INET), ("/proc/net/tcp6", socket.AF_INET6)):
+        for address, port, queue in _listening(Path(path), family):
+            queues[address, port] += queue
+    return dict(queues)
+
+
+def somaxconn() -> int | None:
+    """The kernel's limit of an accept queue, whatever backlog the server asked for."""
+    try:
+        return int(Path("/proc/sys/net/core/somaxconn").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _listening(path: Path, family: socket.AddressFamily) -> Iterator[tuple[str, int, int]]:
+    try:
+        lines = path.read_text().splitlines()[1:]
+    except OSError:
+        return
+    for line in lines:
+        fields = line.split()
+        if fields[3] != _LISTEN:
+            continue
+        address, _, port = fields[1].partition(":")
+        _, _, received = fields[4].partition(":")
+        yield _address(address, family), int(port, 16), int(received, 16)
+
+
+def _address(text: str, family: socket.AddressFamily) -> str:
+    """The kernel prints an address as 32-bit words in the machine's byte order."""
+    raw = b"".join(
+        int(text[start : start + 8], 16).to_bytes(4, "little") for start in range(0, len(text), 8)
+    )
+    packed: ipaddress.IPv4Address | ipaddress.IPv6Address = (
+        ipaddress.IPv4Address(raw) if family == socket.AF_INET else ipaddress.IPv6Address(raw)
+    )
+    return str(packed)

@@ -1,0 +1,92 @@
+"""Which format and encoding a scraper gets: Accept and Accept-Encoding with q-values (RFC 9110)."""
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_HEADER_CHARACTERS = 4096
+
+
+class Format(enum.Enum):
+    """What we can answer, with the Content-Type of each."""
+
+    TEXT = "text/plain; version=0.0.4; charset=utf-8"
+    OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    PROTOBUF = (
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; "
+        "encoding=delimited"
+    )
+
+    @property
+    def content_type(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """One element of an Accept header."""
+
+    media_type: str
+    parameters: dict[str, str]
+    quality: float
+
+
+def choose_format(accept: str) -> Format:
+    """The format with the highest q; in a tie the more telling one; text if nothing fits.
+
+    As Prometheus's own clients do, an Accept that we cannot satisfy gets text and not a 406.
+    """
+    best: tuple[float, int, Format] | None = None
+    for item in _ranges(accept):
+        chosen = _format_of(item)
+        if chosen is None or item.quality == 0:
+            continue
+        rank = (item.quality, _PREFERENCE[chosen], chosen)
+        if best is None or rank[:2] > best[:2]:
+            best = rank
+    return best[2] if best else Format.TEXT
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether gzip may be used: named with q > 0, or covered by `*`."""
+    qualities = {item.media_type: item.quality for item in _ranges(accept_encoding)}
+    return qualities.get("gzip", qualities.get("*", 0.0)) > 0
+
+
+_PREFERENCE = {Format.TEXT: 0, Format.OPENMETRICS: 1, Format.PROTOBUF: 2}
+
+
+def _format_of(item: _Range) -> Format | None:
+    version = item.parameters.get("version", "")
+    match item.media_type:
+        case "application/openmetrics-text":
+            # 1.x readers understand 1.0.0; 0.0.1 differs only in its name.
+            return Format.OPENMETRICS if version in ("", "0.0.1") or version[:2] == "1." else None
+        case "application/vnd.google.protobuf":
+            wanted = (item.parameters.get("proto"), item.parameters.get("encoding"))
+            is_ours = wanted == ("io.prometheus.client.MetricFamily", "delimited")
+            return Format.PROTOBUF if is_ours else None
+        case "text/plain":
+            return Format.TEXT if version in ("", "0.0.4", "1.0.0") else None
+        case "text/*" | "*/*":
+            return Format.TEXT
+    return None
+
+
+def _ranges(header: str) -> Iterator[_Range]:
+    for element in header[:MAX_HEADER_CHARACTERS].split(","):
+        media_type, *rest = (part.strip() for part in element.split(";"))
+        parameters = {}
+        for part in rest:
+            name, _, value = part.partition("=")
+            parameters[name.strip().lower()] = value.strip().strip('"')
+        yield _Range(media_type.lower(), parameters, _quality(parameters.get("q", "1")))
+
+
+def _quality(text: str) -> float:
+    """The q-value; 0 for what is not one, so that nobody gets a format by mistake."""
+    try:
+        value = float(text)
+    except ValueError:
+        return 0.0
+    return value if 0 <= value <= 1 else 0.0

@@ -1,0 +1,36 @@
+"""What gunicorn's master leaves in the metrics directory for the exporter to know."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_FILE = "gunicorn.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """How the server was started. `listeners` are (address, port) of its TCP sockets."""
+
+    listeners: tuple[tuple[str, int], ...]
+    backlog: int
+    workers: int
+
+
+def write_facts(directory: Path, facts: ServerFacts) -> None:
+    """Replace the file as one. Raises OSError."""
+    draft = directory / f"{_FILE}.tmp"
+    draft.write_text(json.dumps(asdict(facts)))
+    draft.replace(directory / _FILE)
+
+
+def read_facts(directory: Path) -> ServerFacts | None:
+    """The facts; None if there is no gunicorn, or its file cannot be understood."""
+    try:
+        record = json.loads((directory / _FILE).read_text()[:65536])
+        return ServerFacts(
+            tuple((str(address), int(port)) for address, port in record["listeners"]),
+            int(record["backlog"]),
+            int(record["workers"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
