@@ -9,11 +9,15 @@ from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
-from monitoring.conf import get_settings
+from monitoring.conf import DEFAULT_LATENCY_BUCKETS, get_settings
 from monitoring.storage.values import SlotValue, add_all
 
 # The bounds of a native histogram of schema 4, from 2^-11 s to 2^7 s: 16 for each doubling.
 HIGHR_BOUNDS = tuple(ldexp(2 ** (k % 16 / 16), k // 16) for k in range(-11 * 16, 7 * 16 + 1))
+
+
+# The default latency buckets, and two for the much longer time that a full queue can mean.
+_QUEUE_BUCKETS = (*DEFAULT_LATENCY_BUCKETS, 30.0, 60.0)
 
 
 class BisectHistogram(Histogram):
@@ -46,6 +50,7 @@ class HttpMetrics:
     in_progress: Gauge
     slow: Counter
     exceptions: Counter
+    queue: BisectHistogram
 
 
 def build_http_metrics(
@@ -96,6 +101,44 @@ def build_http_metrics(
             "Exceptions that no code handled and Django answered with status 500.",
             ["type", "route"],
             **common,
+        ),
+        queue=BisectHistogram(
+            "http_request_queue_seconds",
+            "Time from the proxy's X-Request-Start to the first middleware.",
+            buckets=_QUEUE_BUCKETS,
+            **common,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GarbageMetrics:
+    """Python's garbage collector, as `gc.get_stats()` tells."""
+
+    collections: Counter
+    collected: Counter
+    uncollectable: Counter
+
+
+@cache
+def garbage_metrics() -> GarbageMetrics:
+    """prometheus-client's own names, which are lost in multiprocess mode, for each slot.
+
+    They are in no registry: there the names belong to prometheus-client's collector.
+    """
+    labels = ["slot", "role", "generation"]
+    return GarbageMetrics(
+        collections=Counter(
+            "python_gc_collections_total", "Garbage collections.", labels, registry=None
+        ),
+        collected=Counter(
+            "python_gc_objects_collected_total", "Objects collected.", labels, registry=None
+        ),
+        uncollectable=Counter(
+            "python_gc_objects_uncollectable_total",
+            "Objects found that cannot be collected.",
+            labels,
+            registry=None,
         ),
     )
 

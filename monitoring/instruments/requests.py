@@ -7,11 +7,13 @@ writes are made as one, under one lock. No method raises.
 import sys
 from dataclasses import dataclass
 from functools import cache
-from time import perf_counter
+from time import perf_counter, time
 
 from django.http import HttpRequest
 
 from monitoring.conf import Settings, get_settings
+from monitoring.instruments.queue_time import HEADER, queue_seconds
+from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.labels import METHODS, OTHER, Routes, refused_match
 from monitoring.metrics import BisectHistogram, HttpMetrics, http_metrics, value_of
 from monitoring.self_report import report_error
@@ -45,6 +47,7 @@ class RequestRecorder:
         self._routes = Routes(settings.MAX_ROUTES, settings.IGNORE_ROUTES)
         self._series: dict[_SeriesKey, _Series | None] = {}  # None: not traffic
         self._exception_types: set[str] = set()
+        self._next_tick = float("-inf")
 
     def begin(self, request: HttpRequest) -> float:
         """A request starts now; returns the perf_counter seconds to give to `finish`."""
@@ -70,8 +73,12 @@ class RequestRecorder:
 
     def finish(self, request: HttpRequest, started: float, status: int) -> None:
         """Count the answered request. The caller calls this once for each `begin`."""
-        seconds = perf_counter() - started
+        now = perf_counter()
+        seconds = now - started
         try:
+            if now >= self._next_tick:
+                self._next_tick = now + TICK_SECONDS
+                upkeep().tick()
             match = request.resolver_match
             template = None if match is None else match.route
             key = (METHODS.get(request.method or "", OTHER), template, status)
@@ -91,6 +98,11 @@ class RequestRecorder:
                     *series.duration.writes(seconds),
                 )
             )
+            queue_header = request.META.get(HEADER)
+            if queue_header is not None:
+                queued = queue_seconds(queue_header, time() - seconds)
+                if queued is not None:
+                    self._metrics.queue.observe(queued)
             if seconds >= self._slow_seconds:
                 self._metrics.slow.labels(series.method, series.route).inc()
         except Exception:

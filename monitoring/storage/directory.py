@@ -10,6 +10,7 @@ from pathlib import Path
 
 from monitoring.errors import MetricsDirectoryError
 from monitoring.storage.format import metric_files
+from monitoring.storage.ownership import give_to_owner
 from monitoring.storage.slots import is_held, lock_path, process_lock
 
 ENVIRONMENT_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -48,15 +49,17 @@ def ensure(path: Path) -> None:
         raise MetricsDirectoryError(
             f"{ENVIRONMENT_VARIABLE}={path}: is not a directory (links are not followed)"
         )
-    if status.st_uid != os.geteuid():
+    if os.geteuid() not in (status.st_uid, 0):  # root prepares it for gunicorn's `user`
         raise MetricsDirectoryError(
             f"{ENVIRONMENT_VARIABLE}={path}: is owned by uid {status.st_uid}, this process runs as "
-            f"uid {os.geteuid()}; use a directory of its own or chown it"
+            f"uid {os.geteuid()}; name a directory of its own, or chown it"
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        is_shared = status.st_mode & stat.S_ISVTX  # as /tmp is: not ours to chmod
+        advice = "name a directory of its own" if is_shared else "chmod it to 0700"
         raise MetricsDirectoryError(
             f"{ENVIRONMENT_VARIABLE}={path}: others may write to it (mode "
-            f"{stat.S_IMODE(status.st_mode):04o}); chmod it to 0700"
+            f"{stat.S_IMODE(status.st_mode):04o}); {advice}"
         )
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         raise MetricsDirectoryError(
@@ -84,6 +87,7 @@ class MasterLock:
         self._directory = directory
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor = os.open(directory / _MASTER_LOCK, flags, 0o600)
+        give_to_owner(self._descriptor, directory)
         os.register_at_fork(after_in_child=self._forget)
 
     def start(self, *, may_wipe: bool) -> bool:

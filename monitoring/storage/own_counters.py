@@ -65,7 +65,11 @@ class OwnCounters:
         for what, count in unwritten.items():
             self.add(what, count)
 
+    def forget_places(self) -> None:
+        """The files are to be replaced: find the places anew."""
+        self._places.clear()
+
     def forget(self) -> None:
         """In a forked child: these were the parent's, and the parent writes them."""
-        self._places.clear()
+        self.forget_places()
         self._unwritten.clear()

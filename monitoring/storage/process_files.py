@@ -99,13 +99,27 @@ class ProcessFiles:
             news, self._news = self._news, ""
             logger.warning("%s", news)
 
+    def tend(self) -> None:
+        """Move to new files if ours were deleted under us, with all that they count."""
+        if self._busy or self.slot is None:
+            return
+        self._busy = True
+        try:
+            if self.slot.is_deleted or any(file.is_deleted for file in self._files.values()):
+                self._move()
+        except Exception as error:  # as in bind
+            self.count(INTERNAL_ERROR)
+            self._news = f"cannot look after the metric files: {error!r}"
+        finally:
+            self._busy = False
+
     def leave_in_child(self) -> None:
         """After a fork: the child has no slot yet, and no claim on its parent's files."""
         for file in self._files.values():
             file.forget()
         self._files.clear()
         if self.slot is not None:
-            self.slot.forget_in_child()
+            self.slot.forget()
             self.slot = None
         self._own.forget()
         self._busy = False
@@ -133,6 +147,35 @@ class ProcessFiles:
         for value in waiting:
             self._place(value)
         return True
+
+    def _move(self) -> None:
+        assert self.slot is not None
+        slot, files = self.slot, self._files
+        self._own.forget_places()
+        if slot.is_deleted:
+            self.slot, self._files = None, {}
+            if not self._attach():  # as they are, until the next time
+                self.slot, self._files = slot, files
+                return
+            slot.forget()
+        for prefix, file in list(files.items()):
+            if file.is_deleted:
+                self._replace(prefix, file)
+            elif self._files is not files:
+                file.forget()
+
+    def _replace(self, prefix: str, deleted: SlotFile) -> None:
+        if self._files.get(prefix) is deleted:
+            del self._files[prefix]
+        self._news = f"the {prefix} file was deleted while in use; its counts go on in a new one"
+        try:
+            new = self._files.get(prefix) or self._open(prefix)
+            self._files[prefix] = new
+            new.add_from(deleted)
+        except OSError as error:
+            self.count(NO_SPACE)
+            self._news = f"the {prefix} file was deleted while in use; counts are lost: {error}"
+        deleted.forget()
 
     def _place(self, value: Placed) -> "memoryview[float] | None":
         place = self._locate(value.prefix, value.key)

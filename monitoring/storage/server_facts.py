@@ -1,8 +1,11 @@
 """What gunicorn's master leaves in the metrics directory for the exporter to know."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from monitoring.storage.ownership import give_to_owner
 
 _FILE = "gunicorn.json"
 
@@ -19,7 +22,10 @@ class ServerFacts:
 def write_facts(directory: Path, facts: ServerFacts) -> None:
     """Replace the file as one. Raises OSError."""
     draft = directory / f"{_FILE}.tmp"
-    draft.write_text(json.dumps(asdict(facts)))
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        give_to_owner(descriptor, directory)
+        json.dump(asdict(facts), file)
     draft.replace(directory / _FILE)
 
 

@@ -20,6 +20,7 @@ from monitoring.storage.format import (
     read_used,
     scan_entries,
 )
+from monitoring.storage.ownership import give_to_owner
 
 _INITIAL_BYTES = 4 * PAGE_BYTES
 _MAX_STEP_BYTES = 1024 * 1024
@@ -65,6 +66,22 @@ class SlotFile(Cells):
         self._used = end
         self._positions[key] = index
         return index
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the file is gone from the directory."""
+        return os.fstat(self._descriptor).st_nlink == 0
+
+    def add_from(self, other: "SlotFile") -> None:
+        """Add the values of another file of the same kind. Raises OSError without space."""
+        assert other.cells is not None
+        for key, index in other._positions.items():
+            here = self._positions.get(key)
+            if here is None:
+                here = self.append(key)
+            assert self.cells is not None
+            self.cells[here] += other.cells[index]
+            self.cells[here + 1] = other.cells[index + 1]
 
     def forget(self) -> None:
         """Let go of the file: its values must find their place in another one (after a fork)."""
@@ -114,11 +131,6 @@ class SlotFile(Cells):
         self._used = scan.end
         return scan
 
-    def _copy_from(self, other: "SlotFile") -> None:
-        assert other.cells is not None
-        for key, index in other._positions.items():
-            self.append(key, other.cells[index], other.cells[index + 1])
-
 
 def open_slot_file(path: Path) -> SlotFile:
     """Open or create the file, continuing its values.
@@ -128,7 +140,7 @@ def open_slot_file(path: Path) -> SlotFile:
     Raises OSError when the file cannot be opened or there is no space.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return _create(path)
     file = SlotFile(descriptor)
@@ -156,10 +168,11 @@ def _create(path: Path, replaces: SlotFile | None = None, damage: str | None = N
     flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     file = SlotFile(os.open(temporary, flags, 0o600), damage)
     try:
+        give_to_owner(file._descriptor, path.parent)
         file._reserve(HEADER_BYTES)
         file._map[0:4] = pack_used(HEADER_BYTES)
         if replaces is not None and replaces.cells is not None:
-            file._copy_from(replaces)
+            file.add_from(replaces)
         if damage is not None:
             kept = path.with_name(path.name + ".damaged")
             kept.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitoring.errors import NoFreeSlotError
+from monitoring.storage.ownership import give_to_owner
 
 MAX_SLOTS = 1024
 _ROLE = re.compile(r"[a-z][a-z0-9]{0,15}")
@@ -36,8 +37,13 @@ class Slot:
     def name(self) -> str:
         return f"{self.role}-{self.number}"
 
-    def forget_in_child(self) -> None:
-        """Close a forked child's copy of the lock. Never LOCK_UN: that would free the parent's."""
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the lock file is gone from the directory."""
+        return os.fstat(self.descriptor).st_nlink == 0
+
+    def forget(self) -> None:
+        """Close the lock; in a forked child its copy. Never LOCK_UN: that frees the parent's."""
         os.close(self.descriptor)
 
 
@@ -86,7 +92,7 @@ def take(directory: Path, role: str) -> Slot:
 
 
 def _take_first(directory: Path, role: str, *, create: bool) -> Slot | None:
-    flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
     for number in range(MAX_SLOTS):
         path = lock_path(directory, f"{role}-{number}")
         try:
@@ -99,6 +105,7 @@ def _take_first(directory: Path, role: str, *, create: bool) -> Slot | None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             slot = Slot(role, number, descriptor)
             if os.fstat(descriptor).st_nlink:  # else: the directory was emptied meanwhile
+                give_to_owner(descriptor, directory)
                 _write_owner(slot)
                 return slot
         except BlockingIOError:
@@ -111,11 +118,14 @@ def _take_first(directory: Path, role: str, *, create: bool) -> Slot | None:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a live process holds this lock file; True if there is none (a stock writer)."""
+    """Whether a live process holds this lock file; True if there is none (a stock writer).
+
+    True as well for one that cannot be opened: what is unknown is not taken for dead.
+    """
     with process_lock:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
             return True
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

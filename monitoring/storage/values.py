@@ -113,6 +113,13 @@ def attach() -> Slot | None:
     return slot
 
 
+def tend() -> None:
+    """Look after this process's files: call it now and then, at most once a second (20 µs)."""
+    with process_lock:
+        _process.tend()
+    _process.report()
+
+
 def add_all(writes: Iterable[tuple[SlotValue, float]]) -> None:
     """Add each amount to its value, all under one lock: what `inc` does, for less."""
     complete = True

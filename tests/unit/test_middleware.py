@@ -1,6 +1,7 @@
 """One count for each request, whatever becomes of it, and no harm to the request."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -143,6 +144,16 @@ def test_an_exception_is_a_500_and_counted_by_type() -> None:
         **counted("GET", "/fails/", "500"),
         ("http_exceptions_total", "LookupError", "/fails/"): 1.0,
     }
+
+
+def test_the_wait_before_us_is_measured_from_the_proxys_header() -> None:
+    def waited() -> float:
+        return next(s.value for s in samples(http_metrics().queue) if s.name.endswith("_sum"))
+
+    before = waited()
+    Client().get("/ok/", headers={"X-Request-Start": f"t={time.time() - 30:.3f}"})
+    Client().get("/ok/", headers={"X-Request-Start": "yesterday"})
+    assert waited() - before == pytest.approx(30, abs=1)
 
 
 def test_an_odd_method_is_other() -> None:

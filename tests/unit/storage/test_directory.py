@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.errors import MetricsDirectoryError
 from monitoring.storage.directory import default_directory, ensure
 from tests.unit.conftest import run_script
+from tests.unit.stock import stock_samples
 
 NOBODY = 65534
 
@@ -37,17 +39,45 @@ def test_it_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
 
 
+def test_a_directory_of_another_user_is_refused(open_parent: Path) -> None:
+    """Root alone may use it: it prepares the directory for gunicorn's `user`."""
+    directory = open_parent / "metrics"
+    output = run_script(
+        f"""
+from monitoring.storage.directory import ensure
+ensure(Path({str(directory)!r}))
+os.setuid({NOBODY})
+try:
+    ensure(Path({str(directory)!r}))
+except Exception as error:
+    print(error)
+""",
+        directory,
+    )
+    assert "is owned by uid 0, this process runs as uid 65534" in output
+    assert "name a directory of its own" in output
+
+
+def test_a_shared_directory_is_not_to_be_made_private(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    with pytest.raises(MetricsDirectoryError, match="name a directory of its own$"):
+        ensure(tmp_path)
+
+
 def test_a_root_master_hands_it_to_the_user_of_its_workers(open_parent: Path) -> None:
     """As gunicorn does with `user` and `group`: prepare as root, fork, drop privileges, serve."""
     directory = open_parent / "metrics"
     output = run_script(
         f"""
 from types import SimpleNamespace
-from monitoring.gunicorn_hooks import on_starting, post_worker_init, prepare
+from monitoring.gunicorn_hooks import *
+server = SimpleNamespace(cfg=SimpleNamespace(uid={NOBODY}, gid={NOBODY}))
 prepare()
-on_starting(SimpleNamespace(cfg=SimpleNamespace(uid={NOBODY}, gid={NOBODY})))
+on_starting(server)
 c = Counter('c', 'C.')
+pre_fork(server, None)
 if os.fork() == 0:
+    post_fork(server, None)
     os.setgid({NOBODY})
     os.setuid({NOBODY})
     post_worker_init(None)
@@ -55,11 +85,15 @@ if os.fork() == 0:
     print(storage.attach().name, flush=True)
     os._exit(0)
 os.wait()
+prepare()  # as the next start does, as root, on what is the workers' now
+pre_fork(server, None)
+print(storage.attach().name)
 """,
         directory,
     )
-    assert output.strip() == "web-0"
-    assert (directory / "counter_web-0.db").stat().st_uid == NOBODY
+    assert output.split() == ["web-0", "master-0"]
+    assert {path.stat().st_uid for path in directory.iterdir()} == {NOBODY}
+    assert stock_samples(directory)["gunicorn_worker_boots_total", ()] == 2
 
 
 def test_a_master_prepares_once_however_often_its_configuration_is_read(
@@ -68,10 +102,11 @@ def test_a_master_prepares_once_however_often_its_configuration_is_read(
     """gunicorn reads it again at every reload, while workers write."""
     output = run_script(
         """
-from monitoring.gunicorn_hooks import prepare
+from monitoring.gunicorn_hooks import *
 prepare()
 c = Counter('c', 'C.')
 if os.fork() == 0:
+    post_fork(None, None)
     c.inc()
     os._exit(0)
 os.wait()
