@@ -3,12 +3,17 @@
 The format of the files and the way a process gets its slot are known only in this package.
 """
 
+import os
 import sys
 from pathlib import Path
 
 from monitoring.storage import values
-from monitoring.storage.directory import configured_directory
-from monitoring.storage.roles import role_of
+from monitoring.storage.directory import (
+    ENVIRONMENT_VARIABLE,
+    configured_directory,
+    private_directory,
+)
+from monitoring.storage.roles import TEST, role_of
 from monitoring.storage.values import attach
 
 __all__ = ["attach", "install"]
@@ -18,9 +23,16 @@ def install(role: str | None = None, directory: Path | str | None = None) -> Non
     """Give prometheus-client our value class. Call it before the first metric is built.
 
     `role` (default: told by the command line) keeps kinds of processes apart: web, celery, manage.
-    `directory` (default: PROMETHEUS_MULTIPROC_DIR, else one in /dev/shm) holds the files.
-    Idempotent; opens nothing.
+    `directory` (default: PROMETHEUS_MULTIPROC_DIR, else one in /dev/shm) holds the files. A test
+    run gets one of its own, deleted at its end, so that it does not count as traffic.
+    Idempotent; opens no file of a slot.
     """
     if role is not None or directory is not None or not values.is_installed():
-        chosen = Path(directory).absolute() if directory is not None else configured_directory()
-        values.install(role or role_of(sys.argv), chosen)
+        chosen_role = role or role_of(sys.argv)
+        if directory is not None:
+            chosen = Path(directory).absolute()
+        elif chosen_role == TEST and ENVIRONMENT_VARIABLE not in os.environ:
+            chosen = private_directory()
+        else:
+            chosen = configured_directory()
+        values.install(chosen_role, chosen)

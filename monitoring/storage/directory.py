@@ -1,9 +1,11 @@
 """The metrics directory: where it is, that it is safe to use, and when it is wiped."""
 
+import atexit
 import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 from pathlib import Path
@@ -19,10 +21,26 @@ _MASTER_LOCK = "master.lock"
 
 def default_directory(anchor: Path | None = None) -> Path:
     """A directory in memory of this user and project; `anchor` (default: cwd) names the project."""
-    shared_memory = Path("/dev/shm")  # noqa: S108  (the directory made in it is 0700 and its owner checked)
-    root = shared_memory if os.access(shared_memory, os.W_OK) else Path(tempfile.gettempdir())
     project = hashlib.sha256(str((anchor or Path.cwd()).resolve()).encode()).hexdigest()[:8]
-    return root / f"django-metrics-{os.geteuid()}-{project}"
+    return _memory() / f"django-metrics-{os.geteuid()}-{project}"
+
+
+def private_directory() -> Path:
+    """A new directory in memory for this process and its children, deleted when it ends."""
+    path = Path(tempfile.mkdtemp(prefix="django-metrics-", dir=_memory()))
+    creator = os.getpid()
+
+    def delete() -> None:
+        if os.getpid() == creator:  # not a forked child
+            shutil.rmtree(path, ignore_errors=True)
+
+    atexit.register(delete)
+    return path
+
+
+def _memory() -> Path:
+    shared_memory = Path("/dev/shm")  # noqa: S108  (what is made in it is 0700, its owner checked)
+    return shared_memory if os.access(shared_memory, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def configured_directory() -> Path:

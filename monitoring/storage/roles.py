@@ -7,14 +7,17 @@ WEB = "web"
 MASTER = "master"
 CELERY = "celery"
 MANAGE = "manage"
+TEST = "test"
 OTHER = "python"
 
 _WEB_SERVERS = {"gunicorn", "uvicorn", "daphne", "hypercorn", "granian", "uwsgi", "waitress-serve"}
+_TEST_RUNNERS = {"pytest", "py.test"}
+_COMMANDS = {"runserver": WEB, "test": TEST}
 _MANAGE = {"manage.py", "django-admin", "django"}
 
 
 def role_of(arguments: Sequence[str]) -> str:
-    """The role for a `sys.argv`: web, celery, manage or python."""
+    """The role for a `sys.argv`: web, celery, manage, test or python."""
     if not arguments:
         return OTHER
     path = PurePath(arguments[0])
@@ -23,6 +26,8 @@ def role_of(arguments: Sequence[str]) -> str:
         return WEB
     if program == "celery":
         return CELERY
+    if program in _TEST_RUNNERS:
+        return TEST
     if program in _MANAGE:
-        return WEB if "runserver" in arguments[1:2] else MANAGE
+        return _COMMANDS.get(next(iter(arguments[1:]), ""), MANAGE)
     return OTHER

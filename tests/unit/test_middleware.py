@@ -146,6 +146,19 @@ def test_an_exception_is_a_500_and_counted_by_type() -> None:
     }
 
 
+def test_slow_requests_are_counted_from_zero_on() -> None:
+    """The family is there before the first slow one, so that rate() sees that one."""
+    Client().put("/ok/")
+    slow = http_metrics().slow
+    labels = {"method": "PUT", "route": "/ok/"}
+    assert next(s.value for s in samples(slow) if s.labels == labels) == 0
+    with override_settings(MONITORING={"SLOW_REQUEST_MS": 1e-9}):
+        request_recorder.cache_clear()
+        Client().put("/ok/")
+    request_recorder.cache_clear()
+    assert next(s.value for s in samples(slow) if s.labels == labels) == 1
+
+
 def test_the_wait_before_us_is_measured_from_the_proxys_header() -> None:
     def waited() -> float:
         return next(s.value for s in samples(http_metrics().queue) if s.name.endswith("_sum"))

@@ -3,6 +3,8 @@
 import os
 import shutil
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +35,33 @@ def test_the_default_tells_projects_and_users_apart(tmp_path: Path) -> None:
     assert f"-{os.geteuid()}-" in here.name
 
 
+def test_a_test_run_has_its_own_and_leaves_nothing_behind() -> None:
+    script = """
+import os, sys
+sys.argv = ['manage.py', 'test']
+from monitoring import storage
+storage.install()
+from prometheus_client import Counter
+Counter('c', 'C.').inc()
+if os.fork() == 0:
+    sys.exit()
+os.wait()
+directory = os.environ['PROMETHEUS_MULTIPROC_DIR']
+print(directory, *sorted(os.listdir(directory)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    directory, *files = done.stdout.split()
+    assert directory != str(default_directory())
+    assert files == ["counter_test-0.db", "test-0.lock"]
+    assert not Path(directory).exists()
+
+
 def test_it_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     ensure(tmp_path / "a" / "b")
     ensure(tmp_path / "a" / "b")
@@ -60,7 +89,7 @@ except Exception as error:
 
 def test_a_shared_directory_is_not_to_be_made_private(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
-    with pytest.raises(MetricsDirectoryError, match="name a directory of its own$"):
+    with pytest.raises(MetricsDirectoryError, match=r"name a directory of its own$"):
         ensure(tmp_path)
 
 
