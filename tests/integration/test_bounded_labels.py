@@ -32,11 +32,7 @@ def http_labels(server: Gunicorn) -> set[tuple[str, ...]]:
             found.add(
                 (
                     name,
-                    *(
-                        labels[key]
-                        for key in ("method", "route", "status", "type")
-                        if key in labels
-                    ),
+                    *(labels[key] for key in LABELS if key in labels),
                 )
             )
     return found
