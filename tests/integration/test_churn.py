@@ -78,7 +78,7 @@ def under_load(server: Gunicorn, count: int) -> Iterator[Load]:
         finally:
             load.finish()
     assert watcher.wrong == []
-    assert watcher.scrapes > 10
+    assert watcher.scrapes > 3
 
 
 def test_kill_9_of_random_workers(tmp_path: Path, shm_directory: Path) -> None:

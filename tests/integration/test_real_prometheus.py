@@ -1,6 +1,10 @@
 """A real Prometheus reads the scrape, and its answers are the right ones."""
 
+import contextlib
+import os
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,13 +59,35 @@ def test_prometheus_answers_what_the_client_counted(
         }
 
     wait_for("the counts in Prometheus", stored)
-    assert prometheus.last_error() == ""
+    wait_for("a scrape without error", lambda: prometheus.last_error() == "")
     assert prometheus.value("sum(http_requests_total)") == result.total
     samples = server.scrape()
     assert requests_by_series(samples) == expected
     for q in (0.5, 0.9, 0.99):
         expression = f"histogram_quantile({q}, http_request_duration_highr_seconds_bucket)"
         assert prometheus.value(expression) == pytest.approx(quantile(samples, q), rel=1e-9)
+
+
+def test_prometheus_sees_no_reset_while_workers_are_killed_and_reloaded(
+    server: Gunicorn, prometheus: Prometheus
+) -> None:
+    """A counter that goes down looks like a restart, and rate() invents requests."""
+    load = Load(server.address).start(3000)
+    for _ in range(4):
+        for worker in server.workers()[:2]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+        time.sleep(0.5)
+        server.signal(signal.SIGHUP)
+        time.sleep(1.5)
+    total = load.finish().total
+    wait_for(
+        "the counts in Prometheus",
+        lambda: (prometheus.value("sum(http_requests_total)") or 0) >= total,
+    )
+    for name in ("http_requests_total", "http_request_duration_seconds_bucket"):
+        assert prometheus.value(f"max(changes({name}[10m]))") != 0  # it watched them grow
+        assert prometheus.value(f"sum(resets({name}[10m]))") == 0
 
 
 def test_promtool_finds_nothing_to_complain_about(server: Gunicorn) -> None:
