@@ -4,8 +4,8 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -72,19 +72,16 @@ def test_prometheus_sees_no_reset_while_workers_are_killed_and_reloaded(
     server: Gunicorn, prometheus: Prometheus
 ) -> None:
     """A counter that goes down looks like a restart, and rate() invents requests."""
-    load = Load(server.address).start(3000)
-    for _ in range(4):
+    answered = 0
+    for round_number in range(4):
+        load = Load(server.address, seed=round_number).start(500)
         for worker in server.workers()[:2]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
-        time.sleep(0.5)
         server.signal(signal.SIGHUP)
-        time.sleep(1.5)
-    total = load.finish().total
-    wait_for(
-        "the counts in Prometheus",
-        lambda: (prometheus.value("sum(http_requests_total)") or 0) >= total,
-    )
+        answered += load.finish().answered.total()
+        reached = f"sum(http_requests_total) >= {answered}"
+        wait_for("the counts in Prometheus", partial(prometheus.query, reached))
     for name in ("http_requests_total", "http_request_duration_seconds_bucket"):
         assert prometheus.value(f"max(changes({name}[10m]))") != 0  # it watched them grow
         assert prometheus.value(f"sum(resets({name}[10m]))") == 0
