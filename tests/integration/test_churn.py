@@ -112,8 +112,9 @@ def test_a_usr2_upgrade_keeps_every_count(tmp_path: Path, shm_directory: Path) -
 
 def test_requests_in_progress_heal_after_kill_9(tmp_path: Path, shm_directory: Path) -> None:
     slow = [Call("GET", "/demo/slow/?ms=8000", "/demo/slow/", 200)]
+    # More threads than requests: a scrape is answered even if one worker got all of them.
     with run_gunicorn(
-        tmp_path, "-k", "gthread", "--threads", "4", directory=shm_directory, workers=2
+        tmp_path, "-k", "gthread", "--threads", "8", directory=shm_directory, workers=2
     ) as server:
 
         def in_progress() -> float:
