@@ -115,3 +115,11 @@ def run_exporter(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(5)
+
+
+def write_settings(work: Path, monitoring: Mapping[str, object]) -> dict[str, str]:
+    """The reference project's settings with another MONITORING; the environment that uses them."""
+    work.mkdir(parents=True, exist_ok=True)
+    module = work / "exporter_test_settings.py"
+    module.write_text(f"from project.settings import *\n\nMONITORING = {dict(monitoring)!r}\n")
+    return {"DJANGO_SETTINGS_MODULE": module.stem}
