@@ -1,5 +1,6 @@
 """The exporter's own life: custom collectors, readiness, and its end."""
 
+import resource
 import signal
 import threading
 from collections.abc import Iterator
@@ -134,3 +135,17 @@ def test_it_is_ready_while_it_can_read_the_directory(tmp_path: Path) -> None:
         (tmp_path / "away").rename(directory)
         assert exporter.get("/-/ready").status == 200
         assert exporter.get().status == 200
+
+
+def test_a_low_soft_limit_of_open_files_is_raised(tmp_path: Path) -> None:
+    """Metric files and connections need one each; with 1024 a large site would have too few."""
+    before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert hard > 2048
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))  # inherited by the exporter
+    try:
+        with run_exporter(tmp_path, directory=tmp_path / "metrics") as exporter:
+            samples = exporter.scrape()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
+    limit = samples[series("process_max_fds", slot="exporter-0", role="exporter")]
+    assert limit == min(hard, 16_384)
