@@ -9,6 +9,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from monitoring.errors import MonitoringError
+from monitoring.storage import directory as metrics_directory
 from project import environment
 from project.environment import Environment
 from project.run import launch, listening, output
@@ -25,8 +27,9 @@ def run_everything() -> int:
     os.environ["DEMO_VIEWS"] = os.environ.get("DEMO_VIEWS") or "1"
     try:
         site = environment.read()
+        metrics_directory.ensure(site.metrics_directory)
         listening.check_free([site.bind, site.exporter_bind])
-    except ImproperlyConfigured as error:
+    except (ImproperlyConfigured, MonitoringError) as error:
         return _fail(str(error))
     environment.VAR_DIR.mkdir(exist_ok=True)
     redis = choose(site.redis_url, environment.VAR_DIR)
@@ -37,7 +40,7 @@ def run_everything() -> int:
     output.write("Migrating the database, then starting the servers …\n")
     trouble = _migrate()
     if trouble:
-        return _fail(f"the database could not be migrated: {trouble}")
+        return _fail(f"the database (DATABASE_URL) could not be migrated: {trouble}")
     supervisor = Supervisor(_stages(site, redis))
     return supervisor.run(lambda: _announce(supervisor, site, redis))
 
@@ -60,7 +63,7 @@ def _stages(site: Environment, redis: RedisServer) -> list[list[Service]]:
 
 
 def _migrate() -> str | None:
-    """What went wrong, in one line."""
+    """What went wrong, without the traceback."""
     done = subprocess.run(
         launch.command(
             [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"],
@@ -74,9 +77,11 @@ def _migrate() -> str | None:
     )
     if not done.returncode:
         return None
-    lines = done.stderr.split("\n")
-    last = next((line for line in reversed(lines) if line.strip()), "it says nothing")
-    return f"{last}\n(all of it: {sys.executable} manage.py migrate)"
+    lines = done.stderr.splitlines()
+    # The lines of a traceback are indented by two spaces; what follows the last one is the error.
+    indented = [number for number, line in enumerate(lines) if line.startswith("  ")]
+    said = "\n".join(lines[indented[-1] + 1 :] if "Traceback" in done.stderr else lines)
+    return f"{said}\n(all of it: .venv/bin/python manage.py migrate)"
 
 
 def _announce(supervisor: Supervisor, site: Environment, redis: RedisServer) -> None:
