@@ -49,6 +49,7 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m bench.request_cost
+	$(BIN)/python -m bench.scrape_time
 
 # Resolves the newest versions that pyproject.toml allows and pins them.
 constraints: setup
