@@ -15,20 +15,15 @@ from prometheus.source.settings import Settings
 _HEADER = "# Made by `make rules` from prometheus/source/: change that, or give its options.\n"
 
 
-def alert_groups(settings: Settings) -> tuple[Group, ...]:
-    return (
-        *objective_groups(settings),
-        *resource_groups(settings),
-        *dependency_groups(settings),
-    )
-
-
 def rule_files(settings: Settings) -> dict[str, str]:
-    """The text of each rule file by its name."""
-    return {
-        "recording.yml": _text(recording_groups(settings), settings),
-        "alerts.yml": _text(alert_groups(settings), settings),
+    """The text of each rule file by its name; an adopter may leave out files of alerts."""
+    files = {
+        "recording.yml": recording_groups(settings),
+        "objectives.yml": objective_groups(settings),
+        "resources.yml": resource_groups(settings),
+        "dependencies.yml": dependency_groups(settings),
     }
+    return {name: _text(groups, settings) for name, groups in files.items()}
 
 
 def _text(groups: Iterable[Group], settings: Settings) -> str:
