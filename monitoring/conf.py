@@ -94,6 +94,12 @@ class Settings:
     COLLECTOR_TIMEOUT_MS: float = _setting(
         2000.0, _positive, "What a custom collector may take.", "milliseconds"
     )
+    HIGHR_CLASSIC_BUCKETS: bool = _setting(
+        True,
+        _boolean,
+        "Expose the 290 buckets of `http_request_duration_highr_seconds` in the text formats;"
+        " False leaves the finer one to scrapers that take native histograms.",
+    )
     IGNORE_ROUTES: tuple[str, ...] = _setting(
         ("monitoring:*",),
         _strings,

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from functools import cache
+from types import FrameType
 from typing import Any
 
 from monitoring import storage
@@ -90,9 +91,7 @@ def post_fork(server: Any, worker: Any) -> None:
 def child_exit(server: Any, worker: Any) -> None:
     """Count the end of a worker by its reason, in the master."""
     try:
-        # gunicorn does not hand the wait status to its hook; the caller has it.
-        status = sys._getframe(1).f_locals.get("status")
-        server_metrics().exits.labels(exit_reason(status)).inc()
+        server_metrics().exits.labels(exit_reason(_wait_status())).inc()
     except Exception:
         report_error("a worker's end could not be counted")
 
@@ -100,6 +99,18 @@ def child_exit(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Take the slot before the first request, so that no request pays for it."""
     storage.attach()
+
+
+def _wait_status() -> object:
+    """What waitpid said of the worker: gunicorn does not hand it to its hook.
+
+    It is a variable of `Arbiter.reap_workers` (gunicorn 19 to 27), which has called us, or has
+    called a hook of the user's that did. None in a gunicorn that has it no more.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name != "reap_workers":
+        frame = frame.f_back
+    return frame.f_locals.get("status") if frame else None
 
 
 def exit_reason(status: object) -> str:

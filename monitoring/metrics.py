@@ -174,6 +174,16 @@ def merges_total() -> Counter:
 
 
 @cache
+def collector_errors_total() -> Counter:
+    """Counts failures of custom collectors, in the exporter."""
+    return Counter(
+        "monitoring_collector_errors_total",
+        "Runs of a custom collector that failed, were late or gave families that clash.",
+        ["collector"],
+    )
+
+
+@cache
 def http_metrics() -> HttpMetrics:
     """The families in prometheus-client's default registry, built at the first use."""
     return build_http_metrics(REGISTRY, get_settings().LATENCY_BUCKETS)

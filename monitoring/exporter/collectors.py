@@ -3,76 +3,109 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from django.utils.module_loading import import_string
-from prometheus_client import Counter
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
+
+from monitoring.errors import SettingsError
+from monitoring.exporter.families import checked
+from monitoring.exposition.names import FamilyNames
+from monitoring.metrics import collector_errors_total
 
 _LOG_EVERY_SECONDS = 60.0
 
 logger = logging.getLogger("monitoring.exporter")
 
 
-@dataclass
+@dataclass(slots=True)
+class _Outcome:
+    """What a run gave: families, or the reason why there are none."""
+
+    families: list[Metric] | None = None
+    error: BaseException | None = None
+
+
 class _Run:
     """One collector and its latest run."""
 
-    path: str
-    collector: Collector
-    thread: threading.Thread | None = None
-    result: list[Metric] | None = None
-    error: BaseException | None = None
-    log_after: float = float("-inf")
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, path: str) -> None:
+        """Raises whatever the collector's module or class raises."""
+        self.path = path
+        self._collector: Collector = import_string(path)()
+        self._thread: threading.Thread | None = None
+        self._outcome = _Outcome()
+        self._log_after = float("-inf")
+        self._errors = collector_errors_total().labels(path)
 
-    def start(self) -> None:
-        """Begin a run, unless the last one has not ended: one thread for each, never more."""
-        if self.thread is None or not self.thread.is_alive():
-            self.result, self.error = None, None
-            self.thread = threading.Thread(target=self._collect, daemon=True, name=self.path)
-            self.thread.start()
+    def start(self) -> bool:
+        """Begin a run. Not if the last one has not ended: one thread for each, never more."""
+        if self._thread is not None and self._thread.is_alive():
+            return False
+        self._outcome = _Outcome()
+        self._thread = threading.Thread(
+            target=self._collect, args=(self._outcome,), daemon=True, name=self.path
+        )
+        self._thread.start()
+        return True
 
-    def _collect(self) -> None:
+    def _collect(self, outcome: _Outcome) -> None:
         try:
-            self.result = list(self.collector.collect())
+            outcome.families = checked(self._collector.collect())
         except BaseException as error:
-            self.error = error
+            outcome.error = error
+
+    def wait(self, seconds: float) -> list[Metric]:
+        """What the run gave; nothing, counted, if it failed or is not done in time."""
+        assert self._thread is not None
+        self._thread.join(max(0.0, seconds))
+        if self._outcome.families is not None:
+            return self._outcome.families
+        error = self._outcome.error
+        self.fail("did not end in time" if error is None else f"failed: {error!r}")
+        return []
+
+    def fail(self, what: str) -> None:
+        self._errors.inc()
+        if time.monotonic() >= self._log_after:
+            self._log_after = time.monotonic() + _LOG_EVERY_SECONDS
+            logger.warning("collector %s %s; the rest is served", self.path, what)
 
 
 class CustomCollectors:
     """The collectors of the setting COLLECTORS."""
 
-    def __init__(self, paths: tuple[str, ...], seconds: float) -> None:
-        """Each path names a Collector class or a function that makes one. Raises ImportError."""
-        self._runs = [_Run(path, import_string(path)()) for path in paths]
+    def __init__(self, paths: Iterable[str], seconds: float) -> None:
+        """Each path names a Collector class or a function that makes one. Raises SettingsError."""
+        self._runs = []
         self._seconds = seconds
-        self._errors = Counter(
-            "monitoring_collector_errors_total",
-            "Runs of a custom collector that failed or did not end in time.",
-            ["collector"],
-        )
         for path in paths:
-            self._errors.labels(path)
+            try:
+                self._runs.append(_Run(path))
+            except Exception as error:
+                raise SettingsError(
+                    f"MONITORING['COLLECTORS'] has {path!r}, which fails with {error!r}; allowed "
+                    "are dotted paths of collector classes, or of functions that make a collector"
+                ) from error
 
-    def collect(self, seconds: float) -> Iterator[Metric]:
-        """What the collectors gave within their deadline, or within `seconds` if that is less."""
+    def collect(self, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+        """What the collectors gave within their deadline, or within `seconds` if that is less.
+
+        A run that outlived the last scrape is not waited for again. A family whose name is taken
+        is left out.
+        """
         deadline = time.monotonic() + min(self._seconds, seconds)
+        started = []
         for run in self._runs:
-            run.start()
-        for run in self._runs:
-            assert run.thread is not None
-            run.thread.join(max(0.0, deadline - time.monotonic()))
-            if run.result is not None:
-                yield from run.result
+            if run.start():
+                started.append(run)
             else:
-                self._fail(run)
-
-    def _fail(self, run: _Run) -> None:
-        self._errors.labels(run.path).inc()
-        if time.monotonic() >= run.log_after:
-            run.log_after = time.monotonic() + _LOG_EVERY_SECONDS
-            what = "did not end in time" if run.error is None else f"failed: {run.error!r}"
-            logger.warning("collector %s %s; the rest is served", run.path, what)
+                run.fail("has not ended since an earlier scrape")
+        for run in started:
+            for metric in run.wait(deadline - time.monotonic()):
+                if names.claim(metric.name, metric.type):
+                    yield metric
+                else:
+                    run.fail(f"gave the family {metric.name!r}, which there is already")

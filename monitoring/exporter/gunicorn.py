@@ -10,7 +10,7 @@ from monitoring.exporter.processes import Slots
 from monitoring.storage.roles import WEB
 from monitoring.storage.server_facts import ServerFacts, read_facts
 
-_STOPPED = "T"
+_STOPPED = "Tt"  # by a signal, by a debugger
 
 
 def gunicorn_metrics(
@@ -26,7 +26,7 @@ def gunicorn_metrics(
     )
     web = [process for process in slots.processes if process.owner.role == WEB]
     busy = sum(
-        in_progress.get(process.owner.slot, 0) > 0 or process.state == _STOPPED for process in web
+        in_progress.get(process.owner.slot, 0) > 0 or process.state in _STOPPED for process in web
     )
     workers.add_metric(["busy"], busy)
     workers.add_metric(["idle"], len(web) - busy)

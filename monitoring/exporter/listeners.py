@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,22 +33,24 @@ def somaxconn() -> int | None:
 
 def _listening(path: Path, family: socket.AddressFamily) -> Iterator[tuple[str, int, int]]:
     try:
-        lines = path.read_text().splitlines()[1:]
+        with path.open() as lines:
+            # A busy host has many thousands of connections, and few listeners.
+            listeners = [
+                fields for line in lines if (fields := line.split(maxsplit=5))[3] == _LISTEN
+            ]
     except OSError:
         return
-    for line in lines:
-        fields = line.split()
-        if fields[3] != _LISTEN:
-            continue
-        address, _, port = fields[1].partition(":")
-        _, _, received = fields[4].partition(":")
+    for _, local, _, _, queues, *_ in listeners:
+        address, _, port = local.partition(":")
+        _, _, received = queues.partition(":")
         yield _address(address, family), int(port, 16), int(received, 16)
 
 
 def _address(text: str, family: socket.AddressFamily) -> str:
     """The kernel prints an address as 32-bit words in the machine's byte order."""
     raw = b"".join(
-        int(text[start : start + 8], 16).to_bytes(4, "little") for start in range(0, len(text), 8)
+        int(text[start : start + 8], 16).to_bytes(4, sys.byteorder)
+        for start in range(0, len(text), 8)
     )
     packed: ipaddress.IPv4Address | ipaddress.IPv6Address = (
         ipaddress.IPv4Address(raw) if family == socket.AF_INET else ipaddress.IPv6Address(raw)

@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -140,8 +141,12 @@ def _max_fds(root: Path) -> float | None:
     return None
 
 
+@cache
 def _boot_seconds() -> float:
-    """When the machine started, in Unix seconds; 0 without /proc/stat."""
+    """When the machine started, in Unix seconds; 0 without /proc/stat.
+
+    Read once: the kernel's figure moves with the clock, and a start time must not.
+    """
     try:
         for line in Path("/proc/stat").read_text().splitlines():
             if line.startswith("btime "):

@@ -1,30 +1,34 @@
-"""The exporter's HTTP server: a bounded number of threads, each with one connection.
+"""The exporter's HTTP server: a thread for each connection, of which there is a bounded number.
 
-What a client can do is limited: header lines to 64 KiB and 100 of them (http.client), no bodies,
-SOCKET_SECONDS for every read and write and CONNECTION_SECONDS in all, MAX_CONNECTIONS at one time.
-A further connection is answered 503 and closed.
+What a client can do is limited: a request line of 64 KiB (http.server), a head of MAX_HEAD_BYTES
+in 100 lines (http.client), no body, READ_SECONDS for a request, WRITE_SECONDS for taking the
+answer, IDLE_SECONDS between two requests, and MAX_CONNECTIONS at one time. A further connection is
+answered 503 and closed.
 """
 
-import base64
 import contextlib
-import hmac
+import io
 import logging
 import socket
-import ssl
-import threading
-import time
-from dataclasses import dataclass
+import socketserver
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from monitoring import __version__
-from monitoring.exposition.scrape import BusyError, Scraper
+from monitoring.exporter.connections import Connections
+from monitoring.exporter.security import Security
+from monitoring.exposition.scrape import REQUEST_HEADERS, BusyError, Scraper
 
-SOCKET_SECONDS = 10.0
-CONNECTION_SECONDS = 300.0
-MAX_CONNECTIONS = 64
+MAX_CONNECTIONS = 512  # a thread that waits costs some 30 KiB
+MAX_HEAD_BYTES = 32768
+READ_SECONDS = 10.0
+ANSWER_SECONDS = 150.0  # longer than the longest scrape timeout that is obeyed
+WRITE_SECONDS = 30.0
+IDLE_SECONDS = 75.0  # longer than the usual scrape intervals: a scraper keeps its connection
+DRAIN_SECONDS = 5.0  # at the end of the process, for the answers under way
+LINGER_SECONDS = 1.0
 
 _PLAIN = "text/plain; charset=utf-8"
 _INDEX = b"""<!doctype html>
@@ -35,40 +39,11 @@ _INDEX = b"""<!doctype html>
 """
 _REFUSED = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
-    b"Content-Length: 5\r\nConnection: close\r\n\r\nbusy\n"
+    b"Cache-Control: no-store\r\nContent-Length: 21\r\nConnection: close\r\n\r\n"
+    b"too many connections\n"
 )
 
 logger = logging.getLogger("monitoring.exporter")
-
-
-@dataclass(frozen=True, slots=True)
-class Security:
-    """How the exporter is closed; by default it is open, and meant for loopback."""
-
-    bearer_token: str = ""
-    username: str = ""
-    password: str = ""
-    tls: ssl.SSLContext | None = None
-
-    def permits(self, authorization: str) -> bool:
-        """Whether an Authorization header is good enough; either scheme that is configured is."""
-        if not self.bearer_token and not self.username:
-            return True
-        scheme, _, given = authorization.partition(" ")
-        given = given.strip()
-        if scheme.lower() == "bearer" and self.bearer_token:
-            return _equal(given, self.bearer_token)
-        if scheme.lower() == "basic" and self.username:
-            try:
-                decoded = base64.b64decode(given, validate=True).decode()
-            except ValueError:
-                return False
-            return _equal(decoded, f"{self.username}:{self.password}")
-        return False
-
-    @property
-    def challenge(self) -> str:
-        return "Basic realm=metrics" if self.username else "Bearer"
 
 
 class ExporterServer(ThreadingHTTPServer):
@@ -76,57 +51,55 @@ class ExporterServer(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 256
+    request_queue_size = 1024
 
     def __init__(self, host: str, port: int, scraper: Scraper, security: Security) -> None:
         """Binds at once. Raises OSError if the address cannot be used."""
         self.scraper = scraper
         self.security = security
-        self._connections = threading.BoundedSemaphore(MAX_CONNECTIONS)
-        self._since: dict[socket.socket, float] = {}
+        self.connections = Connections(MAX_CONNECTIONS)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _Handler)
 
+    def server_bind(self) -> None:
+        # Not HTTPServer's, which asks the DNS for a name that nobody needs.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        if self.security.tls is not None:
+            # Only prepared here, in the accepting thread: the handshake waits for the client.
+            connection = self.security.tls.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
+
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._connections.acquire(blocking=False):
+        if not self.connections.admit():
             # Said without reading and without waiting: this is the accepting thread.
             request.setblocking(False)
-            try:
-                if self.security.tls is None:
+            if self.security.tls is None:
+                with contextlib.suppress(OSError):
                     request.send(_REFUSED)
-            except OSError:
-                pass
             self.shutdown_request(request)
             return
+        self.connections.begin(request, READ_SECONDS)
         try:
             super().process_request(request, client_address)
         except BaseException:
-            self._connections.release()
+            self.connections.leave(request)
             raise
-
-    def service_actions(self) -> None:
-        """Called by serve_forever twice a second: end connections that dawdle byte by byte."""
-        oldest = time.monotonic() - CONNECTION_SECONDS
-        for request, since in list(self._since.items()):
-            if since < oldest:
-                with contextlib.suppress(OSError):
-                    request.shutdown(socket.SHUT_RDWR)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
-            self._since[request] = time.monotonic()
-            request.settimeout(SOCKET_SECONDS)
-            if self.security.tls is not None:
-                # In the connection's own thread: a slow handshake holds up nobody else.
-                plain, request = request, self.security.tls.wrap_socket(request, server_side=True)
-                self._since[request] = self._since.pop(plain)
             super().process_request_thread(request, client_address)
-        except OSError as error:
-            logger.debug("connection of %s ended: %s", client_address, error)
-            self.shutdown_request(request)
         finally:
-            self._since.pop(request, None)
-            self._connections.release()
+            self.connections.leave(request)
+
+    def service_actions(self) -> None:
+        """Called by serve_forever in each of its rounds."""
+        self.connections.end_overdue()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         logger.debug("connection of %s ended", client_address, exc_info=True)
@@ -135,53 +108,111 @@ class ExporterServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: ExporterServer
     protocol_version = "HTTP/1.1"
-    server_version = f"django-multiprocess-exporter/{__version__}"
-    sys_version = ""
-    timeout = SOCKET_SECONDS
+    default_request_version = "HTTP/1.0"  # for what cannot be parsed; 0.9 has no status line
+    disable_nagle_algorithm = True  # head and body are two writes
+    timeout = READ_SECONDS
+
+    def handle(self) -> None:
+        if self.server.security.tls is not None:
+            self.connection.do_handshake()
+        self.close_connection = True
+        self.handle_one_request()
+        while not self.close_connection and self._has_another():
+            self.handle_one_request()
+
+    def _has_another(self) -> bool:
+        """Wait for the first byte of the next request."""
+        self.server.connections.rest(self.request)
+        self.connection.settimeout(IDLE_SECONDS)
+        if not self.rfile.peek(1):  # type: ignore[attr-defined]
+            return False
+        self.server.connections.begin(self.request, READ_SECONDS)
+        self.connection.settimeout(READ_SECONDS)
+        return True
+
+    def parse_request(self) -> bool:
+        """Whether there is a request to answer; else its refusal was sent."""
+        head = self._read_head()
+        if head is None:
+            self.command, self.requestline = "", ""
+            self.request_version = self.default_request_version
+            self.send_error(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            return False
+        with contextlib.closing(io.BytesIO(head)) as lines:
+            stream, self.rfile = self.rfile, lines
+            try:
+                if not super().parse_request():
+                    return False
+            finally:
+                self.rfile = stream
+        if self.command not in ("GET", "HEAD"):
+            self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
+            return False
+        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
+            self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return False
+        return True
+
+    def _read_head(self) -> bytes | None:
+        """The lines behind the request line, up to the empty one; None if they are too long."""
+        head = b""
+        while len(head) < MAX_HEAD_BYTES:
+            line = self.rfile.readline(MAX_HEAD_BYTES)
+            head += line
+            if line in (b"\r\n", b"\n", b""):
+                return head
+        return None
+
+    def version_string(self) -> str:
+        return f"django-multiprocess-exporter/{__version__}"
+
+    def handle_expect_100(self) -> bool:
+        return True  # there is no body to be invited: the answer follows at once
 
     def do_GET(self) -> None:
-        self._answer()
-
-    def do_HEAD(self) -> None:
-        self._answer()
-
-    def _refuse_method(self) -> None:
-        self.close_connection = True  # a body, if there is one, is not read
-        self._send(HTTPStatus.METHOD_NOT_ALLOWED, b"method not allowed\n", {"Allow": "GET, HEAD"})
-
-    # http.server's naming; a method that is not here gets its 501.
-    do_POST = do_PUT = do_DELETE = do_PATCH = _refuse_method  # noqa: N815
-    do_OPTIONS = do_TRACE = do_CONNECT = _refuse_method  # noqa: N815
-
-    def _answer(self) -> None:
-        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
-            self.close_connection = True
-            self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"a body is not allowed\n")
+        self.server.connections.answer(self.request, ANSWER_SECONDS)
+        try:
+            url = urlsplit(self.path)
+        except ValueError:
+            self.send_error(HTTPStatus.BAD_REQUEST)
             return
-        url = urlsplit(self.path)
         match url.path:
             case "/metrics":
                 self._metrics(url.query)
-            case "/-/healthy" | "/-/ready":
+            case "/-/healthy":
                 self._send(HTTPStatus.OK, b"ok\n")
+            case "/-/ready" if self.server.scraper.is_readable():
+                self._send(HTTPStatus.OK, b"ok\n")
+            case "/-/ready":
+                self._send(
+                    HTTPStatus.SERVICE_UNAVAILABLE, b"the metrics directory cannot be read\n"
+                )
             case "/":
                 self._send(HTTPStatus.OK, _INDEX, {"Content-Type": "text/html; charset=utf-8"})
             case _:
                 self._send(HTTPStatus.NOT_FOUND, b"not found\n")
 
+    do_HEAD = do_GET  # noqa: N815  (http.server's naming)
+
     def _metrics(self, query: str) -> None:
-        if not self.server.security.permits(self.headers.get("Authorization", "")):
-            challenge = {"WWW-Authenticate": self.server.security.challenge}
+        security = self.server.security
+        if not security.is_from_allowed_network(self.client_address[0]):
+            self._send(HTTPStatus.FORBIDDEN, b"forbidden\n")
+            return
+        if not security.permits(self.headers.get("Authorization", "")):
+            challenge = {"WWW-Authenticate": security.challenge}
             self._send(HTTPStatus.UNAUTHORIZED, b"unauthorized\n", challenge)
             return
         try:
             names = parse_qs(query, max_num_fields=1000).get("name[]", [])
         except ValueError:
-            self._send(HTTPStatus.BAD_REQUEST, b"too many parameters\n")
+            self.send_error(HTTPStatus.BAD_REQUEST)
             return
-        headers = {name: ", ".join(self.headers.get_all(name, [])) for name in self.headers}
+        headers = {name: ", ".join(self.headers.get_all(name, [])) for name in REQUEST_HEADERS}
         try:
-            answer = self.server.scraper.answer(headers, frozenset(names))
+            answer = self.server.scraper.answer(
+                headers, frozenset(names), present=self.server.connections.active
+            )
         except BusyError:
             self._send(HTTPStatus.SERVICE_UNAVAILABLE, b"busy\n")
             return
@@ -191,7 +222,22 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._send(HTTPStatus.OK, answer.body, answer.headers)
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """http.server's own refusals, and ours: nothing of the request is said back."""
+        self.close_connection = True  # what else the client sent is not read
+        status = HTTPStatus(code)
+        allow = {"Allow": "GET, HEAD"} if status == HTTPStatus.METHOD_NOT_ALLOWED else None
+        self._send(status, f"{status.phrase.lower()}\n".encode(), allow)
+        # Closed with unread input, the connection would be reset, and the answer perhaps lost.
+        self.connection.settimeout(LINGER_SECONDS)
+        with contextlib.suppress(OSError):
+            for _ in range(64):
+                if not self.connection.recv(65536):
+                    break
+
     def _send(self, status: HTTPStatus, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.server.connections.answer(self.request, WRITE_SECONDS)
+        self.connection.settimeout(WRITE_SECONDS)
         self.send_response(status)
         sent = {"Content-Type": _PLAIN, "Cache-Control": "no-store", **(headers or {})}
         for name, value in sent.items():
@@ -205,7 +251,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the base class's name)
         logger.debug("%s", format % args)
-
-
-def _equal(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode(), expected.encode())

@@ -9,21 +9,28 @@ from monitoring.conf import get_settings
 from monitoring.exporter.collectors import CustomCollectors
 from monitoring.exporter.gunicorn import gunicorn_metrics
 from monitoring.exporter.processes import read_slots, slot_metrics
+from monitoring.exposition.names import FamilyNames
 from monitoring.exposition.scrape import Scraper
+from monitoring.instruments.upkeep import upkeep
 from monitoring.storage.merge import Merged
+
+_COLLECTORS_SHARE = 0.8  # of the time that is left: the rest is for rendering
 
 
 def exporter_scraper(directory: Path) -> Scraper:
-    """A scraper with process, gunicorn and custom metrics. Raises ImportError for a bad path."""
+    """A scraper with process, gunicorn and custom metrics. Raises SettingsError."""
     settings = get_settings()
     custom = CustomCollectors(settings.COLLECTORS, settings.COLLECTOR_TIMEOUT_MS / 1000)
 
-    def system(merged: Merged, seconds: float) -> Iterator[Metric]:
+    def system(merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+        upkeep().tick()
         slots = read_slots(directory)
-        yield from slot_metrics(slots)
-        yield from gunicorn_metrics(directory, slots, merged.by_owner("http_requests_in_progress"))
+        in_progress = merged.by_owner("http_requests_in_progress")
+        for metric in (*slot_metrics(slots), *gunicorn_metrics(directory, slots, in_progress)):
+            if names.claim(metric.name, metric.type):
+                yield metric
 
-    def collectors(merged: Merged, seconds: float) -> Iterator[Metric]:
-        yield from custom.collect(seconds)
+    def collectors(merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+        yield from custom.collect(_COLLECTORS_SHARE * seconds, names)
 
     return Scraper(directory, (system, collectors))

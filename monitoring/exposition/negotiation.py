@@ -34,17 +34,18 @@ class _Range:
 def choose_format(accept: str) -> Format:
     """The format with the highest q; in a tie the more telling one; text if nothing fits.
 
-    As Prometheus's own clients do, an Accept that we cannot satisfy gets text and not a 406.
+    A range with a wildcard stands for text, and only where no nearer range says otherwise. As
+    Prometheus's own clients do, an Accept that we cannot satisfy gets text and not a 406.
     """
-    best: tuple[float, int, Format] | None = None
+    qualities: dict[Format, tuple[int, float]] = {}  # how near the range is, its q
     for item in _ranges(accept):
         chosen = _format_of(item)
-        if chosen is None or item.quality == 0:
-            continue
-        rank = (item.quality, _PREFERENCE[chosen], chosen)
-        if best is None or rank[:2] > best[:2]:
-            best = rank
-    return best[2] if best else Format.TEXT
+        if chosen is not None:
+            found = (_NEARNESS.get(item.media_type, 2), item.quality)
+            qualities[chosen] = max(found, qualities.get(chosen, found))
+    wanted = [chosen for chosen, (_, quality) in qualities.items() if quality > 0]
+    ranks = {chosen: (qualities[chosen][1], _PREFERENCE.index(chosen)) for chosen in wanted}
+    return max(wanted, key=ranks.__getitem__, default=Format.TEXT)
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
@@ -53,7 +54,8 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 
 
-_PREFERENCE = {Format.TEXT: 0, Format.OPENMETRICS: 1, Format.PROTOBUF: 2}
+_PREFERENCE = (Format.TEXT, Format.OPENMETRICS, Format.PROTOBUF)
+_NEARNESS = {"*/*": 0, "text/*": 1}
 
 
 def _format_of(item: _Range) -> Format | None:

@@ -1,35 +1,50 @@
 """Scrapes: one merge at a time, shared by those who wait for it, rendered as each one asks."""
 
 import gzip
+import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from time import monotonic, perf_counter
+from typing import Protocol
 
 from prometheus_client.core import Metric
 
 from monitoring.conf import get_settings
+from monitoring.exposition.classic_buckets import BucketFilter
 from monitoring.exposition.derived import scrape_figures, status_counters
+from monitoring.exposition.names import FamilyNames, names_of
 from monitoring.exposition.negotiation import Format, accepts_gzip, choose_format
-from monitoring.exposition.protobuf import ProtobufRenderer
+from monitoring.exposition.protobuf import NATIVE_FAMILY, ProtobufRenderer
 from monitoring.exposition.text import TextRenderer
 from monitoring.metrics import merges_total
+from monitoring.self_report import report_error
 from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
+from monitoring.storage.layout import Layout
 from monitoring.storage.merge import Merged, Merger
 
-# More scrapes than this at one time are a crowd: it shares a merge for up to a second. A scraper
-# on its own, and a few, always get the counts of the moment.
+REQUEST_HEADERS = ("Accept", "Accept-Encoding", "X-Prometheus-Scrape-Timeout-Seconds")
+
+# More scrapes than this at one time are a crowd, until no more than this come in a second: they
+# share a merge of the last second. A scraper on its own, and a few, always get the counts of the
+# moment.
 _CROWD = 8
 _CROWD_SECONDS = 1.0
 _DEFAULT_TIMEOUT_SECONDS = 10.0  # Prometheus's own default
 _MAX_TIMEOUT_SECONDS = 120.0
 _GZIP_LEVEL = 1  # a tenth of the size for a tenth of level 9's time
 
-Source = Callable[[Merged, float], Iterable[Metric]]  # (registry, seconds it may take) to families
+
+class Source(Protocol):
+    """Families beside the merged ones."""
+
+    def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterable[Metric]:
+        """Families whose names it has claimed from `names`, within about so many seconds."""
 
 
 class BusyError(Exception):
@@ -58,31 +73,39 @@ class Scraper:
     """Answers scrapes of one metrics directory; what it learns is kept between them."""
 
     def __init__(self, directory: Path, sources: Sequence[Source] = ()) -> None:
+        self._directory = directory
         self._merger = Merger(directory, values.count_corrupt_file)
         self._sources = sources
         self._text = TextRenderer()
         self._protobuf = ProtobufRenderer()
+        self._without_buckets = BucketFilter(NATIVE_FAMILY)
+        self._merged_names: tuple[Layout | None, frozenset[str]] = (None, frozenset())
         self._lock = threading.Lock()  # one merge, one rendering at a time
         self._present_lock = threading.Lock()
         self._present = 0
+        self._arrivals: deque[float] = deque(maxlen=_CROWD + 1)
+        self._crowd_until = float("-inf")
         self._last: _Snapshot | None = None
 
-    def answer(self, headers: Mapping[str, str], names: frozenset[str] = frozenset()) -> Answer:
+    def answer(
+        self, headers: Mapping[str, str], names: frozenset[str] = frozenset(), present: int = 0
+    ) -> Answer:
         """The exposition as the request headers ask for it; `names` limits it to families.
 
-        Raises BusyError if the scrape cannot begin before Prometheus's timeout.
+        `present` is how many scrapes the server has at hand, those not read yet included. Raises
+        BusyError if the scrape cannot begin before Prometheus's timeout.
         """
         chosen = choose_format(headers.get("Accept", ""))
         compress = accepts_gzip(headers.get("Accept-Encoding", ""))
-        timeout = _timeout(headers.get("X-Prometheus-Scrape-Timeout-Seconds", ""))
         arrived = monotonic()
-        with self._presence():
+        deadline = arrived + _timeout(headers.get("X-Prometheus-Scrape-Timeout-Seconds", ""))
+        with self._presence(arrived, present):
             snapshot = self._shared(arrived)
             if snapshot is None or names or (chosen, compress) not in snapshot.bodies:
-                if not self._lock.acquire(timeout=timeout):
+                if not self._lock.acquire(timeout=deadline - arrived):
                     raise BusyError
                 try:
-                    snapshot = self._fresh(arrived, timeout)
+                    snapshot = self._shared(arrived) or self._fresh(deadline)
                     body = self._render(snapshot, chosen, names, compress=compress)
                 finally:
                     self._lock.release()
@@ -97,10 +120,24 @@ class Scraper:
             answer_headers["Content-Encoding"] = "gzip"
         return Answer(body, answer_headers)
 
+    def is_readable(self) -> bool:
+        """Whether the metrics directory can be read now."""
+        try:
+            with os.scandir(self._directory):
+                return True
+        except OSError:
+            return False
+
     @contextmanager
-    def _presence(self) -> Iterator[None]:
+    def _presence(self, arrived: float, present: int) -> Iterator[None]:
         with self._present_lock:
             self._present += 1
+            self._arrivals.append(arrived)
+            still_many = arrived < self._crowd_until and (
+                self._arrivals[0] > arrived - _CROWD_SECONDS
+            )
+            if max(self._present, present) > _CROWD or still_many:
+                self._crowd_until = arrived + _CROWD_SECONDS
         try:
             yield
         finally:
@@ -112,24 +149,32 @@ class Scraper:
         last = self._last
         if last is None:
             return None
-        oldest = arrived - _CROWD_SECONDS if self._present > _CROWD else arrived
+        oldest = arrived - _CROWD_SECONDS if arrived < self._crowd_until else arrived
         return last if last.started >= oldest else None
 
-    def _fresh(self, arrived: float, timeout: float) -> _Snapshot:
-        snapshot = self._shared(arrived)
-        if snapshot is None:
-            merges_total().inc()
-            started = monotonic()
-            clock = perf_counter()
-            merged = self._merger.merge()
-            extra: list[Metric] = []
-            if get_settings().STATUS_COUNTERS:
-                extra.extend(status_counters(merged))
-            for source in self._sources:
-                extra.extend(source(merged, timeout))
-            extra.extend(scrape_figures(merged, perf_counter() - clock))
-            snapshot = self._last = _Snapshot(started, merged, extra)
-        return snapshot
+    def _fresh(self, deadline: float) -> _Snapshot:
+        merges_total().inc()
+        started = monotonic()
+        clock = perf_counter()
+        merged = self._merger.merge()
+        names = FamilyNames(self._names_of(merged.layout))
+        own = list(status_counters(merged)) if get_settings().STATUS_COUNTERS else []
+        extra = [metric for metric in own if names.claim(metric.name, metric.type)]
+        for source in self._sources:
+            try:
+                extra.extend(source(merged, deadline - monotonic(), names))
+            except Exception:  # the boundary: the rest of the scrape is served
+                report_error("a part of the scrape failed")
+        figures = scrape_figures(merged, perf_counter() - clock)
+        extra.extend(metric for metric in figures if names.claim(metric.name, metric.type))
+        self._last = _Snapshot(started, merged, extra)
+        return self._last
+
+    def _names_of(self, layout: Layout) -> frozenset[str]:
+        if self._merged_names[0] is not layout:
+            taken = (names_of(family.name, family.type) for family in layout.families)
+            self._merged_names = layout, frozenset().union(*taken)
+        return self._merged_names[1]
 
     def _render(
         self, snapshot: _Snapshot, chosen: Format, names: frozenset[str], *, compress: bool
@@ -137,6 +182,8 @@ class Scraper:
         if not names and (chosen, compress) in snapshot.bodies:
             return snapshot.bodies[chosen, compress]
         merged, extra = snapshot.merged, snapshot.extra
+        if chosen is not Format.PROTOBUF and not get_settings().HIGHR_CLASSIC_BUCKETS:
+            merged = self._without_buckets.apply(merged)
         if chosen is Format.PROTOBUF:
             body = self._protobuf.render(merged, extra, names)
         elif chosen is Format.OPENMETRICS:
@@ -159,7 +206,14 @@ def _timeout(header: str) -> float:
     return 0.9 * seconds if 0 < seconds <= _MAX_TIMEOUT_SECONDS else _DEFAULT_TIMEOUT_SECONDS
 
 
-@cache
 def scraper() -> Scraper:
-    """This process's scraper of its own metrics directory, for the URL."""
+    """This process's scraper of its own metrics directory, for the URL.
+
+    A forked child gets one of its own: its parent's locks may have been held at the fork.
+    """
+    return _scraper_of(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _scraper_of(pid: int) -> Scraper:
     return Scraper(configured_directory())

@@ -19,6 +19,10 @@ Exemplars = Mapping[tuple[str, Labels], Exemplar]
 
 # The types that 0.0.4 does not know.
 _TEXT_TYPES = {"unknown": "untyped", "info": "gauge", "stateset": "gauge"}
+# prometheus.io/docs/practices/naming: these end the name of a family whose values are in them.
+_BASE_UNITS = {
+    "seconds", "celsius", "meters", "bytes", "ratio", "volts", "amperes", "joules", "grams",
+}  # fmt: skip
 _SPECIAL = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
 
 
@@ -63,7 +67,10 @@ class TextRenderer:
         for family in layout.families:
             if names and not _is_named(family, layout, names):
                 continue
-            parts.append(_header(family.name, family.type, family.help, openmetrics=openmetrics))
+            unit = _unit_of(family.name, family.type)
+            parts.append(
+                _header(family.name, family.type, family.help, unit, openmetrics=openmetrics)
+            )
             lines = self._lines[family.start : family.stop]
             if exemplars and family.type == "histogram":
                 lines = _with_exemplars(lines, layout.lines[family.start : family.stop], exemplars)
@@ -80,7 +87,7 @@ class TextRenderer:
                     metric.name,
                     metric.type,
                     metric.documentation,
-                    metric.unit,
+                    metric.unit or _unit_of(metric.name, metric.type),
                     openmetrics=openmetrics,
                 )
             )
@@ -89,7 +96,8 @@ class TextRenderer:
                 parts.append(f"{_prefix(line)}{_number(sample.value)}\n")
         if openmetrics:
             parts.append("# EOF\n")
-        return "".join(parts).encode()
+        # A lone surrogate in one label must not cost the whole scrape.
+        return "".join(parts).encode(errors="replace")
 
     def _update(self, merged: Merged) -> None:
         if merged.layout is not self._layout:
@@ -103,6 +111,13 @@ class TextRenderer:
         lines, prefixes = self._lines, self._prefixes
         for index, value in zip(changed.tolist(), merged.values[changed].tolist(), strict=True):
             lines[index] = f"{prefixes[index]}{_number(value)}\n"
+
+
+def _unit_of(name: str, kind: str) -> str:
+    """The base unit at the end of the name: the value files do not keep what a metric was given."""
+    unit = name.rpartition("_")[2]
+    has_unit = unit in _BASE_UNITS and name != unit and kind not in ("info", "stateset")
+    return unit if has_unit else ""
 
 
 def _is_named(family: Family, layout: Layout, names: Collection[str]) -> bool:

@@ -84,7 +84,9 @@ class Merger:
             columns = [self._columns_of(file) for file in files]
             for name in self._columns.keys() - {file.path.name for file in files}:
                 del self._columns[name]
-            totals, shown = self._reduce(files, columns)
+            # Inf and NaN are what a stock sum would give as well, without a warning.
+            with np.errstate(over="ignore", invalid="ignore"):
+                totals, shown = self._reduce(files, columns)
             if self._layout is None or not np.array_equal(shown, self._layout_shown):
                 self._layout = build_layout(self._series, np.flatnonzero(shown))
                 self._layout_shown, self._shown = shown, int(shown.sum())

@@ -1,84 +1,22 @@
 """Workers die, reload, recycle and are upgraded under load: no count is lost, doubled or reset."""
 
 import contextlib
-import http.client
 import os
 import random
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.load.client import Call, Load, Result
-from tests.servers.exposition import Series, requests_by_series, series, went_down
+from tests.load.churn import KINDS_OF_FILES, assert_nothing_lost, reload, under_load
+from tests.load.client import Call, Load
+from tests.servers.exposition import series
 from tests.servers.gunicorn import Gunicorn, children, run_gunicorn
 from tests.servers.ports import wait_for
-
-KINDS_OF_FILES = 3  # counter, histogram, gauge_livesum
-
-
-class Watcher:
-    """Scrapes all the time, and keeps what must never be seen."""
-
-    def __init__(self, server: Gunicorn) -> None:
-        self._server = server
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self.scrapes = 0
-        self.unanswered = 0
-        self.wrong: list[str] = []
-
-    def __enter__(self) -> "Watcher":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(30)
-
-    def _watch(self) -> None:
-        last: dict[Series, float] = {}
-        while not self._stop.wait(0.02):
-            try:
-                samples = self._server.scrape()
-            except (
-                OSError,
-                http.client.HTTPException,
-            ):
-                self.unanswered += 1  # the worker that had this scrape was killed
-                continue
-            except Exception as error:
-                self.wrong.append(repr(error))
-                continue
-            self.wrong += went_down(last, samples)
-            last = samples
-            self.scrapes += 1
-
-
-def assert_nothing_lost(server: Gunicorn, result: Result) -> None:
-    """answered <= counted <= answered + unanswered, for each series."""
-    assert result.surprises == []
-    counted = requests_by_series(server.scrape())
-    for labels in counted.keys() | result.answered.keys():
-        answered = result.answered[labels]
-        assert answered <= counted.get(labels, 0) <= answered + result.failed[labels], labels
-
-
-@contextlib.contextmanager
-def under_load(server: Gunicorn, count: int) -> Iterator[Load]:
-    with Watcher(server) as watcher:
-        load = Load(server.address).start(count)
-        try:
-            yield load
-        finally:
-            load.finish()
-    assert watcher.wrong == []
-    assert watcher.scrapes > 3
 
 
 def test_kill_9_of_random_workers(tmp_path: Path, shm_directory: Path) -> None:
@@ -100,13 +38,6 @@ def test_kill_9_of_random_workers(tmp_path: Path, shm_directory: Path) -> None:
         )
         assert len(server.worker_slots()) <= 4 + 1  # a successor may start before the kill is seen
         assert len(server.worker_files()) <= 5 * KINDS_OF_FILES
-
-
-def reload(server: Gunicorn) -> None:
-    before = set(server.workers())
-    server.signal(signal.SIGHUP)
-    wait_for("new workers", lambda: len(set(server.workers()) - before) == 4)
-    wait_for("old workers gone", lambda: not before & set(server.workers()))
 
 
 def has_workers(server: Gunicorn, count: int) -> bool:
@@ -181,8 +112,9 @@ def test_a_usr2_upgrade_keeps_every_count(tmp_path: Path, shm_directory: Path) -
 
 def test_requests_in_progress_heal_after_kill_9(tmp_path: Path, shm_directory: Path) -> None:
     slow = [Call("GET", "/demo/slow/?ms=8000", "/demo/slow/", 200)]
+    # More threads than requests: a scrape is answered even if one worker got all of them.
     with run_gunicorn(
-        tmp_path, "-k", "gthread", "--threads", "4", directory=shm_directory, workers=2
+        tmp_path, "-k", "gthread", "--threads", "8", directory=shm_directory, workers=2
     ) as server:
 
         def in_progress() -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_churn import Watcher, assert_nothing_lost, reload
+from tests.load.churn import KINDS_OF_FILES, assert_nothing_lost, reload, under_load
 from tests.load.client import Load
 from tests.servers.exposition import requests_by_series, series, went_down
 from tests.servers.gunicorn import Gunicorn, children, run_gunicorn
@@ -22,7 +22,6 @@ MODES = {
     "preload-gthread": ("--preload", "-k", "gthread", "--threads", "4"),
     "uvicorn": ("-k", "uvicorn_worker.UvicornWorker", "project.asgi:application"),
 }
-KINDS_OF_FILES = 3  # counter, histogram, gauge_livesum
 IN_PROGRESS = series("http_requests_in_progress")
 
 
@@ -37,19 +36,6 @@ def only(server: Gunicorn, worker: int) -> Iterator[None]:
     finally:
         for pid in others:
             os.kill(pid, signal.SIGCONT)
-
-
-@contextlib.contextmanager
-def watched_load(server: Gunicorn, count: int) -> Iterator[Load]:
-    """Requests, and scrapes all the while: as many as it takes, however slow the machine is."""
-    with Watcher(server) as watcher:
-        load = Load(server.address).start(count)
-        try:
-            yield load
-        finally:
-            load.finish()
-        wait_for("scrapes during and after the churn", lambda: watcher.scrapes > 10)
-    assert watcher.wrong == []
 
 
 @pytest.mark.parametrize("mode", ["sync", "gthread", "uvicorn"])
@@ -72,7 +58,7 @@ def test_reloads_and_kills_lose_nothing_that_was_answered(
 ) -> None:
     chance = random.Random(11)
     with run_gunicorn(tmp_path, *MODES[mode], directory=shm_directory) as server:
-        with watched_load(server, 1000) as load:
+        with under_load(server, 1000) as load:
             for _ in range(4):
                 time.sleep(0.3)
                 workers = server.workers()

@@ -1,6 +1,5 @@
 """`manage.py exporter`: serve the merged registry from a process of its own."""
 
-import argparse
 import os
 import signal
 import ssl
@@ -27,7 +26,6 @@ class Command(BaseCommand):
         parser.add_argument(
             "--bind",
             default=os.environ.get("EXPORTER_BIND", DEFAULT_BIND),
-            type=parse_bind,
             metavar="HOST:PORT",
             help=f"where to listen (default: EXPORTER_BIND, else {DEFAULT_BIND})",
         )
@@ -48,48 +46,62 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Imported here: the other commands need neither numpy nor a server.
-        from monitoring.exporter.server import ExporterServer, Security  # noqa: PLC0415
+        from monitoring.exporter.security import Security  # noqa: PLC0415
+        from monitoring.exporter.server import DRAIN_SECONDS, ExporterServer  # noqa: PLC0415
         from monitoring.exporter.sources import exporter_scraper  # noqa: PLC0415
 
+        host, port = parse_bind(options["bind"])
+        username, password = _read_basic_auth(options["basic_auth_file"])
+        token = _read_token(options["token_file"])
+        tls = _tls(options["tls_cert"], options["tls_key"])
         directory = metrics_directory.configured_directory()
         try:
             settings = get_settings()
             metrics_directory.ensure(directory)
+            storage.install(role="exporter", directory=directory)
+            scraper = exporter_scraper(directory)
         except MonitoringError as error:
             raise CommandError(str(error)) from error
-        storage.install(role="exporter", directory=directory)
-        username, password = _read_basic_auth(options["basic_auth_file"])
-        token = _read_line(options["token_file"], "--token-file") or settings.SCRAPE_TOKEN
         security = Security(
-            token, username, password, _tls(options["tls_cert"], options["tls_key"])
+            token or settings.SCRAPE_TOKEN,
+            username,
+            password,
+            settings.SCRAPE_ALLOWED_NETWORKS,
+            tls,
         )
-        host, port = options["bind"]
         try:
-            server = ExporterServer(host, port, exporter_scraper(directory), security)
+            server = ExporterServer(host, port, scraper, security)
         except OSError as error:
             raise CommandError(
-                f"--bind {host}:{port}: {error.strerror or error}; choose another address"
+                f"--bind {options['bind']}: {error.strerror or error}; choose another address"
             ) from error
-        storage.attach()
         _stop_on_signals(server)
+        storage.attach()
         shown = f"[{host}]" if ":" in host else host
-        scheme = "https" if security.tls else "http"
+        scheme = "https" if tls else "http"
         self.stdout.write(
             f"Exporter of {directory} at {scheme}://{shown}:{server.server_port}/metrics"
         )
         self.stdout.flush()
         server.serve_forever(poll_interval=0.2)
         server.server_close()
+        server.connections.drain(DRAIN_SECONDS)
 
 
 def parse_bind(value: str) -> tuple[str, int]:
-    """HOST:PORT, an IPv6 host in brackets. Raises ArgumentTypeError."""
+    """HOST:PORT, an IPv6 host in brackets. Raises CommandError."""
     host, _, port = value.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(
-            f"{value!r}: allowed is HOST:PORT, such as {DEFAULT_BIND} or [::1]:9464"
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    bare = host[1:-1] if is_bracketed else host
+    if (
+        not bare
+        or (":" in bare) != is_bracketed
+        or not (port.isascii() and port.isdigit() and int(port) <= 65535)
+    ):
+        raise CommandError(
+            f"--bind {value}: allowed is HOST:PORT, such as {DEFAULT_BIND} or [::1]:9464"
         )
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    return bare, int(port)
 
 
 def _stop_on_signals(server: Any) -> None:
@@ -107,10 +119,18 @@ def _read_line(path: Path | None, option: str) -> str:
     try:
         line = path.read_text().strip()
     except (OSError, ValueError) as error:
-        raise CommandError(f"{option} {path}: cannot be read ({error})") from error
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise CommandError(f"{option} {path}: {reason}") from error
     if not line or "\n" in line:
         raise CommandError(f"{option} {path}: allowed is one line that is not empty")
     return line
+
+
+def _read_token(path: Path | None) -> str:
+    token = _read_line(path, "--token-file")
+    if not token.isascii() or " " in token:
+        raise CommandError(f"--token-file {path}: allowed are ASCII characters without spaces")
+    return token
 
 
 def _read_basic_auth(path: Path | None) -> tuple[str, str]:
@@ -128,7 +148,12 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
         raise CommandError("--tls-cert and --tls-key go together")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(certificate, key)
+        # An encrypted key is an error: without a password here, OpenSSL would ask the terminal.
+        context.load_cert_chain(certificate, key, password="")
     except (OSError, ssl.SSLError) as error:
-        raise CommandError(f"--tls-cert {certificate}, --tls-key {key}: {error}") from error
+        reason = error.strerror or str(error)
+        raise CommandError(
+            f"--tls-cert {certificate}, --tls-key {key}: {reason}; allowed are a certificate and "
+            "its key, not encrypted, in PEM files"
+        ) from error
     return context
