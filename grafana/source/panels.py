@@ -91,8 +91,6 @@ def lines(
 ) -> timeseries.Panel:
     """Lines over time; `exemplars` marks single requests that have one."""
     panel: timeseries.Panel = _common(timeseries.Panel(), title, description, unit, 12, 8)
-    if unit == "percentunit":
-        panel = panel.max(1)
     panel = (
         panel.min(0)
         .line_width(1)
@@ -170,7 +168,7 @@ def dial(
     colours: Sequence[tuple[float | None, str]],
 ) -> gauge.Panel:
     """A ratio from 0 to 1."""
-    panel: gauge.Panel = _common(gauge.Panel(), title, description, "percentunit", 4, 8)
+    panel: gauge.Panel = _common(gauge.Panel(), title, description, "percentunit", 12, 6)
     return (
         panel.with_target(_target(query, 0))
         .min(0)
