@@ -23,6 +23,13 @@ _VARIABLES = {
     "$method": ".+",
 }
 
+_OPERATORS = (
+    (promql.MatchOp.Equal, "="),
+    (promql.MatchOp.NotEqual, "!="),
+    (promql.MatchOp.Re, "=~"),
+    (promql.MatchOp.NotRe, "!~"),
+)
+
 
 @dataclass(frozen=True)
 class Query:
@@ -88,21 +95,30 @@ def nodes(expr: str) -> list[Any]:
 
 @dataclass(frozen=True)
 class Selector:
-    """A metric and its matchers, as (label, operator, value)."""
+    """A metric and its matchers, as (label, operator, value), in the labels' order."""
 
-    text: str
     name: str
-    matchers: tuple[tuple[str, promql.MatchOp, str], ...]
+    matchers: tuple[tuple[str, str, str], ...]
+
+    @property
+    def text(self) -> str:
+        inside = ",".join(
+            f"{label}{operator}{json.dumps(value)}" for label, operator, value in self.matchers
+        )
+        return f"{self.name}{{{inside}}}"
 
 
 def selectors(expr: str) -> list[Selector]:
-    found = {}
+    found: dict[Selector, None] = {}
     for node in nodes(expr):
         vector = node.vector_selector if isinstance(node, promql.MatrixSelector) else node
         if isinstance(vector, promql.VectorSelector):
-            matchers = tuple((each.name, each.op, each.value) for each in vector.matchers.matchers)
-            found[str(vector)] = Selector(str(vector), vector.name or "", matchers)
-    return list(found.values())
+            matchers = [
+                (each.name, next(text for op, text in _OPERATORS if op == each.op), each.value)
+                for each in vector.matchers.matchers
+            ]
+            found[Selector(vector.name or "", tuple(sorted(matchers)))] = None
+    return list(found)
 
 
 def metrics(expr: str) -> set[str]:
