@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server
-PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server
+APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server openssl
+PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server openssl
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-tools lint format rules dashboards bench constraints clean
