@@ -1,5 +1,5 @@
 # The reference project's image: one for web, exporter, worker, beat and migrations.
-FROM python:3.13-slim AS build
+FROM python:3.11-slim AS build
 WORKDIR /build
 RUN python -m venv /venv
 COPY pyproject.toml README.md LICENSE constraints.txt ./
@@ -7,7 +7,7 @@ COPY monitoring monitoring
 RUN /venv/bin/pip install --no-cache-dir --constraint constraints.txt \
     ".[celery,redis,postgres,project]"
 
-FROM python:3.13-slim
+FROM python:3.11-slim
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
