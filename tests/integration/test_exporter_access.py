@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from tests.servers.exporter import Exporter, run_exporter, start_exporter, write_settings
 from tests.servers.prometheus import program
@@ -24,6 +25,7 @@ SETTINGS_TOKEN = "the-token-of-the-settings"
 class Files:
     certificate: Path
     key: Path
+    encrypted: Path
     basic: Path
     token: Path
 
@@ -31,13 +33,21 @@ class Files:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     work = tmp_path_factory.mktemp("files")
-    made = Files(work / "cert.pem", work / "key.pem", work / "basic", work / "token")
+    made = Files(*(work / name for name in Files.__annotations__))
     subprocess.run(
         [
             *(program("openssl"), "req", "-x509", "-newkey", "ec", "-days", "2", "-nodes"),
             *("-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=localhost"),
             *("-addext", "subjectAltName=IP:127.0.0.1"),
             *("-keyout", str(made.key), "-out", str(made.certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    subprocess.run(
+        [
+            *(program("openssl"), "ec", "-in", str(made.key), "-out", str(made.encrypted)),
+            *("-aes256", "-passout", "pass:not-empty"),
         ],
         check=True,
         capture_output=True,
@@ -132,9 +142,6 @@ def test_the_settings_token_and_networks_close_the_exporter_too(tmp_path: Path) 
         (["--bind", "nonsense"], "--bind nonsense: allowed is HOST:PORT"),
         (["--bind", "127.0.0.1:65536"], "--bind 127.0.0.1:65536: allowed is HOST:PORT"),
         (["--bind", "::1:9464"], "--bind ::1:9464: allowed is HOST:PORT"),
-        (["--bind", "127.0.0.1:{used}"], "Address already in use; choose another address"),
-        (["--bind", "192.0.2.1:9464"], "Cannot assign requested address"),
-        (["--bind", "no-such-host.invalid:9464"], "--bind no-such-host.invalid:9464: "),
         (["--token-file", "/nowhere"], "--token-file /nowhere: No such file or directory"),
         (["--token-file", "{basic}"], "allowed are ASCII characters"),
         (["--basic-auth-file", "/nowhere"], "--basic-auth-file /nowhere: No such file"),
@@ -143,17 +150,39 @@ def test_the_settings_token_and_networks_close_the_exporter_too(tmp_path: Path) 
         (["--tls-cert", "{certificate}"], "--tls-cert and --tls-key go together"),
         (["--tls-cert", "/nowhere", "--tls-key", "{key}"], "No such file or directory"),
         (["--tls-cert", "{token}", "--tls-key", "{key}"], "allowed are a certificate and its key"),
+        (
+            ["--tls-cert", "{certificate}", "--tls-key", "{encrypted}"],
+            "allowed are a certificate and its key, not encrypted",
+        ),
     ],
 )
-def test_a_bad_option_is_one_line_and_no_exporter(
-    arguments: list[str], message: str, files: Files, tmp_path: Path
+def test_a_bad_option_is_named_with_what_is_allowed(
+    arguments: list[str], message: str, files: Files
+) -> None:
+    names = {name: str(getattr(files, name)) for name in Files.__annotations__}
+    with pytest.raises(CommandError) as raised:
+        call_command("exporter", *(item.format(**names) for item in arguments))
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("nonsense", "--bind nonsense: allowed is HOST:PORT"),
+        ("127.0.0.1:{used}", "Address already in use; choose another address"),
+        ("192.0.2.1:9464", "Cannot assign requested address"),
+        ("no-such-host.invalid:9464", "--bind no-such-host.invalid:9464: "),
+    ],
+)
+def test_where_it_cannot_listen_is_one_line_and_no_exporter(
+    address: str, message: str, tmp_path: Path
 ) -> None:
     with socket.socket() as used:
         used.bind(("127.0.0.1", 0))
         used.listen()
-        names = {name: str(getattr(files, name)) for name in Files.__annotations__}
-        given = [item.format(used=used.getsockname()[1], **names) for item in arguments]
-        assert message in refusal(tmp_path, *given)
+        given = address.format(used=used.getsockname()[1])
+        assert message in refusal(tmp_path, "--bind", given)
 
 
 @pytest.mark.parametrize(
