@@ -235,14 +235,13 @@ def rows(
 
 
 def alerts(title: str, description: str) -> dashboard.Panel:
-    """Prometheus's alerts that fire now or soon. Grafana asks the data source for them."""
+    """Prometheus's alerts that fire now or soon. Grafana asks its Prometheus sources for them."""
     panel: dashboard.Panel = _common(dashboard.Panel(), title, description, "short", 12, 8)
     return panel.type("alertlist").options(
         {
             "alertInstanceLabelFilter": "",
             "alertName": "Django",
             "dashboardAlerts": False,
-            "datasource": "$datasource",
             "groupMode": "default",
             "maxItems": 30,
             "sortOrder": 3,
