@@ -7,6 +7,9 @@ STAMP := $(VENV)/.installed
 APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server openssl
 PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server openssl
 
+# A notice of a newer pip is of no use here: what is installed is pinned.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-tools lint format rules dashboards bench constraints clean
 
@@ -22,11 +25,13 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	@PYTHON="$(PYTHON)" sh project/run/make_venv.sh $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@echo "Downloading and installing about $$(grep -c == constraints.txt) packages (a minute or two)"
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+	@echo "Installed into $(VENV)"
 
 run: setup
-	@exec $(BIN)/python -m project.run
+	@MAKE_PID=$$PPID exec $(BIN)/python -m project.run
 
 test: setup test-tools lint
 	$(BIN)/python -m pytest

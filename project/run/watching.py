@@ -1,90 +1,91 @@
 """Prometheus and Alertmanager for `make run`, with this repository's files, where installed."""
 
-import secrets
+import json
 import shutil
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from project.environment import BASE_DIR
+from project.environment import BASE_DIR, Address
 
 _FILES = BASE_DIR / "prometheus"
-_SITE_IN_FILES = "http://127.0.0.1:8000/"
-_RETENTION = "512MB"
+_SITE_IN_FILES = "http://127.0.0.1:8000"
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """A server that watches the site: its command, and where it answers."""
+    """A server that watches the site: its command, and where it listens."""
 
     name: str
     command: list[str]
-    url: str
+    address: Address
 
 
-def prepare(directory: Path, site: str, exporter: str) -> list[Watcher]:
+def prepare(directory: Path, site: str, exporter: str, token: str) -> list[Watcher]:
     """The watchers whose programs are on PATH, each with its configuration under `directory`.
 
-    `site` and `exporter` are HOST:PORT where this machine reaches them. Each watcher listens on its
-    own usual port, or on a free one if that is taken. Without Alertmanager there is Prometheus
-    alone, without Prometheus none.
+    `site` and `exporter` are the URLs where this machine reaches them; `token` is what the site's
+    webhook asks for. Each watcher listens on its own usual port, or on a free one if that is taken.
+    Without Alertmanager there is Prometheus alone, without Prometheus none.
     """
     prometheus = shutil.which("prometheus")
     if prometheus is None:
         return []
-    directory = directory.absolute()
-    watchers = []
+    # They may not listen yet, but they will.
+    spoken_for = {urlsplit(site).port, urlsplit(exporter).port}
+    addresses = {"prometheus": _address(9090, spoken_for)}
     alertmanager = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-    addresses = {"django": exporter, "prometheus": _address(9090)}
     if alertmanager is not None:
-        addresses["alertmanager"] = _address(9093)
+        addresses["alertmanager"] = _address(9093, spoken_for)
+    watchers = [_prometheus(prometheus, directory / "prometheus", exporter, addresses)]
+    if alertmanager is not None:
+        directory = directory / "alertmanager"
         watchers.append(
-            _alertmanager(alertmanager, directory / "alertmanager", addresses["alertmanager"], site)
+            _alertmanager(alertmanager, directory, addresses["alertmanager"], site, token)
         )
-    watchers.insert(0, _prometheus(prometheus, directory / "prometheus", addresses))
     return watchers
 
 
-def webhook_token(directory: Path) -> str:
-    """The secret between Alertmanager and the site: made once, for this user's eyes only."""
-    path = directory / "alertmanager" / "webhook-token"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(32))
-    return path.read_text()
-
-
-def _prometheus(program: str, directory: Path, addresses: dict[str, str]) -> Watcher:
+def _prometheus(
+    program: str, directory: Path, exporter: str, addresses: dict[str, Address]
+) -> Watcher:
+    found = {name: [str(address)] for name, address in addresses.items()}
     targets = directory / "targets"
-    targets.mkdir(parents=True, exist_ok=True)
-    for name in ("django", "prometheus", "alertmanager"):
-        # JSON is YAML; a file without targets is what Prometheus takes for none.
-        address = addresses.get(name)
-        (targets / f"{name}.yml").write_text(f'[{{"targets": ["{address}"]}}]' if address else "[]")
+    targets.mkdir(parents=True)
+    for name, listed in {
+        "alertmanager": [],
+        "django": [urlsplit(exporter).netloc],
+        **found,
+    }.items():
+        # JSON is YAML as well.
+        (targets / f"{name}.yml").write_text(json.dumps([{"targets": listed}]))
     configuration = directory / "prometheus.yml"
     shutil.copyfile(_FILES / "prometheus.yml", configuration)
-    rules = directory / "rules"
-    rules.unlink(missing_ok=True)
-    rules.symlink_to(_FILES / "rules")
+    (directory / "rules").symlink_to(_FILES / "rules")
     address = addresses["prometheus"]
     command = [
         program,
         f"--config.file={configuration}",
         f"--storage.tsdb.path={directory / 'data'}",
-        f"--storage.tsdb.retention.size={_RETENTION}",
         f"--web.listen-address={address}",
         "--enable-feature=exemplar-storage",
         "--log.level=warn",
     ]
-    return Watcher("prometheus", command, f"http://{address}")
+    return Watcher("prometheus", command, address)
 
 
-def _alertmanager(program: str, directory: Path, address: str, site: str) -> Watcher:
-    webhook_token(directory.parent)
+def _alertmanager(
+    program: str, directory: Path, address: Address, site: str, token: str
+) -> Watcher:
+    directory.mkdir(parents=True)
+    secret = directory / "webhook-token"
+    secret.touch(mode=0o600)
+    secret.write_text(token)
     configuration = directory / "alertmanager.yml"
     text = (_FILES / "alertmanager.yml").read_text()
-    configuration.write_text(text.replace(_SITE_IN_FILES, f"http://{site}/"))
+    configuration.write_text(text.replace(_SITE_IN_FILES, site))
     command = [
         program,
         f"--config.file={configuration}",
@@ -93,15 +94,15 @@ def _alertmanager(program: str, directory: Path, address: str, site: str) -> Wat
         "--cluster.listen-address=",
         "--log.level=warn",
     ]
-    return Watcher("alertmanager", command, f"http://{address}")
+    return Watcher("alertmanager", command, address)
 
 
-def _address(usual_port: int) -> str:
+def _address(usual_port: int, spoken_for: Collection[int | None]) -> Address:
     """The usual port on the loopback; Debian's own service may have it: then a free one."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", usual_port))
+            probe.bind(("127.0.0.1", 0 if usual_port in spoken_for else usual_port))
         except OSError:
             probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+        return Address("", "127.0.0.1", probe.getsockname()[1])

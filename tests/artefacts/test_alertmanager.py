@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from project.run.listening import url
 from project.run.watching import prepare
 from tests.servers.gunicorn import ROOT
 from tests.servers.ports import wait_for
@@ -19,11 +20,11 @@ PLACE = {"job": "shop", "instance": "a:9464"}
 def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of its API."""
     work = tmp_path_factory.mktemp("alertmanager")
-    watcher = prepare(work, "127.0.0.1:9", "127.0.0.1:9")[1]
+    watcher = prepare(work, "http://127.0.0.1:9", "http://127.0.0.1:9", "secret")[1]
     with (work / "log").open("wb") as log:
         process = subprocess.Popen(watcher.command, stdout=log, stderr=subprocess.STDOUT)
     try:
-        api = f"{watcher.url}/api/v2"
+        api = f"{url(watcher.address)}/api/v2"
         wait_for("Alertmanager", lambda: call(f"{api}/status"))
         yield api
     finally:
@@ -31,9 +32,9 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait(20)
 
 
-def call(url: str, body: object = None) -> object:
+def call(address: str, body: object = None) -> object:
     data = json.dumps(body).encode() if body is not None else None
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    request = urllib.request.Request(address, data, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10) as response:
         return json.loads(response.read() or b"null")
 

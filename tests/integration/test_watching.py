@@ -7,16 +7,19 @@ import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from project.run.watching import Watcher, prepare, webhook_token
+from project.run.listening import url
+from project.run.watching import Watcher, prepare
 from tests.servers.ports import wait_for
 
-SITE = "127.0.0.1:18000"
-EXPORTER = "127.0.0.1:19464"
+SITE = "http://127.0.0.1:18000"
+EXPORTER = "http://127.0.0.1:19464"
+TOKEN = "a-token-for-tests"
 
 
 def get(url: str) -> str:
@@ -35,8 +38,8 @@ def running(watchers: list[Watcher], work: Path) -> Iterator[dict[str, str]]:
                     subprocess.Popen(watcher.command, stdout=log, stderr=subprocess.STDOUT)
                 )
         for watcher in watchers:
-            wait_for(f"{watcher.name}", lambda url=watcher.url: get(f"{url}/-/ready"))  # type: ignore[misc]
-        yield {watcher.name: watcher.url for watcher in watchers}
+            wait_for(watcher.name, partial(get, f"{url(watcher.address)}/-/ready"))
+        yield {watcher.name: url(watcher.address) for watcher in watchers}
     finally:
         for process in processes:
             process.terminate()
@@ -45,7 +48,7 @@ def running(watchers: list[Watcher], work: Path) -> Iterator[dict[str, str]]:
 
 
 def test_they_find_the_site_the_rules_and_each_other(tmp_path: Path) -> None:
-    watchers = prepare(tmp_path / "var", SITE, EXPORTER)
+    watchers = prepare(tmp_path / "var", SITE, EXPORTER, TOKEN)
     assert [watcher.name for watcher in watchers] == ["prometheus", "alertmanager"]
     with running(watchers, tmp_path) as urls:
         api = f"{urls['prometheus']}/api/v1"
@@ -56,7 +59,7 @@ def test_they_find_the_site_the_rules_and_each_other(tmp_path: Path) -> None:
             return by_job if len(by_job) == 3 else None
 
         assert wait_for("the targets", targets) == {
-            "django": f"http://{EXPORTER}/metrics",
+            "django": f"{EXPORTER}/metrics",
             "prometheus": f"{urls['prometheus']}/metrics",
             "alertmanager": f"{urls['alertmanager']}/metrics",
         }
@@ -68,16 +71,13 @@ def test_they_find_the_site_the_rules_and_each_other(tmp_path: Path) -> None:
         assert found["url"] == f"{urls['alertmanager']}/api/v2/alerts"
         assert len(json.loads(get(f"{api}/rules"))["data"]["groups"]) == 12
         loaded = json.loads(get(f"{urls['alertmanager']}/api/v2/status"))["config"]["original"]
-        assert loaded.count(f"http://{SITE}/api/alerts/webhook/") == 2
+        assert loaded.count(f"{SITE}/api/alerts/webhook/") == 2
 
 
-def test_the_token_is_made_once_and_is_the_users_alone(tmp_path: Path) -> None:
-    token = webhook_token(tmp_path)
-    assert len(token) >= 32
-    assert webhook_token(tmp_path) == token
-    prepare(tmp_path, SITE, EXPORTER)
+def test_the_token_is_the_users_alone(tmp_path: Path) -> None:
+    prepare(tmp_path, SITE, EXPORTER, TOKEN)
     path = tmp_path / "alertmanager" / "webhook-token"
-    assert path.read_text() == token
+    assert path.read_text() == TOKEN
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -87,13 +87,18 @@ def test_a_port_in_use_is_left_to_its_owner(tmp_path: Path) -> None:
         with contextlib.suppress(OSError):  # somebody else has it: as good
             taken.bind(("127.0.0.1", 9090))
             taken.listen()
-        prometheus = prepare(tmp_path, SITE, EXPORTER)[0]
-    assert not prometheus.url.endswith(":9090")
+        prometheus = prepare(tmp_path, SITE, EXPORTER, TOKEN)[0]
+    assert prometheus.address.port != 9090
+
+
+def test_the_sites_own_port_is_not_taken(tmp_path: Path) -> None:
+    site = "http://127.0.0.1:9090"
+    assert prepare(tmp_path, site, EXPORTER, TOKEN)[0].address.port != 9090
 
 
 def test_without_the_programs_nothing_is_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", os.devnull)
-    assert prepare(tmp_path / "var", SITE, EXPORTER) == []
+    assert prepare(tmp_path / "var", SITE, EXPORTER, TOKEN) == []
     assert not (tmp_path / "var").exists()
