@@ -128,7 +128,7 @@ def test_a_query_follows_the_linter(place: str, expr: str) -> None:
         assert window == "$__rate_interval", function
 
 
-def test_what_the_issue_asks_of_single_panels() -> None:
+def test_thresholds_are_lines_and_histograms_have_exemplars() -> None:
     by_title = {(name, panel["title"]): panel for name, panel in PANELS}
     for title, threshold in (
         ("Error rate", "error_rate"),

@@ -47,7 +47,7 @@ def test_compose_follows_the_compose_specification() -> None:
     parsed.to_spec()
 
 
-def test_every_service_of_the_issue_is_there() -> None:
+def test_every_service_is_there() -> None:
     assert set(SERVICES) == {*OWN, *PORTS}
 
 

@@ -26,7 +26,7 @@ from tests.artefacts.queries import (
     rule_queries,
     selectors,
 )
-from tests.load.client import MIX, Load
+from tests.load.client import MIX, Call, Load
 from tests.servers.exporter import run_exporter
 from tests.servers.gunicorn import Gunicorn, run_gunicorn
 from tests.servers.ports import wait_for
@@ -54,6 +54,12 @@ NOT_BUILT = frozenset(
 )
 # Label values that only a Celery worker brings, which this test does not start.
 NOT_STARTED = frozenset({("role", "celery")})
+
+CALLS = (
+    *MIX,
+    Call("GET", "/demo/queries/?n=5", "/demo/queries/", 200),
+    Call("GET", "/demo/cache/?key=live", "/demo/cache/", 200),
+)
 
 RECORDINGS = rule_queries("record")
 ALERTS = rule_queries("alert")
@@ -115,7 +121,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
 
 
 def make_traffic(server: Gunicorn, seed: int) -> None:
-    Load(server.address, calls=MIX, seed=seed).start(150).finish()
+    Load(server.address, calls=CALLS, seed=seed).start(150).finish()
     connection = http.client.HTTPConnection(server.host, server.port, timeout=20)
     connection.request("GET", "/demo/ok/", headers={"X-Request-Start": f"t={time.time() - 0.01}"})
     assert connection.getresponse().status == 200
