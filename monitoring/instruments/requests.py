@@ -13,11 +13,13 @@ from django.http import HttpRequest
 
 from monitoring.conf import Settings, get_settings
 from monitoring.instruments.queue_time import HEADER, queue_seconds
+from monitoring.instruments.trace_context import sampled_trace
 from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.labels import METHODS, OTHER, Routes, refused_match
 from monitoring.metrics import BisectHistogram, HttpMetrics, http_metrics, value_of
 from monitoring.self_report import report_error
 from monitoring.storage import own_counters, values
+from monitoring.storage.exemplar_format import Trace, encode_record
 from monitoring.storage.values import SlotValue, add_all
 
 _MAX_CACHED_SERIES = 10_000
@@ -104,9 +106,19 @@ class RequestRecorder:
                     self._metrics.queue.observe(queued)
             if seconds >= self._slow_seconds:
                 series.slow.inc(1)
+            trace = sampled_trace(request.META)
+            if trace is not None:
+                self._leave_exemplars(series.duration, seconds, trace)
         except Exception:
             report_error("a request could not be recorded")
             self.leave(request)
+
+    def _leave_exemplars(self, duration: BisectHistogram, seconds: float, trace: Trace) -> None:
+        now = time()
+        places = (self._highr.exemplar_place(seconds), duration.exemplar_place(seconds))
+        values.put_exemplars(
+            [(number, encode_record(digest, trace, seconds, now)) for number, digest in places]
+        )
 
     def count_exception(self, request: HttpRequest) -> None:
         """Count the exception being handled, as it becomes a 500 or breaks off an answer."""

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from monitoring.errors import MonitoringError
+from monitoring.storage import directory as metrics_directory
 from project import environment
 from project.environment import Environment
 from project.run import launch, listening, output, watching
@@ -28,8 +30,9 @@ def run_everything() -> int:
     os.environ["DEMO_VIEWS"] = os.environ.get("DEMO_VIEWS") or "1"
     try:
         site = environment.read()
+        metrics_directory.ensure(site.metrics_directory)
         listening.check_free([site.bind, site.exporter_bind])
-    except ImproperlyConfigured as error:
+    except (ImproperlyConfigured, MonitoringError) as error:
         return _fail(str(error))
     environment.VAR_DIR.mkdir(exist_ok=True)
     redis = choose(site.redis_url, environment.VAR_DIR)
@@ -40,7 +43,7 @@ def run_everything() -> int:
     output.write("Migrating the database, then starting the servers …\n")
     trouble = _migrate()
     if trouble:
-        return _fail(f"the database could not be migrated: {trouble}")
+        return _fail(f"the database (DATABASE_URL) could not be migrated: {trouble}")
     token = os.environ.setdefault("WEBHOOK_TOKEN", secrets.token_urlsafe(32))
     with tempfile.TemporaryDirectory(prefix="make-run-") as directory:
         watchers = watching.prepare(
@@ -69,7 +72,7 @@ def _stages(site: Environment, redis: RedisServer, watchers: list[Watcher]) -> l
 
 
 def _migrate() -> str | None:
-    """What went wrong, in one line."""
+    """What went wrong, without the traceback."""
     done = subprocess.run(
         launch.command(
             [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"],
@@ -83,9 +86,11 @@ def _migrate() -> str | None:
     )
     if not done.returncode:
         return None
-    lines = done.stderr.split("\n")
-    last = next((line for line in reversed(lines) if line.strip()), "it says nothing")
-    return f"{last}\n(all of it: {sys.executable} manage.py migrate)"
+    lines = done.stderr.splitlines()
+    # The lines of a traceback are indented by two spaces; what follows the last one is the error.
+    indented = [number for number, line in enumerate(lines) if line.startswith("  ")]
+    said = "\n".join(lines[indented[-1] + 1 :] if "Traceback" in done.stderr else lines)
+    return f"{said}\n(all of it: .venv/bin/python manage.py migrate)"
 
 
 def _announce(

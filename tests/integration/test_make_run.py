@@ -176,7 +176,9 @@ def test_one_port_for_two_servers_is_a_clear_error(tmp_path: Path) -> None:
         ("BIND", "no-such-host.invalid:80", "BIND='no-such-host.invalid:80': the host cannot"),
         ("WEB_CONCURRENCY", "abc", "WEB_CONCURRENCY='abc': allowed is a whole number"),
         ("DEBUG", "maybe", "DEBUG='maybe': allowed are 1, true"),
+        ("PROMETHEUS_MULTIPROC_DIR", "/dev/null", "/dev/null: is not a directory"),
         ("DATABASE_URL", "sqlite:////no/such/file", "unable to open database file"),
+        ("DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/x", "Connection refused"),
     ],
 )
 def test_a_bad_value_is_a_clear_error(name: str, value: str, said: str, tmp_path: Path) -> None:
@@ -195,4 +197,5 @@ def refused(given: dict[str, str]) -> str:
     )
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr
     return done.stderr

@@ -27,7 +27,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--bind",
-            default=os.environ.get("EXPORTER_BIND", DEFAULT_BIND),
+            default=os.environ.get("EXPORTER_BIND") or DEFAULT_BIND,
             metavar="HOST:PORT",
             help=f"where to listen (default: EXPORTER_BIND, else {DEFAULT_BIND})",
         )
