@@ -44,7 +44,8 @@ def run_everything() -> int:
     trouble = _migrate()
     if trouble:
         return _fail(f"the database (DATABASE_URL) could not be migrated: {trouble}")
-    token = os.environ.setdefault("WEBHOOK_TOKEN", secrets.token_urlsafe(32))
+    token = os.environ.get("WEBHOOK_TOKEN") or secrets.token_urlsafe(32)
+    os.environ["WEBHOOK_TOKEN"] = token
     with tempfile.TemporaryDirectory(prefix="make-run-") as directory:
         watchers = watching.prepare(
             Path(directory), listening.url(site.bind), listening.url(site.exporter_bind), token
