@@ -58,16 +58,21 @@ class Prometheus:
 
 @contextlib.contextmanager
 def run_prometheus(
-    work: Path, targets: list[str], *arguments: str, path: str = SCRAPE
+    work: Path, targets: list[str], *arguments: str, path: str = SCRAPE, rules: str = ""
 ) -> Iterator[Prometheus]:
-    """Scrapes `path` of the targets each second."""
+    """Scrapes `path` of the targets each second; `rules` is a glob of rule files."""
     work.mkdir(parents=True, exist_ok=True)
     port = free_port()
     configuration = work / "prometheus.yml"
     configuration.write_text(
         json.dumps(
             {
-                "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+                "global": {
+                    "scrape_interval": "1s",
+                    "scrape_timeout": "1s",
+                    "evaluation_interval": "1s",
+                },
+                "rule_files": [rules] if rules else [],
                 "scrape_configs": [
                     {
                         "job_name": "django",
