@@ -24,3 +24,12 @@ class MonitoringConfig(AppConfig):
         from monitoring.conf import forget_settings  # noqa: PLC0415
 
         setting_changed.connect(forget_settings)
+        _keep_snapshots()
+
+
+def _keep_snapshots() -> None:
+    """Web servers without gunicorn's hooks take snapshots from their first request on."""
+    from monitoring.instruments.upkeep import add_job  # noqa: PLC0415
+    from monitoring.summary.recorder import run_in_web_server  # noqa: PLC0415
+
+    add_job(run_in_web_server)

@@ -27,7 +27,8 @@ from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
 from monitoring.storage.exemplar_reader import ExemplarReader
 from monitoring.storage.layout import Layout
-from monitoring.storage.merge import Merged, Merger
+from monitoring.storage.merge import Merged
+from monitoring.storage.shared import shared_merger
 
 REQUEST_HEADERS = ("Accept", "Accept-Encoding", "X-Prometheus-Scrape-Timeout-Seconds")
 
@@ -75,7 +76,7 @@ class Scraper:
 
     def __init__(self, directory: Path, sources: Sequence[Source] = ()) -> None:
         self._directory = directory
-        self._merger = Merger(directory, values.count_corrupt_file)
+        self._merger = shared_merger(directory)
         self._exemplars = ExemplarReader(directory, values.count_corrupt_file)
         self._sources = sources
         self._text = TextRenderer()

@@ -105,6 +105,11 @@ def is_installed() -> bool:
     return values.ValueClass is SlotValue
 
 
+def role() -> str:
+    """This process's role: web, celery, …"""
+    return _process.role
+
+
 def attach() -> Slot | None:
     """Take this process's slot now, rather than at the first write; None if that failed."""
     with process_lock:
