@@ -1,12 +1,12 @@
 """Who gets what from every endpoint, by every method; errors have one shape."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
-from pytest_django.fixtures import SettingsWrapper
 from rest_framework_simplejwt.tokens import AccessToken
 
 pytestmark = pytest.mark.django_db
@@ -16,8 +16,9 @@ METHODS = ["get", "head", "post", "put", "patch", "delete", "options", "trace"]
 
 
 @pytest.fixture(autouse=True)
-def quick_passwords(settings: SettingsWrapper) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def quick_passwords() -> Iterator[None]:
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture
@@ -60,8 +61,7 @@ def client_for(identity: str, admin: User, visitor: User) -> tuple[Client, dict[
             token.set_exp(lifetime=-timedelta(seconds=1))
             headers = {"Authorization": f"Bearer {token}"}
         case "forged token":
-            token = str(AccessToken.for_user(visitor))
-            head, _, signature = token.split(".")
+            head, _, signature = str(AccessToken.for_user(visitor)).split(".")
             payload = str(AccessToken.for_user(admin)).split(".")[1]
             headers = {"Authorization": f"Bearer {head}.{payload}.{signature}"}
         case "garbage":
