@@ -11,19 +11,27 @@ from monitoring import sessions
 from monitoring.api.base import AdminView
 from monitoring.api.errors import ServiceUnavailable
 from monitoring.api.serializers import ERRORS, UNAVAILABLE, WINDOW, SummarySerializer
+from monitoring.conf import get_settings
 from monitoring.slow_requests import store
 from monitoring.storage.directory import configured_directory
 from monitoring.summary.traffic import SourceUnavailableError
-from monitoring.summary.window import Window, WindowError, parse_window
+from monitoring.summary.window import (
+    LOCAL_SECONDS,
+    MOST_SECONDS,
+    Window,
+    WindowError,
+    parse_window,
+)
 
 SLOW_REQUESTS = 10
 
 
 def window_of(request: Request) -> Window:
-    """The `window` parameter. Raises ValidationError."""
+    """The `window` parameter, as long as the source can tell. Raises ValidationError."""
+    most = MOST_SECONDS if get_settings().PROMETHEUS_URL else LOCAL_SECONDS
     given = request.query_params.get("window")
     try:
-        return Window() if given is None else parse_window(given)
+        return Window() if given is None else parse_window(given, most)
     except WindowError as error:
         raise ValidationError({"window": [str(error)]}) from None
 

@@ -50,6 +50,7 @@ class Background(Generic[T]):
             wake.clear()
             batch = [items.popleft() for _ in range(len(items))]
             try:
-                self._work(batch)
+                if batch:
+                    self._work(batch)
             except Exception:
                 report_error(f"{self._name}: a batch was lost")

@@ -70,8 +70,10 @@ class SessionWatch:
 
     def _touch(self, batch: Sequence[_Seen]) -> None:
         self._send([seen for seen in batch if seen.is_known])
-        unknown = [seen for seen in batch if not seen.is_known][:_LOADS]
-        if unknown:
+        unknown = [seen for seen in batch if not seen.is_known]
+        for seen in unknown[_LOADS:]:  # with their next request
+            self._touched.pop(seen.kind + seen.identity, None)
+        if unknown := unknown[:_LOADS]:
             logged_in = _logged_in([seen.identity for seen in unknown])
             self._send([seen for seen in unknown if seen.identity in logged_in])
 

@@ -51,6 +51,13 @@ class _Expressions:
             f" or ({last} - min_over_time({series}[{self.window}]))"
         )
 
+    def targets(self) -> str:
+        """How many targets there were in the window."""
+        probe = self.selector(*_PROBE)
+        return (
+            f"count(last_over_time({probe}[{self.window}]))" if self.window else f"count({probe})"
+        )
+
     def covered(self, seconds: float) -> str:
         """How far back the oldest sample in the window is, at most the window."""
         probe = f"timestamp({self.selector(*_PROBE)})"
@@ -76,7 +83,7 @@ class PrometheusSource:
             return self._ask_for(client, ask, window)
 
     def _ask_for(self, client: PrometheusClient, ask: _Expressions, window: Window) -> Traffic:
-        if not client.query(f"count({ask.selector('up')})"):
+        if not client.query(ask.targets()):
             raise SourceUnavailableError(
                 "no_data", "Prometheus knows no target of this site; see PROMETHEUS_MATCHERS"
             )

@@ -50,7 +50,7 @@ class Table:
     def decode(cls, data: bytes) -> "Table":
         """Raises ValueError or zlib.error for what is not a table."""
         texts = json.loads(zlib.decompress(data))
-        return cls(tuple(Line(name, tuple(sorted(labels.items()))) for name, labels in texts))
+        return cls(tuple(Line(name, tuple(labels.items())) for name, labels in texts))
 
 
 EMPTY_TABLE = Table(())
