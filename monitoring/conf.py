@@ -4,6 +4,7 @@ import difflib
 import ipaddress
 import itertools
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -73,6 +74,12 @@ def _token(value: Any) -> str:
     return value
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str | os.PathLike):
+        raise ValueError("a path, or empty for none")
+    return os.fspath(value)
+
+
 def _networks(value: Any) -> tuple[IPNetwork, ...]:
     allowed = 'a list of networks such as "10.0.0.0/8" or "::1"'
     try:
@@ -125,6 +132,36 @@ class Settings:
     )
     SCRAPE_TOKEN: str = _setting(
         "", _token, "Bearer token that a scrape must carry; empty: none is asked for."
+    )
+    REPEATED_QUERIES: int = _setting(
+        10,
+        _integer(1, 1_000_000),
+        "A query that one request runs more often than this is reported as repeated (N+1).",
+        "times",
+    )
+    SLOW_QUERY_LOG: str = _setting(
+        "logs/slow_queries.log",
+        _text,
+        "File of slow and repeated queries, one JSON object a line; a relative path starts at"
+        " BASE_DIR if the project has one; empty: none.",
+    )
+    SLOW_QUERY_LOG_BACKUPS: int = _setting(
+        5, _integer(1, 1000), "Older files of SLOW_QUERY_LOG that are kept.", "files"
+    )
+    SLOW_QUERY_LOG_MAX_BYTES: int = _setting(
+        10_000_000,
+        _integer(0, 1 << 40),
+        "Size from which SLOW_QUERY_LOG is renamed to `….1`; 0: never, logrotate does it.",
+        "bytes",
+    )
+    SLOW_QUERY_LOG_PER_MINUTE: int = _setting(
+        10,
+        _integer(1, 1_000_000),
+        "Lines that a process writes about one kind of query in a minute; the others are counted.",
+        "lines",
+    )
+    SLOW_QUERY_MS: float = _setting(
+        100.0, _positive, "From this duration on a query is slow.", "milliseconds"
     )
     SLOW_REQUEST_MS: float = _setting(
         1000.0, _positive, "From this duration on a request is slow.", "milliseconds"

@@ -12,7 +12,9 @@ from time import perf_counter, time
 from django.http import HttpRequest
 
 from monitoring.conf import Settings, get_settings
+from monitoring.databases.track import RequestTracker, begin_request, end_request
 from monitoring.instruments.queue_time import HEADER, queue_seconds
+from monitoring.instruments.request_id import request_id
 from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.labels import METHODS, OTHER, Routes, refused_match
 from monitoring.metrics import BisectHistogram, HttpMetrics, http_metrics, value_of
@@ -33,6 +35,7 @@ class _Series:
     counts: tuple[tuple[SlotValue, float], ...]
     duration: BisectHistogram
     slow: SlotValue
+    route: str
 
 
 class RequestRecorder:
@@ -42,6 +45,8 @@ class RequestRecorder:
         self._metrics = metrics
         self._in_progress = value_of(metrics.in_progress)
         self._highr = metrics.duration_highr
+        self._queries = metrics.queries
+        self._repeated_limit = settings.REPEATED_QUERIES
         self._slow_seconds = settings.SLOW_REQUEST_MS / 1000
         self._routes = Routes(settings.MAX_ROUTES, settings.IGNORE_ROUTES)
         self._series: dict[_SeriesKey, _Series | None] = {}  # None: not traffic
@@ -53,6 +58,7 @@ class RequestRecorder:
         try:
             self._in_progress.inc(1)
             request.monitoring_in_progress = True  # type: ignore[attr-defined]
+            request.monitoring_queries = begin_request(request)  # type: ignore[attr-defined]
         except Exception:
             report_error("a request's start could not be recorded")
         return perf_counter()
@@ -86,6 +92,8 @@ class RequestRecorder:
             except KeyError:
                 series = self._find_series(request, key)
             leaving = self._leaving(request)
+            queries: RequestTracker = request.monitoring_queries  # type: ignore[attr-defined]
+            end_request(queries)
             if series is None:
                 add_all(leaving)
                 return
@@ -95,6 +103,7 @@ class RequestRecorder:
                     *series.counts,
                     *self._highr.writes(seconds),
                     *series.duration.writes(seconds),
+                    *self._queries.writes(queries.count),
                 )
             )
             queue_header = request.META.get(HEADER)
@@ -104,6 +113,10 @@ class RequestRecorder:
                     self._metrics.queue.observe(queued)
             if seconds >= self._slow_seconds:
                 series.slow.inc(1)
+            if queries.count > self._repeated_limit:
+                from monitoring.databases.report import report_repeated  # noqa: PLC0415  (rare)
+
+                report_repeated(queries, self._repeated_limit, series.route, request_id(request))
         except Exception:
             report_error("a request could not be recorded")
             self.leave(request)
@@ -149,7 +162,7 @@ class RequestRecorder:
         duration = self._metrics.duration.labels(method, route)
         # Made with the rest, so that rate() sees the first slow request: a step from 0 to 1.
         slow = value_of(self._metrics.slow.labels(method, route))
-        return _Series(counts, duration, slow)
+        return _Series(counts, duration, slow, route)
 
 
 @cache
