@@ -7,11 +7,13 @@ from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 
 from monitoring.caches.counting import counting_class
+from monitoring.metrics import cache_metrics
 from monitoring.self_report import report_error
 
 
 def instrument_caches() -> None:
     """Measure the caches of this process from now on. Opens nothing."""
+    cache_metrics()  # now, and not by the first threads at one time
     if isinstance(vars(caches).get("create_connection"), partial):
         return
     caches.create_connection = partial(  # type: ignore[method-assign]

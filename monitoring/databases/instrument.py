@@ -14,11 +14,13 @@ from monitoring.databases.recorder import (
     count_connection_error,
     query_recorder,
 )
+from monitoring.metrics import database_metrics
 from monitoring.self_report import report_error
 
 
 def instrument_databases() -> None:
     """Measure the connections of this process from now on. Opens nothing."""
+    database_metrics()  # now, and not by the first threads at one time
     connection_created.connect(watch_connection, dispatch_uid="monitoring.databases")
     # Only a failed connection needs this: no signal tells of it.
     if not isinstance(vars(connections).get("create_connection"), partial):

@@ -1,0 +1,59 @@
+"""gunicorn serving the site of databases and caches, on a migrated database."""
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tests.servers.gunicorn import ROOT, Gunicorn, environment, run_gunicorn
+
+UVICORN = ("-k", "uvicorn_worker.UvicornWorker", "project.asgi:application")
+SETTINGS = "tests.database_site.settings"
+
+
+@contextlib.contextmanager
+def run_site(
+    work: Path,
+    directory: Path,
+    database_url: str,
+    *arguments: str,
+    workers: int = 4,
+    database: Mapping[str, Any] | None = None,
+    monitoring: Mapping[str, Any] | None = None,
+    **extra: str,
+) -> Iterator[Gunicorn]:
+    """4 workers. `database` are more keys of DATABASES["default"]; the log is work/slow.log."""
+    given = {
+        "DATABASE_URL": database_url,
+        "DATABASE_MORE": json.dumps(database or {}),
+        "DJANGO_SETTINGS_MODULE": SETTINGS,
+        "MONITORING": json.dumps({"SLOW_QUERY_LOG": str(work / "slow.log"), **(monitoring or {})}),
+        **extra,
+    }
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+        cwd=ROOT,
+        # A directory of its own: the queries of the migrations are none of the site's.
+        env=environment(work / "metrics-of-migrate", work, **given),
+        check=True,
+    )
+    with run_gunicorn(work, *arguments, directory=directory, workers=workers, **given) as server:
+        yield server
+
+
+def call(server: Gunicorn, paths: list[str]) -> None:
+    """Get each of the paths, eight at a time; all answer 200."""
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(server.get, paths))
+    problems = [(path, a) for path, a in zip(paths, answers, strict=True) if a[0] != 200]
+    assert problems == []
+
+
+def log_lines(work: Path) -> list[dict[str, Any]]:
+    """The slow query log."""
+    log = work / "slow.log"
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
