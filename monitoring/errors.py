@@ -15,3 +15,7 @@ class MetricsDirectoryError(MonitoringError):
 
 class NoFreeSlotError(MonitoringError):
     """Every slot of a role is taken by a live process."""
+
+
+class DatabaseUnavailableError(MonitoringError):
+    """A database did not answer within the deadline, or refused; the text is for administrators."""

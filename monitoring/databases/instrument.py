@@ -8,6 +8,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+from monitoring.databases.probe import unmeasured
 from monitoring.databases.recorder import (
     QueryRecorder,
     count_connection,
@@ -33,6 +34,8 @@ def instrument_databases() -> None:
 
 def watch_connection(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Receiver of Django's `connection_created`."""
+    if unmeasured.get():
+        return
     try:
         double = _is_django_prometheus(connection)
         if not double:
@@ -68,7 +71,8 @@ def _get_new_connection(
     try:
         return type(connection).get_new_connection(connection, *args, **kwargs)
     except Exception:
-        count_connection_error(connection.alias, connection.vendor)
+        if not unmeasured.get():
+            count_connection_error(connection.alias, connection.vendor)
         raise
 
 

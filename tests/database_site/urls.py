@@ -1,6 +1,7 @@
 """Views with a known number of queries and cache operations."""
 
 import asyncio
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
@@ -22,7 +23,8 @@ def many(request: HttpRequest, count: int) -> HttpResponse:
     """One executemany of a generator, one of a list, one of nothing."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE many (a integer)")
-        cursor.executemany("INSERT INTO many VALUES (%s)", ([n] for n in range(count)))
+        generated: Any = ([number] for number in range(count))
+        cursor.executemany("INSERT INTO many VALUES (%s)", generated)
         cursor.executemany("INSERT INTO many VALUES (%s)", [[n] for n in range(count)])
         cursor.execute("SELECT count(*) FROM many")
         (rows,) = cursor.fetchone()

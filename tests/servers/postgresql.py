@@ -15,9 +15,10 @@ from tests.servers.ports import free_port, wait_for
 
 def program(name: str) -> str:
     """Debian keeps them out of PATH, by version."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}")) or [shutil.which(name)]
-    assert found[-1] is not None, f"{name} is not installed: run `make test`, which installs it"
-    return str(found[-1])
+    found = [*map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}")))]
+    path = found[-1] if found else shutil.which(name)
+    assert path is not None, f"{name} is not installed: run `make test`, which installs it"
+    return path
 
 
 @dataclass

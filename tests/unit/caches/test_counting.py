@@ -80,7 +80,8 @@ def since(before: Counts, alias: str = "default") -> Counts:
 
 def test_values_that_are_false_come_back_as_they_are(cache: BaseCache) -> None:
     before = counts()
-    for value in (0, "", None, False, [], 0.0):
+    values: list[Any] = [0, "", None, False, [], 0.0]
+    for value in values:
         cache.set("key", value)
         assert cache.get("key", "default") == value
         assert type(cache.get("key", "default")) is type(value)
@@ -126,10 +127,9 @@ def test_every_other_operation(cache: BaseCache) -> None:
         cache.incr("none")
 
 
+# Not on the database: the test's transaction belongs to its own thread.
+@pytest.mark.parametrize("cache", ["locmem", "filebased", "native async"], indirect=True)
 def test_async_methods_count_as_the_sync_ones(cache: BaseCache) -> None:
-    if "database" in type(cache).__module__:
-        return  # its connection belongs to the test's own thread
-
     async def work() -> None:
         await cache.aset("a", 0)
         assert await cache.aget("a", 5) == 0
@@ -174,6 +174,6 @@ def test_the_backends_error_is_raised_and_counted() -> None:
         before = counts()
         with pytest.raises(TypeError):
             caches["default"].get()  # type: ignore[call-arg]
-        with pytest.raises(Exception, match="pickle|local object|lambda"):
+        with pytest.raises(Exception, match=r"pickle"):
             caches["default"].set("a", lambda: None)
         assert since(before) == {("set", "error"): 1}
