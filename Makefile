@@ -4,8 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server
-PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server
+APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server openssl postgresql logrotate
+PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server openssl pg_ctlcluster psql logrotate
+
+# A notice of a newer pip is of no use here: what is installed is pinned.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-tools lint format bench constraints clean
@@ -21,11 +24,13 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	@PYTHON="$(PYTHON)" sh project/run/make_venv.sh $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@echo "Downloading and installing about $$(grep -c == constraints.txt) packages (a minute or two)"
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+	@echo "Installed into $(VENV)"
 
 run: setup
-	@exec $(BIN)/python -m project.run
+	@MAKE_PID=$$PPID exec $(BIN)/python -m project.run
 
 test: setup test-tools lint
 	$(BIN)/python -m pytest
@@ -44,6 +49,7 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m bench.request_cost
+	$(BIN)/python -m bench.dependency_cost
 
 # Resolves the newest versions that pyproject.toml allows and pins them.
 constraints: setup

@@ -104,7 +104,7 @@ def post_worker_init(worker: Any) -> None:
 def _wait_status() -> object:
     """What waitpid said of the worker: gunicorn does not hand it to its hook.
 
-    It is a variable of `Arbiter.reap_workers` (gunicorn 19 to 27), which has called us, or has
+    It is a variable of `Arbiter.reap_workers` (gunicorn 20.1 to 27), which has called us, or has
     called a hook of the user's that did. None in a gunicorn that has it no more.
     """
     frame: FrameType | None = sys._getframe(1)

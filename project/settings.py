@@ -2,18 +2,19 @@
 
 import os
 
-import dj_database_url
+from monitoring.storage.directory import ENVIRONMENT_VARIABLE
+from project import environment, logs
+from project.environment import VAR_DIR
+from project.secret_key import secret_key
 
-from monitoring.storage.directory import ENVIRONMENT_VARIABLE, default_directory
-from project import environment
-from project.environment import BASE_DIR, VAR_DIR
+_given = environment.read()
+os.environ[ENVIRONMENT_VARIABLE] = str(_given.metrics_directory)
 
-os.environ.setdefault(ENVIRONMENT_VARIABLE, str(default_directory(BASE_DIR)))
-
-DEBUG = environment.boolean("DEBUG")
-SECRET_KEY = environment.secret_key()
-ALLOWED_HOSTS = environment.items("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-DEMO_VIEWS = environment.boolean("DEMO_VIEWS")
+DEBUG = _given.debug
+SECRET_KEY = secret_key(VAR_DIR)
+ALLOWED_HOSTS = _given.allowed_hosts
+DEMO_VIEWS = _given.demo_views
+LOGGING = logs.LOGGING
 
 INSTALLED_APPS = [
     "monitoring",
@@ -55,13 +56,9 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
-    "default": dj_database_url.config(
-        env="DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}", conn_max_age=60
-    )
-}
+DATABASES = {"default": _given.database}
 
-REDIS_URL = environment.text("REDIS_URL")
+REDIS_URL = _given.redis_url
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

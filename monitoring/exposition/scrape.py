@@ -3,6 +3,7 @@
 import gzip
 import os
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,8 +30,9 @@ from monitoring.storage.merge import Merged, Merger
 
 REQUEST_HEADERS = ("Accept", "Accept-Encoding", "X-Prometheus-Scrape-Timeout-Seconds")
 
-# More scrapes than this at one time are a crowd: for a second it shares a merge of the last second.
-# A scraper on its own, and a few, always get the counts of the moment.
+# More scrapes than this at one time are a crowd, until no more than this come in a second: they
+# share a merge of the last second. A scraper on its own, and a few, always get the counts of the
+# moment.
 _CROWD = 8
 _CROWD_SECONDS = 1.0
 _DEFAULT_TIMEOUT_SECONDS = 10.0  # Prometheus's own default
@@ -81,6 +83,7 @@ class Scraper:
         self._lock = threading.Lock()  # one merge, one rendering at a time
         self._present_lock = threading.Lock()
         self._present = 0
+        self._arrivals: deque[float] = deque(maxlen=_CROWD + 1)
         self._crowd_until = float("-inf")
         self._last: _Snapshot | None = None
 
@@ -129,7 +132,11 @@ class Scraper:
     def _presence(self, arrived: float, present: int) -> Iterator[None]:
         with self._present_lock:
             self._present += 1
-            if max(self._present, present) > _CROWD:
+            self._arrivals.append(arrived)
+            still_many = arrived < self._crowd_until and (
+                self._arrivals[0] > arrived - _CROWD_SECONDS
+            )
+            if max(self._present, present) > _CROWD or still_many:
                 self._crowd_until = arrived + _CROWD_SECONDS
         try:
             yield
