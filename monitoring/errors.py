@@ -19,3 +19,7 @@ class NoFreeSlotError(MonitoringError):
 
 class DatabaseUnavailableError(MonitoringError):
     """A database did not answer within the deadline, or refused; the text is for administrators."""
+
+
+class RedisUnavailableError(MonitoringError):
+    """A Redis server did not answer within the deadline, or refused; for administrators."""

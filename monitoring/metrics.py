@@ -181,6 +181,47 @@ def database_metrics() -> DatabaseMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolMetrics:
+    """psycopg's connection pools, each process its own."""
+
+    connections: Gauge
+    waiting: Gauge
+    requests: Counter
+    queued: Counter
+    errors: Counter
+    wait: Counter
+
+
+@cache
+def pool_metrics() -> PoolMetrics:
+    """The pool families, built at the first use."""
+    return PoolMetrics(
+        connections=Gauge(
+            "db_pool_connections",
+            "Connections of the pools by state; max is what the pools may grow to.",
+            ["alias", "state"],
+            multiprocess_mode="livesum",
+        ),
+        waiting=Gauge(
+            "db_pool_requests_waiting",
+            "Requests for a connection that wait for one.",
+            ["alias"],
+            multiprocess_mode="livesum",
+        ),
+        requests=Counter(
+            "db_pool_requests_total", "Requests to a pool for a connection.", ["alias"]
+        ),
+        queued=Counter(
+            "db_pool_requests_queued_total", "Requests to a pool that had to wait.", ["alias"]
+        ),
+        errors=Counter(
+            "db_pool_request_errors_total", "Requests to a pool that got no connection.", ["alias"]
+        ),
+        wait=Counter("db_pool_wait_seconds_total", "Time waited for a pool.", ["alias"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class CacheMetrics:
     """What caches write; the first four families are django-prometheus's own."""
 

@@ -4,10 +4,12 @@ import weakref
 from functools import partial
 from typing import Any
 
+from django.core.signals import request_finished
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+from monitoring.databases.pools import record_pools
 from monitoring.databases.probe import unmeasured
 from monitoring.databases.recorder import (
     QueryRecorder,
@@ -15,14 +17,17 @@ from monitoring.databases.recorder import (
     count_connection_error,
     query_recorder,
 )
-from monitoring.metrics import database_metrics
+from monitoring.metrics import database_metrics, pool_metrics
 from monitoring.self_report import report_error
 
 
 def instrument_databases() -> None:
     """Measure the connections of this process from now on. Opens nothing."""
     database_metrics()  # now, and not by the first threads at one time
+    pool_metrics()
     connection_created.connect(watch_connection, dispatch_uid="monitoring.databases")
+    # After Django's own receiver, which gives the request's connections back.
+    request_finished.connect(record_pools, dispatch_uid="monitoring.databases.pools")
     # Only a failed connection needs this: no signal tells of it.
     if not isinstance(vars(connections).get("create_connection"), partial):
         connections.create_connection = partial(  # type: ignore[method-assign]
