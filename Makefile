@@ -11,13 +11,14 @@ PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-s
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-tools lint format bench constraints clean
+.PHONY: help setup run test test-tools lint format rules dashboards bench constraints clean
 
 help:
 	@echo "make setup   install into $(VENV), start nothing"
 	@echo "make run     start everything on an embedded default and print the URLs"
 	@echo "make test    install what the tests need, then check and test everything"
 	@echo "make bench   measure the cost of monitoring"
+	@echo "make rules   write prometheus/rules;  make dashboards  write grafana/dashboards"
 	@echo "make lint    ruff and mypy;  make format  ruff's formatter"
 
 setup: $(STAMP)
@@ -47,9 +48,16 @@ format: setup
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+rules: setup
+	$(BIN)/python -m prometheus.source
+
+dashboards: setup
+	$(BIN)/python -m grafana.source
+
 bench: setup
 	$(BIN)/python -m bench.request_cost
 	$(BIN)/python -m bench.dependency_cost
+	$(BIN)/python -m bench.scrape_time
 
 # Resolves the newest versions that pyproject.toml allows and pins them.
 constraints: setup

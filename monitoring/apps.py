@@ -28,3 +28,12 @@ class MonitoringConfig(AppConfig):
         setting_changed.connect(forget_settings)
         instrument_databases()
         instrument_caches()
+        _keep_snapshots()
+
+
+def _keep_snapshots() -> None:
+    """Web servers without gunicorn's hooks take snapshots from their first request on."""
+    from monitoring.instruments.upkeep import add_job  # noqa: PLC0415
+    from monitoring.summary.recorder import run_in_web_server  # noqa: PLC0415
+
+    add_job(run_in_web_server)

@@ -8,8 +8,10 @@ from math import ldexp
 from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.utils import floatToGoString
 
 from monitoring.conf import DEFAULT_LATENCY_BUCKETS, get_settings
+from monitoring.storage.exemplar_format import Place, bucket_digest, hashed_place
 from monitoring.storage.values import SlotValue, add_all
 
 # The bounds of a native histogram of schema 4, from 2^-11 s to 2^7 s: 16 for each doubling.
@@ -35,6 +37,22 @@ class BisectHistogram(Histogram):
         """What `observe(amount)` adds, to be made together with other writes by `add_all`."""
         bucket = self._buckets[bisect_left(self._upper_bounds, amount)]
         return (self._sum, amount), (bucket, 1.0)
+
+    def exemplar_place(self, amount: float) -> Place:
+        """The record of the bucket that `amount` falls into, worked out once for each bucket."""
+        number = bisect_left(self._upper_bounds, amount)
+        place = self._places.get(number)
+        if place is None:
+            labels = sorted(zip(self._labelnames, self._labelvalues, strict=True))
+            bound = floatToGoString(self._upper_bounds[number])
+            digest = bucket_digest(f"{self._name}_bucket", (*labels, ("le", bound)))
+            place = hashed_place(digest) if labels else Place(number, digest)
+            self._places[number] = place
+        return place
+
+    def _metric_init(self) -> None:
+        super()._metric_init()
+        self._places: dict[int, Place] = {}
 
 
 def value_of(metric: Counter | Gauge) -> SlotValue:

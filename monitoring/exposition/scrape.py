@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, time
 from typing import Protocol
 
 from prometheus_client.core import Metric
@@ -20,13 +20,15 @@ from monitoring.exposition.derived import scrape_figures, status_counters
 from monitoring.exposition.names import FamilyNames, names_of
 from monitoring.exposition.negotiation import Format, accepts_gzip, choose_format
 from monitoring.exposition.protobuf import NATIVE_FAMILY, ProtobufRenderer
-from monitoring.exposition.text import TextRenderer
+from monitoring.exposition.text import Exemplars, TextRenderer
 from monitoring.metrics import merges_total
 from monitoring.self_report import report_error
 from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
+from monitoring.storage.exemplar_reader import ExemplarReader
 from monitoring.storage.layout import Layout
-from monitoring.storage.merge import Merged, Merger
+from monitoring.storage.merge import Merged
+from monitoring.storage.shared import shared_merger
 
 REQUEST_HEADERS = ("Accept", "Accept-Encoding", "X-Prometheus-Scrape-Timeout-Seconds")
 
@@ -74,7 +76,8 @@ class Scraper:
 
     def __init__(self, directory: Path, sources: Sequence[Source] = ()) -> None:
         self._directory = directory
-        self._merger = Merger(directory, values.count_corrupt_file)
+        self._merger = shared_merger(directory)
+        self._exemplars = ExemplarReader(directory, values.count_corrupt_file)
         self._sources = sources
         self._text = TextRenderer()
         self._protobuf = ProtobufRenderer()
@@ -185,9 +188,10 @@ class Scraper:
         if chosen is not Format.PROTOBUF and not get_settings().HIGHR_CLASSIC_BUCKETS:
             merged = self._without_buckets.apply(merged)
         if chosen is Format.PROTOBUF:
-            body = self._protobuf.render(merged, extra, names)
+            body = self._protobuf.render(merged, extra, names, self._read_exemplars(snapshot))
         elif chosen is Format.OPENMETRICS:
-            body = self._text.render_openmetrics(merged, extra, names)
+            exemplars = self._read_exemplars(snapshot)
+            body = self._text.render_openmetrics(merged, extra, names, exemplars)
         else:
             body = self._text.render(merged, extra, names)
         if compress:
@@ -195,6 +199,13 @@ class Scraper:
         if not names:
             snapshot.bodies[chosen, compress] = body
         return body
+
+    def _read_exemplars(self, snapshot: _Snapshot) -> Exemplars:
+        try:
+            return self._exemplars.read(snapshot.merged.layout, time())
+        except Exception:  # as in _fresh
+            report_error("exemplars could not be read")
+            return {}
 
 
 def _timeout(header: str) -> float:

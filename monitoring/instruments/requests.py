@@ -15,11 +15,13 @@ from monitoring.conf import Settings, get_settings
 from monitoring.databases.track import RequestTracker, begin_request, end_request
 from monitoring.instruments.queue_time import HEADER, queue_seconds
 from monitoring.instruments.request_id import request_id
+from monitoring.instruments.trace_context import sampled_trace
 from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.labels import METHODS, OTHER, Routes, refused_match
 from monitoring.metrics import BisectHistogram, HttpMetrics, http_metrics, value_of
 from monitoring.self_report import report_error
 from monitoring.storage import own_counters, values
+from monitoring.storage.exemplar_format import Trace, encode_record
 from monitoring.storage.values import SlotValue, add_all
 
 _MAX_CACHED_SERIES = 10_000
@@ -117,9 +119,19 @@ class RequestRecorder:
                 from monitoring.databases.report import report_repeated  # noqa: PLC0415  (rare)
 
                 report_repeated(queries, self._repeated_limit, series.route, request_id(request))
+            trace = sampled_trace(request.META)
+            if trace is not None:
+                self._leave_exemplars(series.duration, seconds, trace)
         except Exception:
             report_error("a request could not be recorded")
             self.leave(request)
+
+    def _leave_exemplars(self, duration: BisectHistogram, seconds: float, trace: Trace) -> None:
+        now = time()
+        places = (self._highr.exemplar_place(seconds), duration.exemplar_place(seconds))
+        values.put_exemplars(
+            [(number, encode_record(digest, trace, seconds, now)) for number, digest in places]
+        )
 
     def count_exception(self, request: HttpRequest) -> None:
         """Count the exception being handled, as it becomes a 500 or breaks off an answer."""

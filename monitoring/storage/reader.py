@@ -43,7 +43,8 @@ class Key:
 def parse_key(raw: bytes) -> Key | None:
     """The key, or None if these bytes are not one."""
     try:
-        family, sample, labels, help_text = json.loads(raw)
+        # Decoded here: json would look at the bytes to guess their encoding.
+        family, sample, labels, help_text = json.loads(raw.decode())
         pairs = tuple(sorted(labels.items()))
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None

@@ -22,7 +22,7 @@ class Buckets:
 
     @property
     def total(self) -> float:
-        return self.counts[-1] if self.counts else 0.0
+        return max(self.counts, default=0.0)
 
 
 def buckets_of(pairs: Iterable[tuple[float, float]]) -> Buckets:
@@ -42,23 +42,9 @@ def histogram_quantile(q: float, buckets: Buckets) -> float:
         return -math.inf
     if q > 1:
         return math.inf
-    bounds = buckets.bounds
-    if len(bounds) < 2 or bounds[-1] != math.inf:
+    if len(buckets.bounds) < 2 or buckets.bounds[-1] != math.inf or buckets.total == 0:
         return math.nan
-    counts = _monotonic(buckets.counts)
-    if counts[-1] == 0:
-        return math.nan
-    rank = q * counts[-1]
-    index = _first_reaching(rank, counts)
-    if index == len(bounds) - 1:
-        return bounds[-2]
-    if index == 0 and bounds[0] <= 0:
-        return bounds[0]
-    start, below = (bounds[index - 1], counts[index - 1]) if index else (0.0, 0.0)
-    inside = counts[index] - below
-    if inside == 0:  # q = 0 and an empty first bucket: 0/0
-        return math.nan
-    return start + (bounds[index] - start) * ((rank - below) / inside)
+    return _interpolate(q, buckets.bounds, _monotonic(buckets.counts))
 
 
 def middle_quantile(q: float, buckets: Buckets) -> float:
@@ -81,6 +67,21 @@ def middle_quantile(q: float, buckets: Buckets) -> float:
     return math.sqrt(bounds[index - 1] * bounds[index])
 
 
+def _interpolate(q: float, bounds: Sequence[float], counts: Sequence[float]) -> float:
+    """Linear inside the bucket that the rank falls in."""
+    rank = q * counts[-1]
+    index = _first_reaching(rank, counts)
+    if index == len(bounds) - 1:
+        return bounds[-2]
+    if index == 0 and bounds[0] <= 0:
+        return bounds[0]
+    start, below = (bounds[index - 1], counts[index - 1]) if index else (0.0, 0.0)
+    inside = counts[index] - below
+    if inside == 0:  # q = 0 and an empty first bucket: 0/0
+        return math.nan
+    return start + (bounds[index] - start) * ((rank - below) / inside)
+
+
 def _first_reaching(rank: float, counts: Sequence[float]) -> int:
     """The first bucket whose count reaches the rank; the last one if none before it does."""
     return bisect_left(range(len(counts) - 1), True, key=lambda index: counts[index] >= rank)
@@ -88,4 +89,8 @@ def _first_reaching(rank: float, counts: Sequence[float]) -> int:
 
 def _monotonic(counts: Sequence[float]) -> list[float]:
     """Counts that go down (scraped while they changed) are raised to the highest before them."""
-    return list(accumulate(counts, lambda highest, count: highest if count < highest else count))
+    return list(accumulate(counts, _higher))
+
+
+def _higher(highest: float, count: float) -> float:
+    return highest if count < highest else count

@@ -1,9 +1,11 @@
-"""The reference project as a whole: Redis, gunicorn and the exporter, and where they answer."""
+"""The reference project as a whole: its servers, what watches them, and where they answer."""
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,9 +15,10 @@ from monitoring.errors import MonitoringError
 from monitoring.storage import directory as metrics_directory
 from project import environment
 from project.environment import Environment
-from project.run import launch, listening, output
+from project.run import launch, listening, output, watching
 from project.run.redis_server import RedisServer, choose
 from project.run.supervisor import Service, Supervisor
+from project.run.watching import Watcher
 
 _SCRAPE_PATH = "/api/metrics/prometheus/"
 _LATE_SECONDS = 60.0
@@ -41,11 +44,17 @@ def run_everything() -> int:
     trouble = _migrate()
     if trouble:
         return _fail(f"the database (DATABASE_URL) could not be migrated: {trouble}")
-    supervisor = Supervisor(_stages(site, redis))
-    return supervisor.run(lambda: _announce(supervisor, site, redis))
+    token = os.environ.get("WEBHOOK_TOKEN") or secrets.token_urlsafe(32)
+    os.environ["WEBHOOK_TOKEN"] = token
+    with tempfile.TemporaryDirectory(prefix="make-run-") as directory:
+        watchers = watching.prepare(
+            Path(directory), listening.url(site.bind), listening.url(site.exporter_bind), token
+        )
+        supervisor = Supervisor(_stages(site, redis, watchers))
+        return supervisor.run(lambda: _announce(supervisor, site, redis, watchers))
 
 
-def _stages(site: Environment, redis: RedisServer) -> list[list[Service]]:
+def _stages(site: Environment, redis: RedisServer, watchers: list[Watcher]) -> list[list[Service]]:
     programs = Path(sys.executable).parent
     web = Service(
         "web",
@@ -56,7 +65,8 @@ def _stages(site: Environment, redis: RedisServer) -> list[list[Service]]:
     exporter = Service(
         "exporter", [sys.executable, "manage.py", "exporter", "--bind", str(site.exporter_bind)]
     )
-    stages = [[web, exporter]]
+    watching_services = [Service(each.name, each.command, is_quiet=True) for each in watchers]
+    stages = [[web, exporter], watching_services]
     if redis.command is not None:
         stages.insert(0, [Service("redis", redis.command, is_quiet=True)])
     return stages
@@ -84,13 +94,16 @@ def _migrate() -> str | None:
     return f"{said}\n(all of it: .venv/bin/python manage.py migrate)"
 
 
-def _announce(supervisor: Supervisor, site: Environment, redis: RedisServer) -> None:
-    """Print the URLs once a worker and the exporter answer."""
+def _announce(
+    supervisor: Supervisor, site: Environment, redis: RedisServer, watchers: list[Watcher]
+) -> None:
+    """Print the URLs once they answer."""
     late = time.monotonic() + _LATE_SECONDS
     # A POST to the scrape URL is refused before anything is merged, and is not counted.
     while not (
         listening.answers(site.bind, "POST", _SCRAPE_PATH)
         and listening.answers(site.exporter_bind, "GET", "/-/ready")
+        and all(listening.answers(each.address, "GET", "/-/ready") for each in watchers)
     ):
         if supervisor.is_stopping:
             return
@@ -99,12 +112,15 @@ def _announce(supervisor: Supervisor, site: Environment, redis: RedisServer) -> 
             late += _LATE_SECONDS
         time.sleep(0.1)
     if not supervisor.is_stopping:
-        output.write(_banner(site, redis))
+        output.write(_banner(site, redis, watchers))
 
 
-def _banner(site: Environment, redis: RedisServer) -> str:
+def _banner(site: Environment, redis: RedisServer, watchers: list[Watcher]) -> str:
     web = listening.url(site.bind)
     demo = f"  Demo      {web}/demo/ok/   (more of them on the front page)\n"
+    watching_lines = "".join(
+        f"  {each.name.title()}  {listening.url(each.address)}/\n" for each in watchers
+    )
     return (
         f"\n  Site      {web}/\n"
         f"{demo if site.demo_views else ''}"
@@ -112,6 +128,7 @@ def _banner(site: Environment, redis: RedisServer) -> str:
         f"  Exporter  {listening.url(site.exporter_bind)}/metrics\n"
         f"  Admin     {web}/admin/   (make a user: .venv/bin/python manage.py createsuperuser)\n"
         f"  Redis     {environment.without_secrets(redis.url)}   ({redis.origin})\n"
+        f"{watching_lines}"
         "\n  Ctrl-C stops everything.\n\n"
     )
 

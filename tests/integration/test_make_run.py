@@ -97,11 +97,13 @@ def test_its_urls_answer_once_they_are_shown_and_ctrl_c_leaves_no_process(runnin
     assert read(running.url("Demo")) == "ok\n"
     assert 'route="/demo/ok/"' in read(running.url("Metrics"))
     assert 'gunicorn_workers{state="idle"}' in read(running.url("Exporter"))
+    assert "Prometheus" in read(f"{running.url('Prometheus')}-/ready")
+    assert "OK" in read(f"{running.url('Alertmanager')}-/ready")
     # Finding out whether they answer was no traffic.
     assert 'method="POST"' not in read(running.url("Metrics"))
     processes = running.processes()
-    # make, the runner, Redis, gunicorn's master and its four workers, the exporter
-    assert len(processes) == 9
+    # make, the runner, Redis, gunicorn's master and its four workers, the exporter, two that watch
+    assert len(processes) == 11
     # A terminal sends Ctrl-C to the whole foreground group.
     os.killpg(running.process.pid, signal.SIGINT)
     running.process.wait(20)

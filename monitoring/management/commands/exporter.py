@@ -15,6 +15,7 @@ from monitoring import storage
 from monitoring.conf import get_settings
 from monitoring.errors import MonitoringError
 from monitoring.storage import directory as metrics_directory
+from monitoring.summary import recorder
 
 DEFAULT_BIND = "127.0.0.1:9464"
 _FILES = 16_384
@@ -80,6 +81,7 @@ class Command(BaseCommand):
         _raise_file_limit()
         _stop_on_signals(server)
         storage.attach()
+        recorder.ensure_running(directory, is_exporter=True)
         shown = f"[{host}]" if ":" in host else host
         scheme = "https" if tls else "http"
         self.stdout.write(
