@@ -101,6 +101,12 @@ class Settings:
     COLLECTOR_TIMEOUT_MS: float = _setting(
         2000.0, _positive, "What a custom collector may take.", "milliseconds"
     )
+    DATABASE_TIMEOUT_MS: float = _setting(
+        2000.0,
+        _positive,
+        "What asking databases and Redis about themselves may take; then the answer is a 503.",
+        "milliseconds",
+    )
     HIGHR_CLASSIC_BUCKETS: bool = _setting(
         True,
         _boolean,
