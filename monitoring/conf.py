@@ -125,6 +125,13 @@ class Settings:
         "Route templates a process tells apart; further ones become `_overflow` and are counted.",
         "routes",
     )
+    MIGRATIONS_EVERY_SECONDS: int = _setting(
+        0,
+        _integer(0, 86_400),
+        "How often `django_migrations_applied_total` and `…_unapplied_total` are renewed;"
+        " 0: they are not exposed.",
+        "seconds",
+    )
     LATENCY_BUCKETS: tuple[float, ...] = _setting(
         DEFAULT_LATENCY_BUCKETS,
         _buckets,

@@ -9,6 +9,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+from monitoring.databases.migrations import migration_watch
 from monitoring.databases.pools import record_pools
 from monitoring.databases.probe import unmeasured
 from monitoring.databases.recorder import (
@@ -17,6 +18,7 @@ from monitoring.databases.recorder import (
     count_connection_error,
     query_recorder,
 )
+from monitoring.instruments.upkeep import add_job
 from monitoring.metrics import database_metrics, pool_metrics
 from monitoring.self_report import report_error
 
@@ -28,6 +30,7 @@ def instrument_databases() -> None:
     connection_created.connect(watch_connection, dispatch_uid="monitoring.databases")
     # After Django's own receiver, which gives the request's connections back.
     request_finished.connect(record_pools, dispatch_uid="monitoring.databases.pools")
+    add_job(migration_watch.look)
     # Only a failed connection needs this: no signal tells of it.
     if not isinstance(vars(connections).get("create_connection"), partial):
         connections.create_connection = partial(  # type: ignore[method-assign]

@@ -17,7 +17,10 @@ _POOL_COUNTERS = {
 
 
 def database_state(merged: Merged, seconds: float) -> dict[str, Any]:
-    """`connections` by alias, and `tables`, largest first. Raises DatabaseUnavailableError within `seconds`."""
+    """`connections` by alias, and `tables`, largest first.
+
+    Raises DatabaseUnavailableError after `seconds` at the latest.
+    """
     deadline = monotonic() + seconds
     found = {}
     for alias, settings in connections.settings.items():
