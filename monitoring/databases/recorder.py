@@ -55,17 +55,16 @@ class QueryRecorder:
     def __call__(
         self, execute: Execute, sql: Any, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:
-        counted: _Counted | None = None
         if many and not isinstance(params, Sized) and isinstance(params, Iterable):
-            params = counted = _Counted(params)
+            params = _Counted(params)
         started = perf_counter()
         try:
             result = execute(sql, params, many, context)
         except BaseException as error:
-            self._finish(perf_counter() - started, sql, counted or params, many, context)
+            self._finish(perf_counter() - started, sql, params, many, context)
             self._count_error(error)
             raise
-        self._finish(perf_counter() - started, sql, counted or params, many, context)
+        self._finish(perf_counter() - started, sql, params, many, context)
         return result
 
     def _finish(
@@ -75,7 +74,7 @@ class QueryRecorder:
             if self._count is None or self._sum is None or self._many is None:
                 add_all(self._highr.writes(seconds))
             elif many:
-                sets = float(len(params)) if isinstance(params, Sized) else 0.0
+                sets = float(_items(params))
                 add_all(
                     (
                         (self._count, sets),
@@ -122,22 +121,28 @@ class QueryRecorder:
 
 
 class _Counted:
-    """An iterator that knows how many items were taken: executemany takes generators, too."""
+    """An iterator that knows how many items were taken: executemany takes generators, too.
+
+    It has no length: drivers take what is empty for nothing to do.
+    """
 
     def __init__(self, items: Iterable[Any]) -> None:
         self._items = iter(items)
-        self._taken = 0
+        self.taken = 0
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
         item = next(self._items)
-        self._taken += 1
+        self.taken += 1
         return item
 
-    def __len__(self) -> int:
-        return self._taken
+
+def _items(params: Any) -> int:
+    if isinstance(params, _Counted):
+        return params.taken
+    return len(params) if isinstance(params, Sized) else 0
 
 
 def parts_of(histogram: Histogram) -> tuple[SlotValue, Sequence[SlotValue], Sequence[float]]:

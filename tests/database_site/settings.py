@@ -3,8 +3,13 @@
 import json
 import os
 
+import pymysql
+
 from project.settings import *  # noqa: F403
 from project.settings import DATABASES
+
+# Django's backend wants mysqlclient, which has to be compiled; PyMySQL takes its place.
+pymysql.install_as_MySQLdb()
 
 ROOT_URLCONF = "tests.database_site.urls"
 DATABASES["default"].update(json.loads(os.environ.get("DATABASE_MORE", "{}")))

@@ -1,35 +1,17 @@
 """What a real database tells about itself, and what becomes of questions to one that is stuck."""
 
-import json
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.database_site.asking import ask
 from tests.servers.gunicorn import ROOT, environment
 from tests.servers.postgresql import PostgreSQL, program, run_postgresql
-
-ASK = """
-import json, sys, time, dataclasses
-import django
-django.setup()
-from monitoring.databases.inspect import inspect
-from monitoring.databases.probe import ask
-from monitoring.errors import DatabaseUnavailableError
-
-for seconds in map(float, sys.argv[1:]):
-    started = time.monotonic()
-    try:
-        answer = dataclasses.asdict(ask("default", inspect, seconds))
-    except DatabaseUnavailableError as error:
-        answer = str(error)
-    print(json.dumps([answer, time.monotonic() - started]), flush=True)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -40,26 +22,6 @@ def postgresql() -> Iterator[PostgreSQL]:
         server.sql("CREATE TABLE small (a integer)")
         server.sql("ANALYZE")
         yield server
-
-
-def ask(work: Path, url: str, *seconds: float) -> list[tuple[Any, float]]:
-    """The answers, or error texts, of a process of its own; and the seconds that each took."""
-    done = subprocess.run(
-        [sys.executable, "-c", ASK, *map(str, seconds)],
-        cwd=ROOT,
-        env=environment(
-            work / "metrics",
-            work,
-            DATABASE_URL=url,
-            DJANGO_SETTINGS_MODULE="tests.database_site.settings",
-        ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
 def test_postgresql_tells_its_connections_and_the_sizes_of_its_tables(

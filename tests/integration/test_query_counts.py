@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.database_site.asking import ask
 from tests.database_site.server import UVICORN, call, log_lines, run_site
 from tests.servers.exposition import Series, series
 from tests.servers.gunicorn import SCRAPE, Gunicorn
+from tests.servers.mariadb import run_mariadb
 from tests.servers.ports import wait_for
 from tests.servers.postgresql import PostgreSQL, run_postgresql
 
@@ -79,6 +81,21 @@ def test_sqlite(tmp_path: Path, shm_directory: Path) -> None:
     url = f"sqlite:///{tmp_path / 'db.sqlite3'}"
     with run_site(tmp_path, shm_directory, url, monitoring={"SLOW_QUERY_MS": 60_000}) as server:
         assert_counts(server, "sqlite", "OperationalError", begins=2)
+
+
+def test_mariadb(tmp_path: Path, shm_directory: Path) -> None:
+    with (
+        run_mariadb() as mariadb,
+        run_site(
+            tmp_path, shm_directory, mariadb.url, monitoring={"SLOW_QUERY_MS": 60_000}
+        ) as server,
+    ):
+        assert_counts(server, "mysql", "ProgrammingError")
+        ((answer, _),) = ask(tmp_path, mariadb.url, 10)
+        assert answer["vendor"] == "mysql"
+        assert answer["idle"] + answer["in_use"] >= 1
+        assert answer["max"] == 151
+        assert "auth_group" in {table["name"] for table in answer["tables"]}
 
 
 def test_the_async_orm_on_postgresql(
