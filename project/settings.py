@@ -1,7 +1,9 @@
 """Settings of the reference project; everything comes from the environment, all of it optional."""
 
 import os
+from datetime import timedelta
 
+from monitoring import __version__
 from monitoring.storage.directory import ENVIRONMENT_VARIABLE
 from project import environment, logs
 from project.environment import VAR_DIR
@@ -91,4 +93,18 @@ WHITENOISE_AUTOREFRESH = False
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-MONITORING: dict[str, object] = {}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "monitoring.api.errors.handle_error",
+}
+SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(hours=1), "UPDATE_LAST_LOGIN": True}
+SPECTACULAR_SETTINGS = {"TITLE": "Monitoring", "VERSION": __version__}
+
+MONITORING: dict[str, object] = {
+    "PROMETHEUS_URL": os.environ.get("PROMETHEUS_URL", "").strip(),
+    "REDIS_URL": REDIS_URL,
+}

@@ -17,6 +17,7 @@ from time import monotonic, time
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.http import HttpRequest
 
 from monitoring.background import background
 from monitoring.conf import Settings, get_settings
@@ -24,10 +25,10 @@ from monitoring.databases.known_names import known_names
 from monitoring.databases.log_file import SharedLogFile
 from monitoring.databases.normalise import MAX_INPUT, fingerprint, normalise
 from monitoring.databases.track import RequestTracker, Tracker, current
-from monitoring.instruments.request_id import request_id
 from monitoring.labels import OTHER, UNMATCHED, template_label
 from monitoring.metrics import database_metrics
 from monitoring.self_report import report_error
+from monitoring.slow_requests.details import request_id_of
 from monitoring.storage import own_counters, values
 
 SLOW = "slow_query"
@@ -66,13 +67,10 @@ def report_slow(alias: str, vendor: str, sql: Any, seconds: float, cursor: Any) 
     background().submit(write)
 
 
-def report_repeated(tracker: RequestTracker, limit: int, route: str, found_by: str) -> None:
-    """Count and log the queries that an ended request ran more than `limit` times.
-
-    `found_by` is its request id.
-    """
+def report_repeated(tracker: RequestTracker, limit: int, route: str, request: HttpRequest) -> None:
+    """Count and log the queries that an ended request ran more than `limit` times."""
     moment, statements = time(), tracker.statements
-    where = _Where(route, found_by)
+    where = _Where(route, request_id_of(request))
 
     def write() -> None:
         counts: Counter[tuple[str, str, str]] = Counter()
@@ -219,7 +217,7 @@ def _where(tracker: Tracker | None) -> _Where:
         if isinstance(tracker, RequestTracker) and tracker.request is not None:
             match = tracker.request.resolver_match
             route = UNMATCHED if match is None else template_label(match.route)
-            return _Where(route, request_id(tracker.request))
+            return _Where(route, request_id_of(tracker.request))
         tracker = tracker.parent
     return _NOWHERE
 

@@ -16,20 +16,13 @@ _STOPPED = "Tt"  # by a signal, by a debugger
 def gunicorn_metrics(
     directory: Path, slots: Slots, in_progress: Mapping[str, float]
 ) -> Iterator[Metric]:
-    """`gunicorn_*` families; `in_progress` is the number of requests in each slot's process.
-
-    A worker is busy when it answers a request, or when it is stopped and can answer none. Threads
-    and async workers may take more requests while they are busy.
-    """
+    """`gunicorn_*` families; `in_progress` is the number of requests in each slot's process."""
     workers = GaugeMetricFamily(
         "gunicorn_workers", "Web workers by state, busy or idle.", labels=["state"]
     )
-    web = [process for process in slots.processes if process.owner.role == WEB]
-    busy = sum(
-        in_progress.get(process.owner.slot, 0) > 0 or process.state in _STOPPED for process in web
-    )
+    alive, busy = count_workers(slots, in_progress)
     workers.add_metric(["busy"], busy)
-    workers.add_metric(["idle"], len(web) - busy)
+    workers.add_metric(["idle"], alive - busy)
     yield workers
     facts = read_facts(directory)
     if facts is not None:
@@ -37,6 +30,19 @@ def gunicorn_metrics(
             "gunicorn_workers_configured", "Workers that gunicorn is to run.", value=facts.workers
         )
         yield from _backlog_metrics(facts)
+
+
+def count_workers(slots: Slots, in_progress: Mapping[str, float]) -> tuple[int, int]:
+    """How many web workers are alive, and how many of these are busy.
+
+    A worker is busy when it answers a request, or when it is stopped and can answer none. Threads
+    and async workers may take more requests while they are busy.
+    """
+    web = [process for process in slots.processes if process.owner.role == WEB]
+    busy = sum(
+        in_progress.get(process.owner.slot, 0) > 0 or process.state in _STOPPED for process in web
+    )
+    return len(web), busy
 
 
 def _backlog_metrics(facts: ServerFacts) -> Iterator[Metric]:

@@ -29,6 +29,7 @@ from monitoring.storage.exemplar_reader import ExemplarReader
 from monitoring.storage.layout import Layout
 from monitoring.storage.merge import Merged
 from monitoring.storage.shared import shared_merger
+from monitoring.summary.exposed import SummaryGauges
 
 REQUEST_HEADERS = ("Accept", "Accept-Encoding", "X-Prometheus-Scrape-Timeout-Seconds")
 
@@ -227,4 +228,5 @@ def scraper() -> Scraper:
 
 @lru_cache(maxsize=1)
 def _scraper_of(pid: int) -> Scraper:
-    return Scraper(configured_directory())
+    directory = configured_directory()
+    return Scraper(directory, [SummaryGauges(directory)])

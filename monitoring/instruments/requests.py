@@ -14,7 +14,8 @@ from django.http import HttpRequest
 from monitoring.conf import Settings, get_settings
 from monitoring.databases.track import RequestTracker, begin_request, end_request
 from monitoring.instruments.queue_time import HEADER, queue_seconds
-from monitoring.instruments.request_id import request_id
+from monitoring.instruments.sessions import session_watch
+from monitoring.instruments.slow_requests import keep_details
 from monitoring.instruments.trace_context import sampled_trace
 from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.labels import METHODS, OTHER, Routes, refused_match
@@ -34,10 +35,10 @@ _SeriesKey = tuple[str, str | None, int]  # method label, URL template, status
 class _Series:
     """Where the requests of one method, route and status are counted."""
 
+    route: str
     counts: tuple[tuple[SlotValue, float], ...]
     duration: BisectHistogram
     slow: SlotValue
-    route: str
 
 
 class RequestRecorder:
@@ -53,6 +54,7 @@ class RequestRecorder:
         self._routes = Routes(settings.MAX_ROUTES, settings.IGNORE_ROUTES)
         self._series: dict[_SeriesKey, _Series | None] = {}  # None: not traffic
         self._exception_types: set[str] = set()
+        self._sessions = session_watch()
         self._next_tick = float("-inf")
 
     def begin(self, request: HttpRequest) -> float:
@@ -86,6 +88,8 @@ class RequestRecorder:
             if now >= self._next_tick:
                 self._next_tick = now + TICK_SECONDS
                 upkeep().tick()
+            if self._sessions is not None:
+                self._sessions.note(request)
             match = request.resolver_match
             template = None if match is None else match.route
             key = (METHODS.get(request.method or "", OTHER), template, status)
@@ -115,10 +119,11 @@ class RequestRecorder:
                     self._metrics.queue.observe(queued)
             if seconds >= self._slow_seconds:
                 series.slow.inc(1)
+                keep_details(request, key[0], series.route, status, seconds)
             if queries.count > self._repeated_limit:
                 from monitoring.databases.report import report_repeated  # noqa: PLC0415  (rare)
 
-                report_repeated(queries, self._repeated_limit, series.route, request_id(request))
+                report_repeated(queries, self._repeated_limit, series.route, request)
             trace = sampled_trace(request.META)
             if trace is not None:
                 self._leave_exemplars(series.duration, seconds, trace)
@@ -174,7 +179,7 @@ class RequestRecorder:
         duration = self._metrics.duration.labels(method, route)
         # Made with the rest, so that rate() sees the first slow request: a step from 0 to 1.
         slow = value_of(self._metrics.slow.labels(method, route))
-        return _Series(counts, duration, slow, route)
+        return _Series(route, counts, duration, slow)
 
 
 @cache

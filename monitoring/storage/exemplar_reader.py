@@ -7,7 +7,8 @@ there are.
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from monitoring.storage.exemplar_format import (
     decode_record,
     owner_of,
 )
-from monitoring.storage.layout import Layout
+from monitoring.storage.layout import Layout, Values
 from monitoring.storage.reader import Labels
 
 Bucket = tuple[str, Labels]  # sample name and labels, as a line of the layout has them
@@ -35,6 +36,31 @@ _AHEAD_SECONDS = 60.0  # a record from further in the future was written before 
 _MAX_REPORTED = 10_000
 
 logger = logging.getLogger("monitoring.storage")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A sound record of a bucket of the layout; `data` is its bytes."""
+
+    data: bytes
+    bucket: Bucket
+    exemplar: Exemplar
+    timestamp: float
+
+
+class _Table:
+    """The records of one file; `timestamps` has 0 for those that are empty or of no time."""
+
+    def __init__(self, data: bytes, limit: float) -> None:
+        self._data = data
+        words = np.frombuffer(data, np.float64, offset=HEADER_BYTES).reshape(RECORDS, -1)
+        found = words[:, TIMESTAMP_WORD]
+        with np.errstate(invalid="ignore"):  # damaged bytes may be a signalling NaN
+            self.timestamps = np.where((found > 0) & (found <= limit), found, 0.0)
+
+    def record(self, number: int) -> bytes:
+        start = HEADER_BYTES + number * RECORD_BYTES
+        return self._data[start : start + RECORD_BYTES]
 
 
 class ExemplarReader:
@@ -47,6 +73,7 @@ class ExemplarReader:
         self._reported: set[tuple[str, int]] = set()
         self._layout: Layout | None = None
         self._buckets: dict[bytes, Bucket] = {}
+        self._last: dict[bytes, _Shown] = {}
 
     def read(self, layout: Layout, now: float) -> dict[Bucket, Exemplar]:
         """The latest exemplar of each bucket of the layout that has one; `now` in Unix seconds.
@@ -54,27 +81,49 @@ class ExemplarReader:
         Never raises because of what is in the files, or because they go. Memory: one file and the
         merged table.
         """
-        owned = self._list()
-        if not owned:
+        names = self._list()
+        if not names:
             return {}
-        buckets = self._buckets_of(layout)
-        latest: NDArray[np.float64] = np.zeros(RECORDS)
-        winners: dict[int, Record] = {}
-        for name in owned:
+        self._use(layout)
+        limit = now + _AHEAD_SECONDS
+        newest: Values = np.zeros(RECORDS)
+        for table in self._tables(names, limit):
+            np.maximum(newest, table.timestamps, out=newest)
+        shown: dict[int, _Shown] = {}
+        for table in self._tables(names, limit):
+            self._take(table, (newest > 0) & (table.timestamps == newest), shown)
+        # Where the newest is damaged or of no bucket, the newest of those that are left.
+        missing = newest > 0
+        missing[list(shown)] = False
+        if missing.any():
+            for table in self._tables(names, limit):
+                self._take(table, missing & (table.timestamps > 0), shown)
+        self._last = {item.data: item for item in shown.values()}
+        return {item.bucket: item.exemplar for item in shown.values()}
+
+    def _take(self, table: _Table, wanted: NDArray[np.bool_], shown: dict[int, _Shown]) -> None:
+        """Put the wanted records that are sound and later than those in `shown` there."""
+        for number in np.flatnonzero(wanted).tolist():
+            data = table.record(number)
+            # What was shown last time was found sound then.
+            item = self._last.get(data) or self._decode(data)
+            if item is not None and (
+                number not in shown or item.timestamp > shown[number].timestamp
+            ):
+                shown[number] = item
+
+    def _decode(self, data: bytes) -> _Shown | None:
+        record = decode_record(data)
+        bucket = None if record is None else self._buckets.get(record.digest)
+        if record is None or bucket is None:
+            return None
+        return _Shown(data, bucket, _exemplar(record), record.timestamp)
+
+    def _tables(self, names: list[str], limit: float) -> Iterator[_Table]:
+        for name in names:
             data = self._read(name)
-            if data is None:
-                continue
-            words = np.frombuffer(data, np.float64, offset=HEADER_BYTES).reshape(RECORDS, -1)
-            timestamps = words[:, TIMESTAMP_WORD]
-            with np.errstate(invalid="ignore"):  # damaged bytes may be a signalling NaN
-                newer = (timestamps > latest) & (timestamps <= now + _AHEAD_SECONDS)
-            for number in np.flatnonzero(newer).tolist():
-                start = HEADER_BYTES + number * RECORD_BYTES
-                record = decode_record(data[start : start + RECORD_BYTES])
-                if record is not None and record.digest in buckets:
-                    latest[number] = record.timestamp
-                    winners[number] = record
-        return {buckets[record.digest]: _exemplar(record) for record in winners.values()}
+            if data is not None:
+                yield _Table(data, limit)
 
     def _list(self) -> list[str]:
         try:
@@ -83,9 +132,10 @@ class ExemplarReader:
         except OSError:
             return []
 
-    def _buckets_of(self, layout: Layout) -> dict[bytes, Bucket]:
+    def _use(self, layout: Layout) -> None:
         if layout is not self._layout:
             self._layout = layout
+            self._last = {}
             self._buckets = {
                 bucket_digest(line.name, line.labels): (line.name, line.labels)
                 for family in layout.families
@@ -93,7 +143,6 @@ class ExemplarReader:
                 for line in layout.lines[family.start : family.stop]
                 if line.name.endswith("_bucket")
             }
-        return self._buckets
 
     def _read(self, name: str) -> bytes | None:
         """The file's FILE_BYTES, with zeros for what is missing of it; None if it has nothing.
