@@ -19,6 +19,7 @@ from monitoring.api.serializers import ERRORS, UNAVAILABLE, WINDOW
 from monitoring.api.summary import window_of
 from monitoring.caches.redis_info import redis_info, redis_urls
 from monitoring.conf import get_settings
+from monitoring.databases.pools import wait_for_pool
 from monitoring.databases.probe import ask
 from monitoring.databases.recent import recent
 from monitoring.databases.report import REPEATED, SLOW, log_path
@@ -53,6 +54,7 @@ class DependencyView(AdminView):
             return
         try:
             ask(DEFAULT_DB_ALIAS, _answers, self.seconds_left())
+            wait_for_pool(DEFAULT_DB_ALIAS, self.seconds_left())
         except DatabaseUnavailableError as error:
             logger.warning("the database cannot be asked: %s", error)
             raise ServiceUnavailable("The database does not answer.", _UNAVAILABLE) from error

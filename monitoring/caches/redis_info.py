@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings as django_settings
 
+from monitoring.conf import get_settings
 from monitoring.errors import RedisUnavailableError
 
 _REDIS_BACKENDS = ("redis", "valkey")
@@ -37,7 +38,7 @@ _FIELDS = {
 
 
 def redis_urls() -> dict[str, str]:
-    """The servers that the settings name: by cache alias, and `REDIS_URL` if it is another one."""
+    """The servers in the settings: by cache alias, and MONITORING's REDIS_URL if it is another."""
     urls: dict[str, str] = {}
     for alias, configuration in django_settings.CACHES.items():
         location: Any = configuration.get("LOCATION", "")
@@ -48,9 +49,9 @@ def redis_urls() -> dict[str, str]:
         backend = str(configuration.get("BACKEND", "")).lower()
         if location and any(name in backend for name in _REDIS_BACKENDS):
             urls[alias] = str(location)
-    url = getattr(django_settings, "REDIS_URL", "") or ""
+    url = get_settings().REDIS_URL
     if url and url not in urls.values():
-        urls["REDIS_URL"] = str(url)
+        urls["REDIS_URL"] = url
     return urls
 
 

@@ -9,6 +9,9 @@ import threading
 from functools import lru_cache
 from typing import Any
 
+from django.db import connections
+
+from monitoring.errors import DatabaseUnavailableError
 from monitoring.metrics import pool_metrics
 from monitoring.self_report import report_error
 
@@ -34,6 +37,20 @@ def _pools() -> list[tuple[str, Any]]:
     if backend is None:
         return []
     return list(backend.DatabaseWrapper._connection_pools.items())
+
+
+def wait_for_pool(alias: str, seconds: float) -> None:
+    """Return once the alias's pool has a connection to give, at once if it has no pool.
+
+    Raises DatabaseUnavailableError after `seconds`.
+    """
+    pool = getattr(connections[alias], "pool", None)
+    if pool is None:
+        return
+    try:
+        pool.putconn(pool.getconn(timeout=seconds))
+    except Exception as error:
+        raise DatabaseUnavailableError(f"{alias}: {type(error).__name__}") from error
 
 
 class PoolRecorder:

@@ -4,6 +4,8 @@ import contextlib
 import json
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +15,7 @@ from tests.servers.gunicorn import ROOT, Gunicorn, environment, run_gunicorn
 
 UVICORN = ("-k", "uvicorn_worker.UvicornWorker", "project.asgi:application")
 SETTINGS = "tests.database_site.settings"
+_PASSWORD = "for-tests-only-1"
 
 
 @contextlib.contextmanager
@@ -43,6 +46,42 @@ def run_site(
     )
     with run_gunicorn(work, *arguments, directory=directory, workers=workers, **given) as server:
         yield server
+
+
+def sign_in(server: Gunicorn, work: Path, database_url: str) -> str:
+    """Make an admin; their bearer token."""
+    subprocess.run(
+        [sys.executable, "manage.py", "createsuperuser", "--noinput", "--email=a@example.org"],
+        cwd=ROOT,
+        env=environment(
+            work / "metrics-of-migrate",
+            work,
+            DATABASE_URL=database_url,
+            DJANGO_SETTINGS_MODULE=SETTINGS,
+            DJANGO_SUPERUSER_USERNAME="admin",
+            DJANGO_SUPERUSER_PASSWORD=_PASSWORD,
+        ),
+        check=True,
+        capture_output=True,
+    )
+    body = json.dumps({"username": "admin", "password": _PASSWORD}).encode()
+    request = urllib.request.Request(
+        f"http://{server.address}/api/token/", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return str(json.load(answer)["access"])
+
+
+def get_json(server: Gunicorn, path: str, token: str = "") -> tuple[int, dict[str, Any]]:
+    """Status and body of a GET with the bearer token."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(f"http://{server.address}{path}", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
 
 
 def call(server: Gunicorn, paths: list[str]) -> None:

@@ -42,8 +42,8 @@ def test_servers_are_found_in_caches_and_in_redis_url() -> None:
         "other": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://d/0"},
         "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "x"},
     }
-    with override_settings(CACHES=caches, REDIS_URL="redis://a/0"):
+    with override_settings(CACHES=caches, MONITORING={"REDIS_URL": "redis://a/0"}):
         servers = {"default": "redis://a/0", "many": "redis://b/0", "other": "redis://d/0"}
         assert redis_urls() == servers
-    with override_settings(CACHES={}, REDIS_URL="redis://e/0"):
+    with override_settings(CACHES={}, MONITORING={"REDIS_URL": "redis://e/0"}):
         assert redis_urls() == {"REDIS_URL": "redis://e/0"}
