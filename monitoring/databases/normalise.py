@@ -67,6 +67,7 @@ _TOKENS = {
             "literal",
             r"[nN]?[qQ]'(?:\[.*?\]|\{.*?\}|\(.*?\)|<.*?>|(?P<delimiter>[^\s\[{(<]).*?(?P=delimiter))'",
         ),
+        ("unfinished", r"[nN]?[qQ]'"),
         ("literal3", rf"[nN]?{_SINGLE}"),
         ("name", _DOUBLE),
         ("literal2", rf"{_PLACEHOLDER}|:\w+"),
@@ -91,6 +92,7 @@ _ROWS = re.compile(r"\(\?\)(?:\s*,\s*\(\?\))+")
 # What is set is often an unquoted word: SET ROLE x, PRAGMA key = x.
 _SETTING = re.compile(r"(?i)((?:^|;)\s*(?:SET|PRAGMA)\b[^=(;]*?(?:=|\(|\bTO\b))[^;]*")
 _SAVEPOINT = re.compile(r'(?i)\b(SAVEPOINT)\s+["`]?\w+["`]?')
+_MEMBER = re.compile(r"\s*\.\s*[^\s\d]")  # and not a number such as .5
 _NAMES_FOLLOW = {"AS", "FROM", "INDEX", "INTO", "JOIN", "TABLE", "UPDATE"}
 
 
@@ -182,7 +184,7 @@ class _Scan:
 
     def doubtful(self, text: str) -> str:
         """A name in double quotes, or a string (SQLite's documented misfeature)."""
-        qualified = self._last == "." or self._sql[self._at :].lstrip()[:1] == "."
+        qualified = self._last == "." or _MEMBER.match(self._sql, self._at) is not None
         follows = self._last.upper() == self._last_word and self._last_word in _NAMES_FOLLOW
         known = text[1:-1] in self._known_names
         return text if qualified or follows or known else "?"
@@ -195,6 +197,7 @@ _HANDLERS: dict[str, Callable[[_Scan, str], str | None]] = {
     "literal3": lambda scan, text: "?",
     "number": lambda scan, text: "?",
     "open": lambda scan, text: None,
+    "unfinished": lambda scan, text: None,
     "space": lambda scan, text: " ",
     "string": _Scan.string,
     "block": _Scan.block,

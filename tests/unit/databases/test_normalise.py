@@ -15,7 +15,7 @@ from tests.unit.databases.statements import DIALECTS, NUMBER, SECRET, statements
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_no_value_is_left_in_a_statement(dialect: str, data: st.DataObject) -> None:
     sql = data.draw(statements(dialect))
@@ -25,7 +25,7 @@ def test_no_value_is_left_in_a_statement(dialect: str, data: st.DataObject) -> N
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_a_statement_that_is_cut_anywhere_shows_no_value(dialect: str, data: st.DataObject) -> None:
     sql = data.draw(statements(dialect))
