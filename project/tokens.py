@@ -6,11 +6,20 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
 from rest_framework_simplejwt.views import TokenObtainPairView
 
 from monitoring.api.base import OnlyJson
 from monitoring.api.serializers import ErrorAnswerSerializer
+
+# What DRF takes for a text that is not blank.
+_NOT_BLANK = r"^[^\u0000]*[^\u0000\s][^\u0000]*$"
+
+
+class CredentialsSerializer(serializers.Serializer[Any]):
+    """Those of an active user."""
+
+    username = serializers.RegexField(_NOT_BLANK)
+    password = serializers.RegexField(_NOT_BLANK)
 
 
 class TokensSerializer(serializers.Serializer[Any]):
@@ -28,7 +37,7 @@ class TokenView(TokenObtainPairView):
 
     @extend_schema(
         operation_id="token",
-        request=TokenObtainPairSerializer,
+        request=CredentialsSerializer,
         responses={
             200: TokensSerializer,
             **dict.fromkeys((400, 401, 405, 415), ErrorAnswerSerializer),

@@ -16,7 +16,8 @@ from monitoring.summary.traffic import Endpoint, SourceUnavailableError, Traffic
 from monitoring.summary.window import Window
 
 ENDPOINTS = 20
-_PROBE = "http_request_duration_highr_seconds_count"
+# In every scrape of ours, one for each target: how often, and since when, it has been scraped.
+_PROBE = ("monitoring_files", 'state="ok"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class _Expressions:
             return series
         last = f"last_over_time({series}[{self.window}])"
         resets = f"(resets({series}[{self.window}]) > 0)"
-        scrapes = f"sum_over_time({self.selector('up')}[{self.window}])"
+        scrapes = f"count_over_time({self.selector(*_PROBE)}[{self.window}])"
         samples = f"count_over_time({series}[{self.window}])"
         return (
             f"(({last} - ({series} offset {self.window})) unless {resets})"
@@ -52,7 +53,7 @@ class _Expressions:
 
     def covered(self, seconds: float) -> str:
         """How far back the oldest sample in the window is, at most the window."""
-        probe = f"timestamp({self.selector(_PROBE)})"
+        probe = f"timestamp({self.selector(*_PROBE)})"
         step = max(1, round(seconds / 300))
         oldest = f"min(min_over_time({probe}[{self.window}:{step}s]))"
         return f"time() - {oldest}"
@@ -68,10 +69,13 @@ class PrometheusSource:
         )
 
     def traffic(self, window: Window) -> Traffic:
-        client = PrometheusClient(self._settings)
         ask = _Expressions(
             self._matchers, "" if window.seconds is None else f"{round(window.seconds * 1000)}ms"
         )
+        with PrometheusClient(self._settings) as client:
+            return self._ask_for(client, ask, window)
+
+    def _ask_for(self, client: PrometheusClient, ask: _Expressions, window: Window) -> Traffic:
         if not client.query(f"count({ask.selector('up')})"):
             raise SourceUnavailableError(
                 "no_data", "Prometheus knows no target of this site; see PROMETHEUS_MATCHERS"

@@ -8,7 +8,7 @@ import ssl
 import time
 import urllib.parse
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from monitoring import __version__
 from monitoring.conf import Settings
@@ -33,6 +33,13 @@ class PrometheusClient:
         self._moment = f"{time.time():.3f}"
         self._connection: http.client.HTTPConnection | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
     def query(self, expression: str) -> list[Sample]:
         """The instant vector at the moment of the summary. Raises SourceUnavailableError."""
         try:
@@ -53,7 +60,11 @@ class PrometheusClient:
 
     def _post(self, expression: str) -> tuple[int, bytes]:
         left = self._left()
-        form = {"query": expression, "time": self._moment, "timeout": f"{left:.3f}s"}
+        form = {
+            "query": expression,
+            "time": self._moment,
+            "timeout": f"{max(1, round(1000 * left))}ms",
+        }
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
