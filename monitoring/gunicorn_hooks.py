@@ -114,7 +114,7 @@ def child_exit(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Take the slot before the first request, so that no request pays for it."""
     storage.attach()
-    recorder.ensure_running(metrics_directory.configured_directory())
+    recorder.ensure_running(metrics_directory.configured_directory(), before_requests=True)
 
 
 def _wait_status() -> object:

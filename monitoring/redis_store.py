@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import lru_cache
+from importlib.util import find_spec
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
@@ -63,12 +64,22 @@ class RedisStore:
             return self._client
 
 
+def is_installed() -> bool:
+    """Whether there is a client for Redis: the extra `redis`."""
+    return find_spec("redis") is not None
+
+
+def no_redis_reason() -> str:
+    """Why `redis_store` gives none."""
+    return "redis-py is not installed" if get_settings().REDIS_URL else "REDIS_URL is not set"
+
+
 def redis_store(timeout: float) -> RedisStore | None:
-    """This process's store with this timeout in seconds; None without REDIS_URL."""
+    """This process's store with this timeout in seconds; None without REDIS_URL or a client."""
     url = get_settings().REDIS_URL
     return _store_of(url, timeout, os.getpid()) if url else None
 
 
 @lru_cache(maxsize=4)
-def _store_of(url: str, timeout: float, pid: int) -> RedisStore:
-    return RedisStore(url, timeout)
+def _store_of(url: str, timeout: float, pid: int) -> RedisStore | None:
+    return RedisStore(url, timeout) if is_installed() else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.utils.crypto import salted_hmac
 
 from monitoring.conf import get_settings
-from monitoring.redis_store import RedisUnavailableError, redis_store
+from monitoring.redis_store import RedisUnavailableError, no_redis_reason, redis_store
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -38,7 +38,7 @@ def count_active() -> tuple[int | None, str | None]:
     """How many were active in the last 30 minutes; or None, and why."""
     redis = redis_store(READ_SECONDS)
     if redis is None:
-        return None, "REDIS_URL is not set"
+        return None, no_redis_reason()
     try:
         return redis.run(_count), None
     except RedisUnavailableError:

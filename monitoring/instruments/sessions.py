@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from time import monotonic
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest
 from django.utils.functional import LazyObject
 
+from monitoring import redis_store, sessions
 from monitoring.conf import get_settings
 from monitoring.instruments.background import Background
 from monitoring.self_report import report_error
@@ -74,12 +76,9 @@ class SessionWatch:
             self._send([seen for seen in unknown if seen.identity in logged_in])
 
     def _send(self, active: Sequence[_Seen]) -> None:
-        from monitoring import sessions  # noqa: PLC0415  (with the first session)
-        from monitoring.redis_store import RedisUnavailableError  # noqa: PLC0415
-
         try:
             sessions.touch([sessions.hash_of(seen.kind, seen.identity) for seen in active])
-        except RedisUnavailableError:
+        except redis_store.RedisUnavailableError:
             for seen in active:  # with their next request they are touched again
                 self._touched.pop(seen.kind + seen.identity, None)
 
@@ -105,8 +104,6 @@ def _session(request: HttpRequest) -> _Seen | None:
 
 def _logged_in(keys: Sequence[str]) -> set[str]:
     """Those of the session keys that belong to somebody; in the background."""
-    from importlib import import_module  # noqa: PLC0415
-
     from django.conf import settings  # noqa: PLC0415
     from django.db import connections  # noqa: PLC0415
 
@@ -120,4 +117,8 @@ def _logged_in(keys: Sequence[str]) -> set[str]:
 @cache
 def session_watch() -> SessionWatch | None:
     """This process's watch; None without Redis."""
-    return SessionWatch() if get_settings().REDIS_URL else None
+    if not (get_settings().REDIS_URL and redis_store.is_installed()):
+        return None
+    # Here, before the first request: later, its import would share the processor with requests.
+    import_module("redis")
+    return SessionWatch()

@@ -37,18 +37,17 @@ def add(directory: Path, requests: Iterable[SlowRequest]) -> None:
         os.close(descriptor)
 
 
-def last(directory: Path, count: int) -> list[SlowRequest]:
-    """The newest first; none if there is no file. A damaged place is left out."""
+def read(directory: Path) -> list[SlowRequest]:
+    """All there are, in any order; none if there is no file. A damaged place is left out."""
     try:
         descriptor = os.open(directory / FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return []
     try:
-        places = sorted(_read(descriptor), reverse=True)
+        found = [SlowRequest.decode(payload) for _, payload in _read(descriptor)]
     finally:
         os.close(descriptor)
-    found = (SlowRequest.decode(payload) for _, payload in places)
-    return [request for request in found if request is not None][:count]
+    return [request for request in found if request is not None]
 
 
 def _read(descriptor: int) -> Iterable[tuple[int, bytes]]:

@@ -31,12 +31,15 @@ def keep(directory: Path, requests: Sequence[SlowRequest]) -> None:
 
 
 def last(directory: Path, count: int) -> list[SlowRequest]:
-    """The newest first, from both places: while Redis was away the file had them."""
-    found = file.last(directory, count)
+    """The newest first, from both places: while Redis was away the file had them.
+
+    By the time they ended: each process writes its own a little later.
+    """
+    found = file.read(directory)
     redis = redis_store(READ_SECONDS)
     if redis is not None:
         with contextlib.suppress(RedisUnavailableError):
-            found += redis.run(lambda client: _fetch(client, count))
+            found += redis.run(_fetch)
     return sorted(found, key=lambda request: request.timestamp, reverse=True)[:count]
 
 
@@ -47,8 +50,8 @@ def _send(client: "Redis", requests: Sequence[SlowRequest]) -> None:
     pipeline.execute()
 
 
-def _fetch(client: "Redis", count: int) -> list[SlowRequest]:
-    entries = cast(list[tuple[str, dict[str, str]]], client.xrevrange(_key(), count=count))
+def _fetch(client: "Redis") -> list[SlowRequest]:
+    entries = cast(list[tuple[str, dict[str, str]]], client.xrevrange(_key(), count=KEPT))
     found = (SlowRequest.decode(fields.get("request", "")) for _, fields in entries)
     return [request for request in found if request is not None]
 

@@ -27,5 +27,5 @@ class SummaryGauges:
             if names.claim(name, "gauge"):
                 family = GaugeMetricFamily(name, help_text)
                 if value is not None:
-                    family.add_metric([], value)
+                    family.add_metric([], float(value))
                 yield family

@@ -79,18 +79,19 @@ class _Recorder(threading.Thread):
 
     def run(self) -> None:
         while True:
-            try:
-                if self._election.is_won():
-                    self._take_snapshot()
-            except Exception:
-                report_error("a snapshot could not be taken")
+            self.tick()
             time.sleep(SNAPSHOT_SECONDS)
 
-    def _take_snapshot(self) -> None:
-        # Imported here: only the elected process pays for numpy and the merge.
-        from monitoring.summary.taking import take_snapshot  # noqa: PLC0415
+    def tick(self) -> None:
+        """Take a snapshot if it is ours to take. Never raises."""
+        try:
+            if self._election.is_won():
+                # Imported here: only the elected process pays for numpy and the merge.
+                from monitoring.summary.taking import take_snapshot  # noqa: PLC0415
 
-        take_snapshot(self._directory)
+                take_snapshot(self._directory)
+        except Exception:
+            report_error("a snapshot could not be taken")
 
 
 def run_in_web_server() -> None:
@@ -102,13 +103,22 @@ def run_in_web_server() -> None:
 _started_in = 0
 
 
-def ensure_running(directory: Path, *, is_exporter: bool = False) -> None:
-    """Start this process's thread if it has none; not before the last fork. Never raises."""
+def ensure_running(
+    directory: Path, *, is_exporter: bool = False, before_requests: bool = False
+) -> None:
+    """Start this process's thread if it has none; not before the last fork. Never raises.
+
+    `before_requests` takes the first snapshot at once, so that no request shares the processor
+    with the imports that it needs.
+    """
     global _started_in  # noqa: PLW0603  (threads do not live on in a forked child)
     if _started_in == os.getpid():
         return
     _started_in = os.getpid()
     try:
-        _Recorder(directory, is_exporter=is_exporter).start()
+        recorder = _Recorder(directory, is_exporter=is_exporter)
+        if before_requests:
+            recorder.tick()
+        recorder.start()
     except Exception:
         report_error("the snapshots could not be started")

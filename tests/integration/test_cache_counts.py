@@ -43,8 +43,7 @@ def test_redis_and_its_alias_in_every_worker(tmp_path: Path, shm_directory: Path
             for name, count in (("get", 7), ("get_hits", 4), ("get_misses", 3), ("get_fail", 0)):
                 key = series(f"django_cache_{name}_total", backend="native_redis")
                 assert samples[key] == count * ROUNDS
-        redis.process.kill()
-        redis.process.wait(20)
+        redis.stop()
         assert server.get("/cache/after/")[0] == 500  # as without us: the get's error
         samples = server.scrape()
         assert operations(samples) == {**SYNC, ("get", "error"): 1}

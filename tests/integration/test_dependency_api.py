@@ -85,8 +85,7 @@ def test_figures_of_queries_and_caches(
         assert cache["per_alias"]["default"]["deletes"] == 10
         assert cache["redis"]["connected_clients"] >= 1
         assert cache["unavailable"] == {}
-        redis.process.kill()
-        redis.process.wait(20)
+        redis.stop()
         status, cache = get_json(server, CACHE, token)
         assert (status, cache["redis"], cache["hits"]) == (200, None, 20)
         assert set(cache["unavailable"]) == {"default"}

@@ -22,7 +22,7 @@ def test_a_real_redis(tmp_path: Path) -> None:
         assert second.total_commands_processed > first.total_commands_processed
         assert (first.evicted_keys, first.expired_keys) == (0, 0)
         assert first.version[0].isdigit()
-        redis.process.send_signal(signal.SIGSTOP)
+        redis.signal(signal.SIGSTOP)
         started = time.monotonic()
         with pytest.raises(RedisUnavailableError):
             redis_info(redis.url, 0.5)
