@@ -20,9 +20,10 @@ def gunicorn_metrics(
     workers = GaugeMetricFamily(
         "gunicorn_workers", "Web workers by state, busy or idle.", labels=["state"]
     )
-    alive, busy = count_workers(slots, in_progress)
+    states = {p.owner.slot: p.state for p in slots.processes if p.owner.role == WEB}
+    busy = count_busy(states, in_progress)
     workers.add_metric(["busy"], busy)
-    workers.add_metric(["idle"], alive - busy)
+    workers.add_metric(["idle"], len(states) - busy)
     yield workers
     facts = read_facts(directory)
     if facts is not None:
@@ -32,17 +33,13 @@ def gunicorn_metrics(
         yield from _backlog_metrics(facts)
 
 
-def count_workers(slots: Slots, in_progress: Mapping[str, float]) -> tuple[int, int]:
-    """How many web workers are alive, and how many of these are busy.
+def count_busy(states: Mapping[str, str], in_progress: Mapping[str, float]) -> int:
+    """How many of the web workers, given by slot with the state of their process, are busy.
 
     A worker is busy when it answers a request, or when it is stopped and can answer none. Threads
     and async workers may take more requests while they are busy.
     """
-    web = [process for process in slots.processes if process.owner.role == WEB]
-    busy = sum(
-        in_progress.get(process.owner.slot, 0) > 0 or process.state in _STOPPED for process in web
-    )
-    return len(web), busy
+    return sum(in_progress.get(slot, 0) > 0 or state in _STOPPED for slot, state in states.items())
 
 
 def _backlog_metrics(facts: ServerFacts) -> Iterator[Metric]:

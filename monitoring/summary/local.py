@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from monitoring.exporter.gunicorn import count_workers
-from monitoring.exporter.processes import read_slots
+from monitoring.exporter.gunicorn import count_busy
+from monitoring.exporter.processes import read_states
 from monitoring.storage.layout import Indices, Line, Values, bound_of
 from monitoring.storage.merge import Merged
+from monitoring.storage.roles import WEB
 from monitoring.storage.server_facts import read_facts
 from monitoring.storage.shared import shared_merger
 from monitoring.summary import clock
@@ -122,8 +123,9 @@ class LocalSource:
     def _workers(self, merged: Merged) -> Workers:
         facts = read_facts(self._directory)
         in_progress = merged.by_owner("http_requests_in_progress")
-        alive, busy = count_workers(read_slots(self._directory), in_progress)
-        return Workers(facts.workers if facts else None, alive, busy)
+        states = read_states(self._directory, WEB)
+        busy = count_busy(states, in_progress)
+        return Workers(facts.workers if facts else None, len(states), busy)
 
 
 def local_source(directory: Path) -> LocalSource:
