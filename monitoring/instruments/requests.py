@@ -85,6 +85,8 @@ class RequestRecorder:
         now = perf_counter()
         seconds = now - started
         try:
+            queries: RequestTracker = request.monitoring_queries  # type: ignore[attr-defined]
+            end_request(queries)
             if now >= self._next_tick:
                 self._next_tick = now + TICK_SECONDS
                 upkeep().tick()
@@ -98,8 +100,6 @@ class RequestRecorder:
             except KeyError:
                 series = self._find_series(request, key)
             leaving = self._leaving(request)
-            queries: RequestTracker = request.monitoring_queries  # type: ignore[attr-defined]
-            end_request(queries)
             if series is None:
                 add_all(leaving)
                 return

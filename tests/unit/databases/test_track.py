@@ -38,6 +38,7 @@ def since(before: dict[str, float]) -> dict[str, float]:
 
 
 def test_a_block_and_the_blocks_within_it() -> None:
+    around = current.get()
     with track_queries("outer") as outer:
         query(2)
         with track_queries("inner") as inner:
@@ -46,7 +47,7 @@ def test_a_block_and_the_blocks_within_it() -> None:
     query()
     assert (outer.count, inner.count) == (6, 3)
     assert 0 < inner.slowest <= inner.total < outer.total
-    assert current.get() is None
+    assert current.get() is around
 
 
 def test_a_block_counts_in_its_families() -> None:
@@ -57,11 +58,12 @@ def test_a_block_counts_in_its_families() -> None:
 
 
 def test_a_block_that_fails_is_counted_and_the_error_goes_on() -> None:
+    around = current.get()
     counter = database_metrics().tracked_queries.labels("failing")
     with connection.cursor() as cursor, pytest.raises(DatabaseError), track_queries("failing"):
         cursor.execute("SELECT * FROM no_such_table")
     assert counter._value.get() == 1
-    assert current.get() is None
+    assert current.get() is around
 
 
 def test_a_decorated_function_and_a_decorated_coroutine_function() -> None:
