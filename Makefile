@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server openssl
-PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server openssl
+APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server openssl postgresql mariadb-server logrotate
+PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server openssl pg_ctlcluster psql mariadbd mariadb-install-db logrotate
 
 # A notice of a newer pip is of no use here: what is installed is pinned.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -56,6 +56,7 @@ dashboards: setup
 
 bench: setup
 	$(BIN)/python -m bench.request_cost
+	$(BIN)/python -m bench.dependency_cost
 	$(BIN)/python -m bench.scrape_time
 
 # Resolves the newest versions that pyproject.toml allows and pins them.

@@ -140,6 +140,12 @@ class Settings:
     COLLECTOR_TIMEOUT_MS: float = _setting(
         2000.0, _positive, "What a custom collector may take.", "milliseconds"
     )
+    DATABASE_TIMEOUT_MS: float = _setting(
+        2000.0,
+        _positive,
+        "What asking databases and Redis about themselves may take; then the answer is a 503.",
+        "milliseconds",
+    )
     HIGHR_CLASSIC_BUCKETS: bool = _setting(
         True,
         _boolean,
@@ -157,6 +163,13 @@ class Settings:
         _integer(1, 100_000),
         "Route templates a process tells apart; further ones become `_overflow` and are counted.",
         "routes",
+    )
+    MIGRATIONS_EVERY_SECONDS: int = _setting(
+        0,
+        _integer(0, 86_400),
+        "How often `django_migrations_applied_total` and `…_unapplied_total` are renewed;"
+        " 0: they are not exposed.",
+        "seconds",
     )
     LATENCY_BUCKETS: tuple[float, ...] = _setting(
         DEFAULT_LATENCY_BUCKETS,
@@ -204,6 +217,36 @@ class Settings:
     )
     SCRAPE_TOKEN: str = _setting(
         "", _token, "Bearer token that a scrape must carry; empty: none is asked for."
+    )
+    REPEATED_QUERIES: int = _setting(
+        10,
+        _integer(1, 1_000_000),
+        "A query that one request runs more often than this is reported as repeated (N+1).",
+        "times",
+    )
+    SLOW_QUERY_LOG: str = _setting(
+        "logs/slow_queries.log",
+        _path,
+        "File of slow and repeated queries, one JSON object a line; a relative path starts at"
+        " BASE_DIR if the project has one; empty: none.",
+    )
+    SLOW_QUERY_LOG_BACKUPS: int = _setting(
+        5, _integer(1, 1000), "Older files of SLOW_QUERY_LOG that are kept.", "files"
+    )
+    SLOW_QUERY_LOG_MAX_BYTES: int = _setting(
+        10_000_000,
+        _integer(0, 1 << 40),
+        "Size from which SLOW_QUERY_LOG is renamed to `….1`; 0: never, logrotate does it.",
+        "bytes",
+    )
+    SLOW_QUERY_LOG_PER_MINUTE: int = _setting(
+        10,
+        _integer(1, 1_000_000),
+        "Lines that a process writes about one kind of query in a minute; the others are counted.",
+        "lines",
+    )
+    SLOW_QUERY_MS: float = _setting(
+        100.0, _positive, "From this duration on a query is slow.", "milliseconds"
     )
     SLOW_REQUEST_MS: float = _setting(
         1000.0, _positive, "From this duration on a request is slow.", "milliseconds"

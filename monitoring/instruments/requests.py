@@ -12,6 +12,7 @@ from time import perf_counter, time
 from django.http import HttpRequest
 
 from monitoring.conf import Settings, get_settings
+from monitoring.databases.track import RequestTracker, begin_request, end_request
 from monitoring.instruments.queue_time import HEADER, queue_seconds
 from monitoring.instruments.sessions import session_watch
 from monitoring.instruments.slow_requests import keep_details
@@ -47,6 +48,8 @@ class RequestRecorder:
         self._metrics = metrics
         self._in_progress = value_of(metrics.in_progress)
         self._highr = metrics.duration_highr
+        self._queries = metrics.queries
+        self._repeated_limit = settings.REPEATED_QUERIES
         self._slow_seconds = settings.SLOW_REQUEST_MS / 1000
         self._routes = Routes(settings.MAX_ROUTES, settings.IGNORE_ROUTES)
         self._series: dict[_SeriesKey, _Series | None] = {}  # None: not traffic
@@ -59,6 +62,7 @@ class RequestRecorder:
         try:
             self._in_progress.inc(1)
             request.monitoring_in_progress = True  # type: ignore[attr-defined]
+            request.monitoring_queries = begin_request(request)  # type: ignore[attr-defined]
         except Exception:
             report_error("a request's start could not be recorded")
         return perf_counter()
@@ -81,6 +85,8 @@ class RequestRecorder:
         now = perf_counter()
         seconds = now - started
         try:
+            queries: RequestTracker = request.monitoring_queries  # type: ignore[attr-defined]
+            end_request(queries)
             if now >= self._next_tick:
                 self._next_tick = now + TICK_SECONDS
                 upkeep().tick()
@@ -103,6 +109,7 @@ class RequestRecorder:
                     *series.counts,
                     *self._highr.writes(seconds),
                     *series.duration.writes(seconds),
+                    *self._queries.writes(queries.count),
                 )
             )
             queue_header = request.META.get(HEADER)
@@ -113,6 +120,10 @@ class RequestRecorder:
             if seconds >= self._slow_seconds:
                 series.slow.inc(1)
                 keep_details(request, key[0], series.route, status, seconds)
+            if queries.count > self._repeated_limit:
+                from monitoring.databases.report import report_repeated  # noqa: PLC0415  (rare)
+
+                report_repeated(queries, self._repeated_limit, series.route, request)
             trace = sampled_trace(request.META)
             if trace is not None:
                 self._leave_exemplars(series.duration, seconds, trace)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +19,13 @@ _FAMILIES = {
     "http_request_duration_highr_seconds",
     "http_slow_requests",
     "http_request_queries",
+    "db_query_duration_highr_seconds",
+    "db_repeated_queries",
     "db_slow_queries",
+    "cache_operations",
 }
-_PREFIXES = ("django_db_", "django_cache_")
+# django-prometheus puts its PROMETHEUS_METRIC_NAMESPACE before its names.
+_FOREIGN = re.compile(r"(?:\w+_)?django_(?:db|cache)_", re.ASCII)
 # A sum over slots may round otherwise when there is one more of them: that is no reset.
 _ROUNDING = 1 - 1e-9
 _CUMULATIVE = {"counter", "histogram"}
@@ -28,7 +33,7 @@ _CUMULATIVE = {"counter", "histogram"}
 
 def is_kept(name: str, kind: str) -> bool:
     """Whether windows are made of this family (a counter's name is without `_total`)."""
-    return kind in _CUMULATIVE and (name in _FAMILIES or name.startswith(_PREFIXES))
+    return kind in _CUMULATIVE and (name in _FAMILIES or _FOREIGN.match(name) is not None)
 
 
 @dataclass(frozen=True, eq=False)
