@@ -76,6 +76,7 @@ class Environment:
     allowed_hosts: list[str]
     database: dict[str, Any]
     redis_url: str
+    broker_url: str
     metrics_directory: Path
 
 
@@ -91,6 +92,7 @@ def read(variables: Mapping[str, str] = os.environ) -> Environment:
         allowed_hosts=_items(given, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
         database=_database(given, "DATABASE_URL", f"sqlite:///{VAR_DIR / 'db.sqlite3'}"),
         redis_url=_redis(given, "REDIS_URL"),
+        broker_url=given.get("CELERY_BROKER_URL") or given.get("REDIS_URL", ""),
         metrics_directory=_absolute_path(given, ENVIRONMENT_VARIABLE, default_directory(BASE_DIR)),
     )
 

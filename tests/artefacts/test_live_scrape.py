@@ -37,17 +37,8 @@ NOT_BUILT = frozenset(
     {
         "celery_queue_length",
         "celery_task_duration_seconds",
-        "db_slow_queries_total",
-        "django_cache_get_fail_total",
-        "django_cache_get_hits_total",
-        "django_cache_get_misses_total",
-        "django_cache_get_total",
         "django_db_errors_total",
         "django_db_new_connection_errors_total",
-        "django_db_new_connections_total",
-        "django_db_query_duration_seconds",
-        "http_active_sessions",
-        "http_request_queries",
         "monitoring_health_status",
         "monitoring_threshold",
     }
