@@ -31,6 +31,7 @@ from tests.servers.exporter import run_exporter
 from tests.servers.gunicorn import Gunicorn, run_gunicorn
 from tests.servers.ports import wait_for
 from tests.servers.prometheus import Prometheus, run_prometheus
+from tests.servers.redis import run_redis
 
 # Families that the rules and dashboards are ready for and the project does not export yet.
 NOT_BUILT = frozenset(
@@ -87,8 +88,11 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     work = tmp_path_factory.mktemp("live")
     directory = Path("/dev/shm") / f"monitoring-test-{os.getpid()}-live"
     with (
-        run_gunicorn(work / "web", directory=directory) as server,
-        run_exporter(work / "exporter", directory=directory) as exporter,
+        run_redis(work / "redis") as redis,
+        run_gunicorn(work / "web", directory=directory, REDIS_URL=redis.url) as server,
+        run_exporter(
+            work / "exporter", directory=directory, env={"REDIS_URL": redis.url}
+        ) as exporter,
         run_prometheus(
             work / "prometheus", [exporter.address], path="/metrics", rules=f"{RULES}/*.yml"
         ) as running,
