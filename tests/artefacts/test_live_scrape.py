@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import math
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -121,6 +122,15 @@ def make_traffic(server: Gunicorn, seed: int) -> None:
     connection.request("GET", "/demo/ok/", headers={"X-Request-Start": f"t={time.time() - 0.01}"})
     assert connection.getresponse().status == 200
     connection.close()
+
+
+def test_every_family_is_in_the_reference(prometheus: Prometheus) -> None:
+    rows = re.findall(r"^\| `([^`]+)`", Path("docs/metrics.md").read_text(), re.MULTILINE)
+    known = [re.escape(name).replace(re.escape("{code}"), r"\d+") for name in rows]
+    own = 'count by (__name__) ({job="django", __name__!~"up|scrape_.*|ALERTS.*|.*:.*"})'
+    found = {family(item["metric"]["__name__"]) for item in prometheus.query(own)}
+    assert len(found) > 40
+    assert {name for name in found if not any(re.fullmatch(one, name) for one in known)} == set()
 
 
 @pytest.mark.parametrize("name", sorted(NOT_BUILT))
