@@ -22,8 +22,8 @@ _TAIL = """
 
 `PROMETHEUS_MULTIPROC_DIR`, in the environment; unset, a directory in `/dev/shm` named after the
 user and the directory the process is started in. Set it when gunicorn, the exporter and Celery
-start in different ones. It must belong to one host (or one container) and to this project alone, and only
-its owner may write to it. `manage.py test` and pytest count in one of their own.
+start in different ones. It must belong to one host (or one container) and to this project alone,
+and only its owner may write to it. `manage.py test` and pytest count in one of their own.
 """
 
 
