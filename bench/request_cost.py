@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.client import BATCH_SHARES, STATUS_OF_CASE
 from bench.processes import running
+from bench.redis_server import redis_for
 from bench.report import Batch, summarize, table
 from bench.variants import BASELINE, OURS, VARIANTS
 
@@ -27,11 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     cpu = options.cpu if options.cpu >= 0 else None
     if options.profile:
-        _profile(options.profile, options.handlers[0], options.cases[0], options.batch)
+        with redis_for([options.profile]):
+            _profile(options.profile, options.handlers[0], options.cases[0], options.batch)
         return
     about = _about(options, cpu)
     load_before = os.getloadavg()[0]
-    batches = list(_measure(options, cpu))
+    with redis_for(options.variants):
+        batches = list(_measure(options, cpu))
     about["load_average"] = [load_before, os.getloadavg()[0]]
     rows = summarize(batches)
     print(_heading(about), table(rows), sep="\n\n")
