@@ -95,7 +95,7 @@ def start(variant: Variant, directory: Path) -> None:
 
         storage.install(role="bench", directory=directory)
     settings.configure(
-        ALLOWED_HOSTS=["bench"],
+        ALLOWED_HOSTS=["bench", "127.0.0.1"],
         DATABASES={},
         INSTALLED_APPS=[variant.app] if variant.app else [],
         LOGGING_CONFIG=None,  # each 404 and 500 would be a line of log, in every variant
