@@ -35,7 +35,7 @@ run: setup
 	@MAKE_PID=$$PPID exec $(BIN)/python -m project.run
 
 test: setup test-tools lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 test-tools:
 	@sh project/run/apt_install.sh "$(PROGRAMS_FOR_TESTS)" "$(APT_FOR_TESTS)"
@@ -59,7 +59,9 @@ references: setup
 	$(BIN)/python -m docs.source
 
 bench: setup
-	$(BIN)/python -m bench.request_cost
+	@sh project/run/apt_install.sh wrk wrk
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'
+	$(BIN)/python -m bench
 	$(BIN)/python -m bench.dependency_cost
 	$(BIN)/python -m bench.scrape_time
 
