@@ -10,6 +10,8 @@ import math
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -29,7 +31,7 @@ from tests.artefacts.queries import (
 )
 from tests.load.client import MIX, Call, Load
 from tests.servers.exporter import run_exporter
-from tests.servers.gunicorn import Gunicorn, run_gunicorn
+from tests.servers.gunicorn import ROOT, Gunicorn, environment, run_gunicorn
 from tests.servers.ports import wait_for
 from tests.servers.prometheus import Prometheus, run_prometheus
 from tests.servers.redis import run_redis
@@ -39,8 +41,6 @@ NOT_BUILT = frozenset(
     {
         "celery_queue_length",
         "celery_task_duration_seconds",
-        "django_db_errors_total",
-        "django_db_new_connection_errors_total",
         "monitoring_health_status",
         "monitoring_threshold",
     }
@@ -99,6 +99,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         ) as running,
     ):
         for seed in range(2):
+            make_trouble(work / "web", directory)
             make_traffic(server, seed)
             seen = f"min(changes(monitoring_merges_total[1m])) >= {2 * seed + 2}"
             wait_for("two scrapes", partial(running.query, seen))
@@ -114,6 +115,31 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         for path in directory.iterdir():
             path.unlink()
         directory.rmdir()
+
+
+TROUBLE = """
+import contextlib
+import django
+from django.db import Error, connection
+django.setup()
+with contextlib.suppress(Error):
+    connection.cursor().execute("SELECT * FROM no_such_table")
+connection.close()
+connection.settings_dict["NAME"] = "/no/such/directory/db.sqlite3"
+with contextlib.suppress(Error):
+    connection.ensure_connection()
+"""
+
+
+def make_trouble(work: Path, directory: Path) -> None:
+    """A query and a connection that fail: their families have no series before."""
+    subprocess.run(
+        [sys.executable, "-c", TROUBLE],
+        cwd=ROOT,
+        env=environment(directory, work, DJANGO_SETTINGS_MODULE="project.settings"),
+        check=True,
+        timeout=60,
+    )
 
 
 def make_traffic(server: Gunicorn, seed: int) -> None:
@@ -195,7 +221,12 @@ def test_a_healthy_site_under_traffic_with_failures_fires_only_what_it_should(
     firing = prometheus.query('ALERTS{alertstate="firing"}')
     assert firing == []
     pending = {item["metric"]["alertname"] for item in prometheus.query("ALERTS")}
-    assert pending <= {"DjangoErrorBudgetBurn", "DjangoLatencyBudgetBurn"}
+    assert pending <= {
+        "DjangoDatabaseConnectionErrors",
+        "DjangoDatabaseErrors",
+        "DjangoErrorBudgetBurn",
+        "DjangoLatencyBudgetBurn",
+    }
     assert "DjangoErrorBudgetBurn" in pending
 
 
