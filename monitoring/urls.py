@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from monitoring.api import views
+from monitoring.api import health, views
 from monitoring.api.lazy import admin_view
 
 app_name = "monitoring"
 
 urlpatterns = [
+    path("health/", health.health, name="health"),
+    path("health/live/", health.live, name="health-live"),
+    path("health/ready/", health.ready, name="health-ready"),
     path("metrics/", admin_view("summary.SummaryView"), name="summary"),
     path("metrics/cache/", admin_view("dependencies.CacheView"), name="cache"),
     path("metrics/database/", admin_view("dependencies.DatabaseView"), name="database"),
