@@ -66,6 +66,12 @@ WORKERS = DerivedFamily("gunicorn_workers", "Web workers by state, busy or idle.
 WORKERS_CONFIGURED = DerivedFamily(
     "gunicorn_workers_configured", "Workers that gunicorn is to run."
 )
+HEALTH_STATUS = DerivedFamily(
+    "monitoring_health_status", "What the health checks find: 1, 0.5 or 0.", ("check",)
+)
+QUEUE_LENGTH = DerivedFamily(
+    "celery_queue_length", "Tasks that wait in the broker, all priorities.", ("queue",)
+)
 BACKLOG = DerivedFamily(
     "gunicorn_listen_backlog_connections",
     "Connections that wait for a worker to accept them.",
