@@ -228,6 +228,7 @@ def test_a_healthy_site_under_traffic_with_failures_fires_only_what_it_should(
     assert firing == []
     pending = {item["metric"]["alertname"] for item in prometheus.query("ALERTS")}
     assert pending <= {
+        "DjangoCeleryTaskFailures",
         "DjangoDatabaseConnectionErrors",
         "DjangoDatabaseErrors",
         "DjangoErrorBudgetBurn",
