@@ -15,5 +15,6 @@ urlpatterns = [
     path("metrics/cache/", admin_view("dependencies.CacheView"), name="cache"),
     path("metrics/database/", admin_view("dependencies.DatabaseView"), name="database"),
     path("metrics/prometheus/", views.scrape, name="scrape"),
+    path("metrics/series/", admin_view("series.SeriesView"), name="series"),
     path("schema/", admin_view("schema.SchemaView"), name="schema"),
 ]

@@ -1,7 +1,9 @@
 """The figures of this host: its merged registry now, less the nearest snapshot."""
 
+import itertools
 import os
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +20,10 @@ from monitoring.storage.roles import WEB
 from monitoring.storage.server_facts import read_facts
 from monitoring.storage.shared import shared_merger
 from monitoring.summary import clock
+from monitoring.summary.intervals import Interval, Intervals, status_class, step_for
 from monitoring.summary.quantile import Buckets
 from monitoring.summary.series import EMPTY_TABLE, Extractor, Moment, Table, increase
-from monitoring.summary.snapshots import Snapshots
+from monitoring.summary.snapshots import COARSE_SECONDS, FINE_SECONDS, FINE_SPAN, Snapshots
 from monitoring.summary.traffic import Endpoint, Traffic, Workers
 from monitoring.summary.window import Window
 
@@ -53,6 +56,7 @@ class _Plan:
     """Where in a table's values the figures are."""
 
     requests: tuple[tuple[tuple[str, str, str], int], ...]
+    classes: dict[str, Indices]
     duration: _Cells
     duration_sum: int
     endpoint_sums: tuple[tuple[Endpoint, int], ...]
@@ -90,6 +94,30 @@ class LocalSource:
             slow_count=float(values[plan.slow].sum()),
             in_progress=sum(merged.by_owner("http_requests_in_progress").values()),
             workers=self._workers(merged),
+        )
+
+    def intervals(self, window: Window) -> Intervals:
+        merged = shared_merger(self._directory).merge()
+        with self._lock:
+            now = self._extractor.moment(merged, clock.now())
+            then, covered = self._begin_of(window, now)
+            seconds = now.time - then.time if window.seconds is None else window.seconds
+            # Further back than the fine snapshots, even steps are better than many.
+            step = step_for(seconds, FINE_SECONDS if seconds < FINE_SPAN else COARSE_SECONDS)
+            moments = [m for m in self._snapshots.spread(then.time, step) if m.time < now.time]
+        # A last step that is very short would have wild rates: it goes to the one before.
+        if len(moments) > 1 and now.time - moments[-1].time < step / 2:
+            moments.pop()
+        clock_offset = time.time() - now.time
+        return Intervals(
+            source="local",
+            covered_seconds=covered,
+            step_seconds=step,
+            intervals=[
+                _interval(early, late, clock_offset)
+                for early, late in itertools.pairwise([*moments, now])
+            ],
+            duration=_plan(now.table).duration.buckets(increase(then, now)),
         )
 
     def increase(self, merged: Merged, window: Window) -> Increase:
@@ -138,6 +166,20 @@ def _source_of(directory: Path, pid: int) -> LocalSource:
     return LocalSource(directory)
 
 
+def _interval(early: Moment, late: Moment, clock_offset: float) -> Interval:
+    plan, values = _plan(late.table), increase(early, late)
+    return Interval(
+        start=early.time + clock_offset,
+        end=late.time + clock_offset,
+        classes={
+            name: float(count)
+            for name, rows in plan.classes.items()
+            if (count := values[rows].sum())
+        },
+        duration=plan.duration.buckets(values),
+    )
+
+
 @lru_cache(maxsize=2)
 def _plan(table: Table) -> _Plan:
     requests, sums, slow = [], [], []
@@ -161,6 +203,10 @@ def _plan(table: Table) -> _Plan:
                 slow.append(row)
     return _Plan(
         requests=tuple(requests),
+        classes={
+            name: np.array([row for key, row in requests if status_class(key[2]) == name], np.intp)
+            for name in {status_class(key[2]) for key, _ in requests}
+        },
         duration=_cells(table.lines, fine),
         duration_sum=fine_sum,
         endpoint_sums=tuple(sums),

@@ -5,17 +5,23 @@ increases, a series that is new counts from 0. Quantiles are then worked out her
 buckets by the same code.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from monitoring.conf import Settings
-from monitoring.summary.prometheus_http import PrometheusClient, Sample
+from monitoring.summary.intervals import Interval, Intervals, classes_of, step_for
+from monitoring.summary.prometheus_http import PrometheusClient, Row, Sample
 from monitoring.summary.quantile import Buckets, buckets_of
 from monitoring.summary.traffic import Endpoint, SourceUnavailableError, Traffic, Workers
 from monitoring.summary.window import Window
 
 ENDPOINTS = 20
+_POINTS = 60  # each has the 290 buckets of the fine histogram
+_LEAST_STEP = 15.0
+_LEAST_REACH = 60.0  # some scrapes, at the usual intervals
+_UNKNOWN_SPAN = 86400.0
 # In every scrape of ours, one for each target: how often, and since when, it has been scraped.
 _PROBE = ("monitoring_files", 'state="ok"')
 
@@ -76,11 +82,51 @@ class PrometheusSource:
         )
 
     def traffic(self, window: Window) -> Traffic:
-        ask = _Expressions(
+        with PrometheusClient(self._settings) as client:
+            return self._ask_for(client, self._expressions(window), window)
+
+    def intervals(self, window: Window) -> Intervals:
+        """Of a query range: `increase`'s estimates, over a minute or a step, whichever is more."""
+        ask = self._expressions(window)
+        fine = "http_request_duration_highr_seconds_bucket"
+        with PrometheusClient(self._settings) as client:
+            covered = self._covered(client, ask, window)
+            span = covered if covered is not None else _UNKNOWN_SPAN
+            step = step_for(span, _LEAST_STEP, _POINTS)
+            reach = max(step, _LEAST_REACH)
+            end = math.floor(client.moment / step) * step
+            times = [end - step * place for place in reversed(range(int(span // step) + 1))]
+
+            def rows(name: str, label: str) -> list[Row]:
+                counted = f"increase({ask.selector(name)}[{round(reach)}s])"
+                return client.query_range(
+                    f"sum by ({label}) ({counted})", times[0], times[-1], step
+                )
+
+            by_status, by_bound = rows("http_requests_total", "status"), rows(fine, "le")
+            whole = _buckets(client.query(f"sum by (le) ({ask.added(fine)})"))
+        return Intervals(
+            source="prometheus",
+            covered_seconds=covered,
+            step_seconds=step,
+            intervals=[
+                Interval(
+                    start=time - reach,
+                    end=time,
+                    classes=classes_of(_at(by_status, "status", time)),
+                    duration=buckets_of(
+                        (float(bound), value) for bound, value in _at(by_bound, "le", time)
+                    ),
+                )
+                for time in times
+            ],
+            duration=whole,
+        )
+
+    def _expressions(self, window: Window) -> _Expressions:
+        return _Expressions(
             self._matchers, "" if window.seconds is None else f"{round(window.seconds * 1000)}ms"
         )
-        with PrometheusClient(self._settings) as client:
-            return self._ask_for(client, ask, window)
 
     def _ask_for(self, client: PrometheusClient, ask: _Expressions, window: Window) -> Traffic:
         if not client.query(ask.targets()):
@@ -133,6 +179,11 @@ class PrometheusSource:
         for labels, value in found:
             by_endpoint[labels["method"], labels["route"]].append((labels, value))
         return {key: _buckets(by_endpoint[key]) for key in top if key in by_endpoint}
+
+
+def _at(rows: Sequence[Row], label: str, time: float) -> list[tuple[str, float]]:
+    """The label's values and what they have at the time."""
+    return [(labels[label], values[time]) for labels, values in rows if time in values]
 
 
 def _workers(client: PrometheusClient, ask: _Expressions) -> Workers:

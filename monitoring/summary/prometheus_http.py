@@ -1,4 +1,4 @@
-"""Instant queries to Prometheus's HTTP API (https://prometheus.io/docs/prometheus/latest/querying/
+"""Queries to Prometheus's HTTP API (https://prometheus.io/docs/prometheus/latest/querying/
 api/): one deadline for all queries of a summary, and a stated error for whatever goes wrong.
 """
 
@@ -7,14 +7,16 @@ import json
 import ssl
 import time
 import urllib.parse
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self, TypeVar
 
 from monitoring import __version__
 from monitoring.conf import Settings
 from monitoring.summary.traffic import SourceUnavailableError
 
 Sample = tuple[Mapping[str, str], float]
+Row = tuple[Mapping[str, str], Mapping[float, float]]  # values by Unix seconds
+T = TypeVar("T")
 
 _MAX_BYTES = 32 * 1024 * 1024
 _CHUNK = 256 * 1024
@@ -30,7 +32,7 @@ class PrometheusClient:
         self._token = settings.PROMETHEUS_TOKEN
         self._ca_file = settings.PROMETHEUS_CA_FILE
         self._deadline = time.monotonic() + settings.PROMETHEUS_TIMEOUT_MS / 1000
-        self._moment = f"{time.time():.3f}"
+        self.moment = time.time()
         self._connection: http.client.HTTPConnection | None = None
 
     def __enter__(self) -> Self:
@@ -42,8 +44,23 @@ class PrometheusClient:
 
     def query(self, expression: str) -> list[Sample]:
         """The instant vector at the moment of the summary. Raises SourceUnavailableError."""
+        found = self._result("query", {"query": expression, "time": f"{self.moment:.3f}"})
+        return _checked(lambda: [(dict(item["metric"]), float(item["value"][1])) for item in found])
+
+    def query_range(self, expression: str, start: float, end: float, step: float) -> list[Row]:
+        """Values at `start`, `start + step`, … in Unix seconds. Raises SourceUnavailableError."""
+        form = {"query": expression, "start": f"{start}", "end": f"{end}", "step": f"{step}"}
+        found = self._result("query_range", form)
+        return _checked(
+            lambda: [
+                (dict(item["metric"]), {float(at): float(text) for at, text in item["values"]})
+                for item in found
+            ]
+        )
+
+    def _result(self, endpoint: str, form: dict[str, str]) -> list[Any]:
         try:
-            status, data = self._post(expression)
+            status, data = self._post(endpoint, form)
         except TimeoutError:
             raise _timeout() from None
         except (OSError, http.client.HTTPException) as error:
@@ -51,20 +68,16 @@ class PrometheusClient:
             raise SourceUnavailableError(
                 "unreachable", f"Prometheus cannot be reached ({type(error).__name__})"
             ) from None
-        return _vector(status, data)
+        return _data(status, data)
 
     def value(self, expression: str) -> float | None:
         """The value of a query with one sample at most."""
         samples = self.query(expression)
         return samples[0][1] if samples else None
 
-    def _post(self, expression: str) -> tuple[int, bytes]:
+    def _post(self, endpoint: str, form: dict[str, str]) -> tuple[int, bytes]:
         left = self._left()
-        form = {
-            "query": expression,
-            "time": self._moment,
-            "timeout": f"{max(1, round(1000 * left))}ms",
-        }
+        form["timeout"] = f"{max(1, round(1000 * left))}ms"
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
@@ -73,7 +86,7 @@ class PrometheusClient:
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         connection = self._connect(left)
-        path = f"{self._url.path.rstrip('/')}/api/v1/query"
+        path = f"{self._url.path.rstrip('/')}/api/v1/{endpoint}"
         connection.request("POST", path, urllib.parse.urlencode(form), headers)
         response = connection.getresponse()
         chunks, size = [], 0
@@ -110,8 +123,8 @@ def _timeout() -> SourceUnavailableError:
     return SourceUnavailableError("timeout", "Prometheus did not answer in time")
 
 
-def _vector(status: int, data: bytes) -> list[Sample]:
-    try:
+def _data(status: int, data: bytes) -> list[Any]:
+    def result() -> list[Any]:
         answer: Any = json.loads(data)
         if answer["status"] != "success":
             raise _refusal(status, str(answer.get("errorType", "")))
@@ -119,9 +132,15 @@ def _vector(status: int, data: bytes) -> list[Sample]:
             not str(text).startswith(_HARMLESS) for text in answer.get("warnings") or ()
         ):
             raise SourceUnavailableError("partial_data", "Prometheus has a part of the data only")
-        return [
-            (dict(item["metric"]), float(item["value"][1])) for item in answer["data"]["result"]
-        ]
+        return list(answer["data"]["result"])
+
+    return _checked(result, status)
+
+
+def _checked(read: Callable[[], T], status: int = 200) -> T:
+    """What `read` makes of an answer, which may be of any shape."""
+    try:
+        return read()
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         raise _refusal(status, "") from None
 

@@ -74,6 +74,23 @@ class Snapshots:
                 return moment
         return None
 
+    def spread(self, begin: float, step: float) -> list[Moment]:
+        """Moments from `begin` on, the first of each `step` of the clock, oldest first."""
+        start = self.start()
+        if start is None:
+            return []
+        records = [r for r in self._reader.records() if r.kind == ring_file.SNAPSHOT]
+        if start.counters_began:
+            records.insert(0, Record(ring_file.START, 0, start.time, 0, 0, 0))
+        first: dict[int, Moment] = {}
+        for record in records:
+            place = int(record.time // step)
+            if record.time >= begin and place not in first:
+                moment = self._moment(record)
+                if moment is not None:
+                    first[place] = moment
+        return list(first.values())
+
     def add(self, moment: Moment) -> None:
         """Keep a moment. Raises OSError without space for it, SnapshotTooLargeError.
 

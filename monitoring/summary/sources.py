@@ -1,10 +1,16 @@
 """Which source the settings choose, and what is answered when it is away."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from monitoring.conf import get_settings
 from monitoring.storage.directory import configured_directory
+from monitoring.summary.intervals import Intervals
 from monitoring.summary.local import local_source
-from monitoring.summary.traffic import SourceUnavailableError, Traffic
+from monitoring.summary.traffic import Source, SourceUnavailableError, Traffic
 from monitoring.summary.window import Window
+
+T = TypeVar("T")
 
 
 def read_traffic(window: Window) -> tuple[Traffic, str | None]:
@@ -12,16 +18,25 @@ def read_traffic(window: Window) -> tuple[Traffic, str | None]:
 
     Raises SourceUnavailableError.
     """
+    return _ask(lambda source: source.traffic(window))
+
+
+def read_intervals(window: Window) -> tuple[Intervals, str | None]:
+    """The window in intervals, likewise."""
+    return _ask(lambda source: source.intervals(window))
+
+
+def _ask(question: Callable[[Source], T]) -> tuple[T, str | None]:
     settings = get_settings()
     local = local_source(configured_directory())
     if not settings.PROMETHEUS_URL:
-        return local.traffic(window), None
+        return question(local), None
     # Imported here: most sites have no Prometheus to ask.
     from monitoring.summary.prometheus import PrometheusSource  # noqa: PLC0415
 
     try:
-        return PrometheusSource(settings).traffic(window), None
+        return question(PrometheusSource(settings)), None
     except SourceUnavailableError as error:
         if not settings.PROMETHEUS_FALLBACK:
             raise
-        return local.traffic(window), str(error)
+        return question(local), str(error)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from monitoring.errors import MonitoringError
+from monitoring.summary.intervals import Intervals
 from monitoring.summary.quantile import Buckets
 from monitoring.summary.window import Window
 
@@ -49,3 +50,6 @@ class Source(Protocol):
 
     def traffic(self, window: Window) -> Traffic:
         """The window that ends now. Raises SourceUnavailableError."""
+
+    def intervals(self, window: Window) -> Intervals:
+        """The same window cut into at most MOST_POINTS. Raises SourceUnavailableError."""

@@ -15,6 +15,7 @@ READ_ONLY = [
     "/api/metrics/",
     "/api/metrics/cache/",
     "/api/metrics/database/",
+    "/api/metrics/series/",
     "/api/schema/",
 ]
 METHODS = ["get", "head", "post", "put", "patch", "delete", "options", "trace"]
