@@ -1,0 +1,64 @@
+// Figures as people read them. Null is a dash: the reason stands beside it.
+
+const language = document.documentElement.lang || "en";
+const cached = new Map();
+
+export const MISSING = "–";
+
+function formatter(digits) {
+  if (!cached.has(digits)) {
+    const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    cached.set(digits, new Intl.NumberFormat(language, options));
+  }
+  return cached.get(digits);
+}
+
+export function isNumber(value) {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+// Three significant digits, but never fewer than the whole number has.
+export function number(value) {
+  if (!isNumber(value)) return MISSING;
+  const size = Math.abs(value);
+  return formatter(value === 0 || size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2).format(value);
+}
+
+export function count(value) {
+  return isNumber(value) ? formatter(0).format(value) : MISSING;
+}
+
+// Milliseconds with their unit apart, so that the unit can be set smaller.
+export function duration(milliseconds) {
+  if (!isNumber(milliseconds)) return { value: MISSING, unit: "" };
+  if (milliseconds < 999.5) return { value: number(milliseconds), unit: "ms" };
+  return { value: number(milliseconds / 1000), unit: "s" };
+}
+
+export function durationText(milliseconds) {
+  const { value, unit } = duration(milliseconds);
+  return unit ? `${value} ${unit}` : value;
+}
+
+export function percent(value) {
+  return isNumber(value) ? `${number(value)} %` : MISSING;
+}
+
+export function clock(unixSeconds) {
+  return new Date(unixSeconds * 1000).toLocaleTimeString(language, { hour12: false });
+}
+
+// The time of day alone within a day, else with its date.
+export function moment(unixSeconds) {
+  const then = new Date(unixSeconds * 1000);
+  if (Date.now() - then.getTime() < 86_400_000) return clock(unixSeconds);
+  return then.toLocaleString(language, { dateStyle: "short", timeStyle: "short", hour12: false });
+}
+
+// 300 → "5 min".
+export function span(seconds) {
+  if (!isNumber(seconds)) return MISSING;
+  if (seconds < 99.5) return `${Math.round(seconds)} s`;
+  if (seconds < 5970) return `${Math.round(seconds / 60)} min`;
+  return `${number(Math.round(seconds / 360) / 10).replace(/[.,]?0+$/, "")} h`;
+}

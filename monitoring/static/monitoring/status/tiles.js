@@ -1,0 +1,132 @@
+// The figures at the top. A tile keeps its size; where its figure is missing it says why.
+
+import { element, setText } from "./dom.js";
+import { count, duration, isNumber, MISSING, number } from "./format.js";
+
+const NO_REQUESTS = "no requests in this window";
+
+const times = (label, field, note) => ({
+  field,
+  label,
+  show: (summary) => ({ ...duration(summary[field]), note, raw: summary[field] }),
+  why: noRequests,
+});
+
+const TILES = [
+  {
+    field: "requests_per_second",
+    label: "Requests",
+    show: (summary) => ({
+      value: number(summary.requests_per_second),
+      unit: "/s",
+      note: `${count(summary.request_count)} in the window`,
+      raw: summary.requests_per_second,
+    }),
+    why: () => "no time is covered yet",
+  },
+  {
+    field: "error_rate",
+    label: "Error rate",
+    show: (summary) => ({
+      value: number(summary.error_rate),
+      unit: "%",
+      note: `${count(summary.error_count)} errors, ${count(summary.server_error_count)} of the server`,
+      raw: summary.error_rate,
+      mark: summary.server_error_count > 0 ? "bad" : "",
+    }),
+    why: noRequests,
+  },
+  {
+    field: "in_progress",
+    label: "In progress",
+    show: (summary) => ({
+      value: count(summary.in_progress),
+      unit: "",
+      note: "requests being answered",
+      raw: summary.in_progress,
+    }),
+    why: () => "the source does not know",
+  },
+  {
+    field: "workers",
+    label: "Workers busy",
+    show: ({ workers }) => ({
+      value: count(workers.busy),
+      unit: isNumber(workers.alive) && isNumber(workers.busy) ? `of ${count(workers.alive)}` : "",
+      note: isNumber(workers.configured) ? `${count(workers.configured)} configured` : "alive",
+      raw: workers.busy,
+      mark: isNumber(workers.configured) && workers.alive < workers.configured ? "bad" : "",
+    }),
+    why: (summary) =>
+      summary.source === "prometheus" ? "Prometheus scrapes no exporter" : "the source does not know",
+  },
+  times("Median", "median_response_time", "half of all responses"),
+  times("95th percentile", "p95_response_time", "19 of 20 responses"),
+  times("99th percentile", "p99_response_time", "99 of 100 responses"),
+  {
+    field: "active_sessions",
+    label: "Active sessions",
+    show: (summary) => ({
+      value: count(summary.active_sessions),
+      unit: "",
+      note: "in the last 30 minutes",
+      raw: summary.active_sessions,
+    }),
+    why: () => "the source does not know",
+  },
+];
+
+function noRequests(summary) {
+  return summary.request_count === 0 ? NO_REQUESTS : "not observed";
+}
+
+export class Tiles {
+  #parts = new Map();
+
+  constructor(list) {
+    for (const tile of TILES) {
+      const value = element("span", { class: "sp-value" }, MISSING);
+      const unit = element("span", { class: "sp-unit" });
+      const note = element("span", { class: "sp-note" }, "\u00a0");
+      const box = element(
+        "div",
+        { class: "sp-tile", "data-figure": tile.field },
+        element("dt", {}, tile.label),
+        element("dd", {}, element("span", { class: "sp-figure" }, value, unit), note),
+      );
+      list.append(box);
+      this.#parts.set(tile, { box, value, unit, note });
+    }
+  }
+
+  show(summary) {
+    for (const [tile, parts] of this.#parts) {
+      const shown = tile.show(summary);
+      const missing = !isNumber(shown.raw);
+      const reason = () => summary.unavailable?.[tile.field] ?? tile.why(summary);
+      this.#write(parts, {
+        value: missing ? MISSING : shown.value,
+        unit: missing ? "" : shown.unit,
+        note: missing ? reason() : shown.note,
+        raw: missing ? "" : String(shown.raw),
+        mark: missing ? "missing" : (shown.mark ?? ""),
+      });
+    }
+  }
+
+  // All figures are missing, for one reason.
+  showReason(reason) {
+    for (const parts of this.#parts.values()) {
+      this.#write(parts, { value: MISSING, unit: "", note: reason, raw: "", mark: "missing" });
+    }
+  }
+
+  #write({ box, value, unit, note }, shown) {
+    box.dataset.value = shown.raw;
+    box.dataset.mark = shown.mark;
+    setText(value, shown.value);
+    setText(unit, shown.unit);
+    setText(note, shown.note);
+    note.title = shown.note;
+  }
+}
