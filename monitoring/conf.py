@@ -67,6 +67,12 @@ def _strings(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a string")
+    return value
+
+
 def _token(value: Any) -> str:
     if not isinstance(value, str) or (value and (len(value) < 16 or not value.isascii())):
         raise ValueError("a string of at least 16 ASCII characters, or empty for none")
@@ -85,6 +91,27 @@ def _networks(value: Any) -> tuple[IPNetwork, ...]:
 class Settings:
     """The keys of `settings.MONITORING`, checked, with their defaults."""
 
+    ALERT_COOLDOWN_SECONDS: float = _setting(
+        300.0, _positive, "An alert that was told is not told again for this long.", "seconds"
+    )
+    ALERT_EMAIL: bool = _setting(
+        False, _boolean, "Send alerts to the admins' addresses as well, by Django's mail settings."
+    )
+    ALERT_HOOK: str = _setting(
+        "", _string, "Dotted path of a function that is called with each AlertEvent."
+    )
+    ALERT_INTERVAL_SECONDS: float = _setting(
+        300.0, _positive, "How often thresholds are evaluated, and over how long.", "seconds"
+    )
+    ALERT_MIN_REQUESTS: int = _setting(
+        20,
+        _integer(0, 1_000_000),
+        "With fewer requests in the window, rates and response times raise no alert.",
+        "requests",
+    )
+    ALERT_RETENTION_DAYS: float = _setting(
+        90.0, _positive, "Alert events and threshold changes are deleted after this.", "days"
+    )
     COLLECTORS: tuple[str, ...] = _setting(
         (),
         _strings,
@@ -131,6 +158,9 @@ class Settings:
     )
     STATUS_COUNTERS: bool = _setting(
         True, _boolean, "Expose `http_status_{code}_total`, derived from `http_requests_total`."
+    )
+    WEBHOOK_TOKEN: str = _setting(
+        "", _token, "Bearer token of Alertmanager's webhook; empty: the webhook is closed."
     )
 
 
