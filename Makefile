@@ -4,28 +4,34 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server
-PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server
+APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server openssl postgresql mariadb-server logrotate
+PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server openssl pg_ctlcluster psql mariadbd mariadb-install-db logrotate
+
+# A notice of a newer pip is of no use here: what is installed is pinned.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-tools lint format bench constraints clean
+.PHONY: help setup run test test-tools lint format rules dashboards bench constraints clean
 
 help:
 	@echo "make setup   install into $(VENV), start nothing"
 	@echo "make run     start everything on an embedded default and print the URLs"
 	@echo "make test    install what the tests need, then check and test everything"
 	@echo "make bench   measure the cost of monitoring"
+	@echo "make rules   write prometheus/rules;  make dashboards  write grafana/dashboards"
 	@echo "make lint    ruff and mypy;  make format  ruff's formatter"
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	@PYTHON="$(PYTHON)" sh project/run/make_venv.sh $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@echo "Downloading and installing about $$(grep -c == constraints.txt) packages (a minute or two)"
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+	@echo "Installed into $(VENV)"
 
 run: setup
-	@exec $(BIN)/python -m project.run
+	@MAKE_PID=$$PPID exec $(BIN)/python -m project.run
 
 test: setup test-tools lint
 	$(BIN)/python -m pytest
@@ -42,8 +48,16 @@ format: setup
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+rules: setup
+	$(BIN)/python -m prometheus.source
+
+dashboards: setup
+	$(BIN)/python -m grafana.source
+
 bench: setup
 	$(BIN)/python -m bench.request_cost
+	$(BIN)/python -m bench.dependency_cost
+	$(BIN)/python -m bench.scrape_time
 
 # Resolves the newest versions that pyproject.toml allows and pins them.
 constraints: setup

@@ -1,18 +1,30 @@
 """gunicorn's configuration for the reference project: `gunicorn -c gunicorn.conf.py`."""
 
 import os
+import sys
 from pathlib import Path
 
-from monitoring.gunicorn_hooks import *  # noqa: F403  (the hooks, by the names that gunicorn knows)
-from monitoring.storage.directory import default_directory
+_here = Path(__file__).resolve().parent
+if str(_here) not in sys.path:
+    sys.path.insert(0, str(_here))  # as gunicorn does for `chdir`, but only after this file
 
-_here = Path(__file__).parent
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(default_directory(_here)))
-prepare()  # noqa: F405
+from django.core.exceptions import ImproperlyConfigured  # noqa: E402
+
+from monitoring.errors import MonitoringError  # noqa: E402
+from monitoring.gunicorn_hooks import *  # noqa: E402, F403  (the hooks, by gunicorn's names)
+from project import environment  # noqa: E402
+
+try:
+    _given = environment.read()
+    _given.bind.resolve()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_given.metrics_directory)
+    prepare()  # noqa: F405
+except (ImproperlyConfigured, MonitoringError) as error:
+    sys.exit(f"gunicorn.conf.py: {error}")
 
 wsgi_app = "project.wsgi"
 chdir = str(_here)
-bind = os.environ.get("BIND", "127.0.0.1:8000")
-workers = int(os.environ.get("WEB_CONCURRENCY", "4"))
+bind = str(_given.bind)
+workers = _given.workers
 # gunicorn's control socket is one for each user by default: two servers would quarrel about it.
 control_socket_disable = True

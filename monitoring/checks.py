@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, register
 from prometheus_client import REGISTRY, values
 from prometheus_client.metrics import MetricWrapperBase
 
+from monitoring import redis_store
 from monitoring.conf import parse
 from monitoring.errors import MetricsDirectoryError
 from monitoring.storage import directory as metrics_directory
@@ -65,6 +66,20 @@ def check_directory(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage
     except MetricsDirectoryError as error:
         return [Error(str(error), id="monitoring.E003")]
     return []
+
+
+@register("monitoring")
+def check_redis(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    chosen, _ = parse(getattr(settings, "MONITORING", {}))
+    if not chosen.REDIS_URL or redis_store.is_installed():
+        return []
+    return [
+        Error(
+            "MONITORING['REDIS_URL'] is set, and there is no client for Redis.",
+            hint="pip install redis",
+            id="monitoring.E004",
+        )
+    ]
 
 
 @register("monitoring")

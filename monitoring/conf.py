@@ -4,10 +4,13 @@ import difflib
 import ipaddress
 import itertools
 import math
+import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
 
@@ -19,6 +22,9 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 DEFAULT_LATENCY_BUCKETS = (
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 )  # fmt: skip
+
+
+_MAY_HOLD_SECRETS = ("_TOKEN", "_URL")
 
 
 def _setting(default: Any, parse: Callable[[Any], Any], help_text: str, unit: str = "") -> Any:
@@ -87,6 +93,46 @@ def _networks(value: Any) -> tuple[IPNetwork, ...]:
         raise ValueError(allowed) from None
 
 
+def _url(*schemes: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        allowed = f"a URL that begins with {' or '.join(f'{s}://' for s in schemes)}, or empty"
+        if not isinstance(value, str):
+            raise ValueError(allowed)
+        try:
+            parts = urlsplit(value)
+            complete = bool(parts.hostname or (parts.scheme == "unix" and parts.path))
+            valid = parts.scheme in schemes and complete and parts.port != 0
+        except ValueError:
+            valid = False
+        if value and not valid:
+            raise ValueError(allowed)
+        return value
+
+    return parse
+
+
+def _matchers(value: Any) -> tuple[tuple[str, str], ...]:
+    allowed = "a dict of label names and values, both strings"
+    if not isinstance(value, Mapping):
+        raise ValueError(allowed)
+    for name, text in value.items():
+        if not isinstance(text, str) or not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", str(name)):
+            raise ValueError(allowed)
+    return tuple(value.items())
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str | os.PathLike):
+        raise ValueError("a path")
+    return os.fspath(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable() or len(value) > 100:
+        raise ValueError("a string of at most 100 printable characters")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The keys of `settings.MONITORING`, checked, with their defaults."""
@@ -121,6 +167,12 @@ class Settings:
     COLLECTOR_TIMEOUT_MS: float = _setting(
         2000.0, _positive, "What a custom collector may take.", "milliseconds"
     )
+    DATABASE_TIMEOUT_MS: float = _setting(
+        2000.0,
+        _positive,
+        "What asking databases and Redis about themselves may take; then the answer is a 503.",
+        "milliseconds",
+    )
     HIGHR_CLASSIC_BUCKETS: bool = _setting(
         True,
         _boolean,
@@ -139,11 +191,51 @@ class Settings:
         "Route templates a process tells apart; further ones become `_overflow` and are counted.",
         "routes",
     )
+    MIGRATIONS_EVERY_SECONDS: int = _setting(
+        0,
+        _integer(0, 86_400),
+        "How often `django_migrations_applied_total` and `…_unapplied_total` are renewed;"
+        " 0: they are not exposed.",
+        "seconds",
+    )
     LATENCY_BUCKETS: tuple[float, ...] = _setting(
         DEFAULT_LATENCY_BUCKETS,
         _buckets,
         "Upper bounds of `http_request_duration_seconds`.",
         "seconds",
+    )
+    PROMETHEUS_URL: str = _setting(
+        "",
+        _url("http", "https"),
+        "A Prometheus-compatible server that the summary is asked of, for all hosts; empty: the"
+        " summary is this host's own.",
+    )
+    PROMETHEUS_TOKEN: str = _setting(
+        "", _text, "Bearer token for PROMETHEUS_URL; empty: none is sent."
+    )
+    PROMETHEUS_CA_FILE: str = _setting(
+        "", _path, "PEM file of the authority that signed PROMETHEUS_URL's certificate."
+    )
+    PROMETHEUS_MATCHERS: tuple[tuple[str, str], ...] = _setting(
+        (),
+        _matchers,
+        'Labels that this site\'s series have in Prometheus, such as {"job": "shop"}.',
+    )
+    PROMETHEUS_TIMEOUT_MS: float = _setting(
+        5000.0, _positive, "What all queries of a summary may take together.", "milliseconds"
+    )
+    PROMETHEUS_FALLBACK: bool = _setting(
+        False,
+        _boolean,
+        "Answer this host's own figures, and say so, while Prometheus cannot be asked; False: 503.",
+    )
+    REDIS_PREFIX: str = _setting(
+        "monitoring:", _text, "What our keys in Redis begin with; one for each site."
+    )
+    REDIS_URL: str = _setting(
+        "",
+        _url("redis", "rediss", "unix"),
+        "Redis for active sessions and the details of slow requests; empty: none.",
     )
     SCRAPE_ALLOWED_NETWORKS: tuple[IPNetwork, ...] = _setting(
         (),
@@ -152,6 +244,36 @@ class Settings:
     )
     SCRAPE_TOKEN: str = _setting(
         "", _token, "Bearer token that a scrape must carry; empty: none is asked for."
+    )
+    REPEATED_QUERIES: int = _setting(
+        10,
+        _integer(1, 1_000_000),
+        "A query that one request runs more often than this is reported as repeated (N+1).",
+        "times",
+    )
+    SLOW_QUERY_LOG: str = _setting(
+        "logs/slow_queries.log",
+        _path,
+        "File of slow and repeated queries, one JSON object a line; a relative path starts at"
+        " BASE_DIR if the project has one; empty: none.",
+    )
+    SLOW_QUERY_LOG_BACKUPS: int = _setting(
+        5, _integer(1, 1000), "Older files of SLOW_QUERY_LOG that are kept.", "files"
+    )
+    SLOW_QUERY_LOG_MAX_BYTES: int = _setting(
+        10_000_000,
+        _integer(0, 1 << 40),
+        "Size from which SLOW_QUERY_LOG is renamed to `….1`; 0: never, logrotate does it.",
+        "bytes",
+    )
+    SLOW_QUERY_LOG_PER_MINUTE: int = _setting(
+        10,
+        _integer(1, 1_000_000),
+        "Lines that a process writes about one kind of query in a minute; the others are counted.",
+        "lines",
+    )
+    SLOW_QUERY_MS: float = _setting(
+        100.0, _positive, "From this duration on a query is slow.", "milliseconds"
     )
     SLOW_REQUEST_MS: float = _setting(
         1000.0, _positive, "From this duration on a request is slow.", "milliseconds"
@@ -180,7 +302,7 @@ def parse(given: Any) -> tuple[Settings, list[str]]:
         try:
             values[name] = known[name](value)
         except ValueError as error:
-            shown = "(hidden)" if "TOKEN" in name else repr(value)
+            shown = "(hidden)" if name.endswith(_MAY_HOLD_SECRETS) else repr(value)
             problems.append(f"MONITORING[{name!r}] is {shown}; allowed is {error}")
     return Settings(**values), problems
 

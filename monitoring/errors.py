@@ -15,3 +15,11 @@ class MetricsDirectoryError(MonitoringError):
 
 class NoFreeSlotError(MonitoringError):
     """Every slot of a role is taken by a live process."""
+
+
+class DatabaseUnavailableError(MonitoringError):
+    """A database did not answer within the deadline, or refused; the text is for administrators."""
+
+
+class RedisUnavailableError(MonitoringError):
+    """A Redis server did not answer within the deadline, or refused; for administrators."""

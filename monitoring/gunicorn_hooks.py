@@ -5,10 +5,12 @@ from monitoring.gunicorn_hooks import *
 prepare()
 """
 
+import logging
 import os
 import signal
 import sys
 from functools import cache
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -18,6 +20,8 @@ from monitoring.self_report import report_error
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage.roles import MASTER, WEB
 from monitoring.storage.server_facts import ServerFacts, write_facts
+from monitoring.summary import recorder
+from monitoring.summary.ring_start import start_afresh
 
 __all__ = [
     "child_exit",
@@ -28,6 +32,8 @@ __all__ = [
     "prepare",
     "when_ready",
 ]
+
+logger = logging.getLogger("monitoring")
 
 
 def prepare() -> None:
@@ -49,8 +55,17 @@ def _claim(pid: int) -> metrics_directory.MasterLock:
     lock = metrics_directory.MasterLock(directory)
     # The master of an upgrade is told the old one's pid. The old one is alive and its lock says
     # so, but it may have been started by a configuration without this lock.
-    lock.start(may_wipe="GUNICORN_PID" not in os.environ)
+    if lock.start(may_wipe="GUNICORN_PID" not in os.environ):
+        _begin_snapshots(directory)
     return lock
+
+
+def _begin_snapshots(directory: Path) -> None:
+    """What counted until now is gone with the files: windows begin here."""
+    try:
+        start_afresh(directory, counters_began=not any(directory.glob("*.db")))
+    except OSError as error:  # no space, say: there will be no windows, but a server
+        logger.warning("the summary's snapshots cannot be kept: %s", error)
 
 
 def on_starting(server: Any) -> None:
@@ -99,12 +114,13 @@ def child_exit(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Take the slot before the first request, so that no request pays for it."""
     storage.attach()
+    recorder.ensure_running(metrics_directory.configured_directory(), before_requests=True)
 
 
 def _wait_status() -> object:
     """What waitpid said of the worker: gunicorn does not hand it to its hook.
 
-    It is a variable of `Arbiter.reap_workers` (gunicorn 19 to 27), which has called us, or has
+    It is a variable of `Arbiter.reap_workers` (gunicorn 20.1 to 27), which has called us, or has
     called a hook of the user's that did. None in a gunicorn that has it no more.
     """
     frame: FrameType | None = sys._getframe(1)

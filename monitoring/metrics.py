@@ -8,8 +8,10 @@ from math import ldexp
 from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.utils import floatToGoString
 
 from monitoring.conf import DEFAULT_LATENCY_BUCKETS, get_settings
+from monitoring.storage.exemplar_format import Place, bucket_digest, hashed_place
 from monitoring.storage.values import SlotValue, add_all
 
 # The bounds of a native histogram of schema 4, from 2^-11 s to 2^7 s: 16 for each doubling.
@@ -18,6 +20,10 @@ HIGHR_BOUNDS = tuple(ldexp(2 ** (k % 16 / 16), k // 16) for k in range(-11 * 16,
 
 # The default latency buckets, and two for the much longer time that a full queue can mean.
 _QUEUE_BUCKETS = (*DEFAULT_LATENCY_BUCKETS, 30.0, 60.0)
+
+# 4 for each doubling, from 61 µs to 64 s.
+QUERY_HIGHR_BOUNDS = tuple(2 ** (k / 4) for k in range(-14 * 4, 6 * 4 + 1))
+_QUERIES_BUCKETS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
 
 class BisectHistogram(Histogram):
@@ -31,6 +37,22 @@ class BisectHistogram(Histogram):
         """What `observe(amount)` adds, to be made together with other writes by `add_all`."""
         bucket = self._buckets[bisect_left(self._upper_bounds, amount)]
         return (self._sum, amount), (bucket, 1.0)
+
+    def exemplar_place(self, amount: float) -> Place:
+        """The record of the bucket that `amount` falls into, worked out once for each bucket."""
+        number = bisect_left(self._upper_bounds, amount)
+        place = self._places.get(number)
+        if place is None:
+            labels = sorted(zip(self._labelnames, self._labelvalues, strict=True))
+            bound = floatToGoString(self._upper_bounds[number])
+            digest = bucket_digest(f"{self._name}_bucket", (*labels, ("le", bound)))
+            place = hashed_place(digest) if labels else Place(number, digest)
+            self._places[number] = place
+        return place
+
+    def _metric_init(self) -> None:
+        super()._metric_init()
+        self._places: dict[int, Place] = {}
 
 
 def value_of(metric: Counter | Gauge) -> SlotValue:
@@ -51,6 +73,7 @@ class HttpMetrics:
     slow: Counter
     exceptions: Counter
     queue: BisectHistogram
+    queries: BisectHistogram
 
 
 def build_http_metrics(
@@ -107,6 +130,140 @@ def build_http_metrics(
             "Time from the proxy's X-Request-Start to the first middleware.",
             buckets=_QUEUE_BUCKETS,
             **common,
+        ),
+        queries=BisectHistogram(
+            "http_request_queries",
+            "Database queries of a request.",
+            buckets=_QUERIES_BUCKETS,
+            **common,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseMetrics:
+    """What queries and connections write; the first six families are django-prometheus's own."""
+
+    connections: Counter
+    connection_errors: Counter
+    execute: Counter
+    execute_many: Counter
+    errors: Counter
+    duration: Histogram
+    duration_highr: BisectHistogram
+    slow: Counter
+    suppressed: Counter
+    repeated: Counter
+    tracked_queries: Counter
+    tracked_seconds: Counter
+
+
+@cache
+def database_metrics() -> DatabaseMetrics:
+    """The database families, built at the first use."""
+    from django_prometheus.db import metrics as theirs  # noqa: PLC0415  (reads the settings)
+
+    return DatabaseMetrics(
+        connections=theirs.connections_total,
+        connection_errors=theirs.connection_errors_total,
+        execute=theirs.execute_total,
+        execute_many=theirs.execute_many_total,
+        errors=theirs.errors_total,
+        duration=theirs.query_duration_seconds,
+        duration_highr=BisectHistogram(
+            "db_query_duration_highr_seconds",
+            "Duration of queries on all databases, in buckets 19 % wide.",
+            buckets=QUERY_HIGHR_BOUNDS,
+        ),
+        slow=Counter(
+            "db_slow_queries_total", "Queries that took at least SLOW_QUERY_MS.", ["alias"]
+        ),
+        suppressed=Counter(
+            "db_slow_query_log_suppressed_total",
+            "Slow queries left out of the log by SLOW_QUERY_LOG_PER_MINUTE.",
+        ),
+        repeated=Counter(
+            "db_repeated_queries_total",
+            "Queries that one request ran more than REPEATED_QUERIES times, counted once each.",
+            ["route"],
+        ),
+        tracked_queries=Counter(
+            "db_tracked_queries_total", "Queries in blocks under track_queries.", ["block"]
+        ),
+        tracked_seconds=Counter(
+            "db_tracked_query_seconds_total",
+            "Time of queries in blocks under track_queries.",
+            ["block"],
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PoolMetrics:
+    """psycopg's connection pools, each process its own."""
+
+    connections: Gauge
+    waiting: Gauge
+    requests: Counter
+    queued: Counter
+    errors: Counter
+    wait: Counter
+
+
+@cache
+def pool_metrics() -> PoolMetrics:
+    """The pool families, built at the first use."""
+    return PoolMetrics(
+        connections=Gauge(
+            "db_pool_connections",
+            "Connections of the pools by state; max is what the pools may grow to.",
+            ["alias", "state"],
+            multiprocess_mode="livesum",
+        ),
+        waiting=Gauge(
+            "db_pool_requests_waiting",
+            "Requests for a connection that wait for one.",
+            ["alias"],
+            multiprocess_mode="livesum",
+        ),
+        requests=Counter(
+            "db_pool_requests_total", "Requests to a pool for a connection.", ["alias"]
+        ),
+        queued=Counter(
+            "db_pool_requests_queued_total", "Requests to a pool that had to wait.", ["alias"]
+        ),
+        errors=Counter(
+            "db_pool_request_errors_total", "Requests to a pool that got no connection.", ["alias"]
+        ),
+        wait=Counter("db_pool_wait_seconds_total", "Time waited for a pool.", ["alias"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CacheMetrics:
+    """What caches write; the first four families are django-prometheus's own."""
+
+    get: Counter
+    hits: Counter
+    misses: Counter
+    fail: Counter
+    operations: Counter
+
+
+@cache
+def cache_metrics() -> CacheMetrics:
+    """The cache families, built at the first use."""
+    from django_prometheus.cache import metrics as theirs  # noqa: PLC0415  (reads the settings)
+
+    return CacheMetrics(
+        get=theirs.django_cache_get_total,
+        hits=theirs.django_cache_hits_total,
+        misses=theirs.django_cache_misses_total,
+        fail=theirs.django_cache_get_fail_total,
+        operations=Counter(
+            "cache_operations_total",
+            "Cache operations; those on many keys count each key.",
+            ["alias", "operation", "result"],
         ),
     )
 

@@ -1,19 +1,22 @@
 """Settings of the reference project; everything comes from the environment, all of it optional."""
 
 import os
+from datetime import timedelta
 
-import dj_database_url
+from monitoring import __version__
+from monitoring.storage.directory import ENVIRONMENT_VARIABLE
+from project import environment, logs
+from project.environment import VAR_DIR
+from project.secret_key import secret_key
 
-from monitoring.storage.directory import ENVIRONMENT_VARIABLE, default_directory
-from project import environment
-from project.environment import BASE_DIR, VAR_DIR
+_given = environment.read()
+os.environ[ENVIRONMENT_VARIABLE] = str(_given.metrics_directory)
 
-os.environ.setdefault(ENVIRONMENT_VARIABLE, str(default_directory(BASE_DIR)))
-
-DEBUG = environment.boolean("DEBUG")
-SECRET_KEY = environment.secret_key()
-ALLOWED_HOSTS = environment.items("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-DEMO_VIEWS = environment.boolean("DEMO_VIEWS")
+DEBUG = _given.debug
+SECRET_KEY = secret_key(VAR_DIR)
+ALLOWED_HOSTS = _given.allowed_hosts
+DEMO_VIEWS = _given.demo_views
+LOGGING = logs.LOGGING
 
 INSTALLED_APPS = [
     "monitoring",
@@ -55,13 +58,9 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
-    "default": dj_database_url.config(
-        env="DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}", conn_max_age=60
-    )
-}
+DATABASES = {"default": _given.database}
 
-REDIS_URL = environment.text("REDIS_URL")
+REDIS_URL = _given.redis_url
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -71,6 +70,12 @@ CACHES = {
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
+
+# Tasks are sent with short timeouts: a broker that is away must not hold a request.
+CELERY_BROKER_URL = _given.broker_url
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 2}
+CELERY_TASK_IGNORE_RESULT = True
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -94,4 +99,19 @@ WHITENOISE_AUTOREFRESH = False
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-MONITORING: dict[str, object] = {}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "monitoring.api.errors.handle_error",
+}
+SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(hours=1), "UPDATE_LAST_LOGIN": True}
+SPECTACULAR_SETTINGS = {"TITLE": "Monitoring", "VERSION": __version__}
+
+MONITORING: dict[str, object] = {
+    "IGNORE_ROUTES": ["monitoring:*", "token"],
+    "PROMETHEUS_URL": os.environ.get("PROMETHEUS_URL", "").strip(),
+    "REDIS_URL": REDIS_URL,
+}

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from django.db import connections
 from django.utils.module_loading import import_string
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
@@ -56,6 +57,8 @@ class _Run:
             outcome.families = checked(self._collector.collect())
         except BaseException as error:
             outcome.error = error
+        finally:
+            connections.close_all()  # of this thread, which ends here
 
     def wait(self, seconds: float) -> list[Metric]:
         """What the run gave; nothing, counted, if it failed or is not done in time."""

@@ -16,20 +16,14 @@ _STOPPED = "Tt"  # by a signal, by a debugger
 def gunicorn_metrics(
     directory: Path, slots: Slots, in_progress: Mapping[str, float]
 ) -> Iterator[Metric]:
-    """`gunicorn_*` families; `in_progress` is the number of requests in each slot's process.
-
-    A worker is busy when it answers a request, or when it is stopped and can answer none. Threads
-    and async workers may take more requests while they are busy.
-    """
+    """`gunicorn_*` families; `in_progress` is the number of requests in each slot's process."""
     workers = GaugeMetricFamily(
         "gunicorn_workers", "Web workers by state, busy or idle.", labels=["state"]
     )
-    web = [process for process in slots.processes if process.owner.role == WEB]
-    busy = sum(
-        in_progress.get(process.owner.slot, 0) > 0 or process.state in _STOPPED for process in web
-    )
+    states = {p.owner.slot: p.state for p in slots.processes if p.owner.role == WEB}
+    busy = count_busy(states, in_progress)
     workers.add_metric(["busy"], busy)
-    workers.add_metric(["idle"], len(web) - busy)
+    workers.add_metric(["idle"], len(states) - busy)
     yield workers
     facts = read_facts(directory)
     if facts is not None:
@@ -37,6 +31,15 @@ def gunicorn_metrics(
             "gunicorn_workers_configured", "Workers that gunicorn is to run.", value=facts.workers
         )
         yield from _backlog_metrics(facts)
+
+
+def count_busy(states: Mapping[str, str], in_progress: Mapping[str, float]) -> int:
+    """How many of the web workers, given by slot with the state of their process, are busy.
+
+    A worker is busy when it answers a request, or when it is stopped and can answer none. Threads
+    and async workers may take more requests while they are busy.
+    """
+    return sum(in_progress.get(slot, 0) > 0 or state in _STOPPED for slot, state in states.items())
 
 
 def _backlog_metrics(facts: ServerFacts) -> Iterator[Metric]:

@@ -59,6 +59,18 @@ def read_slots(directory: Path) -> Slots:
     return Slots(states, tuple(processes))
 
 
+def read_states(directory: Path, role: str) -> dict[str, str]:
+    """The state of the live process in each held slot of a role; some 50 µs for each."""
+    states = {}
+    for path in list_lock_files(directory):
+        if path.name.startswith(f"{role}-") and is_held(path):
+            owner = read_owner(path)
+            fields = _stat_fields(owner) if owner else None
+            if owner is not None and fields is not None:
+                states[owner.slot] = fields[0]
+    return states
+
+
 def slot_metrics(slots: Slots) -> Iterator[Metric]:
     """`monitoring_slots` and the process families."""
     counts = GaugeMetricFamily(
@@ -100,15 +112,10 @@ def _gauge(name: str, help_text: str) -> GaugeMetricFamily:
 
 def _read_process(owner: Owner, boot: float) -> ProcessState | None:
     """The owner's process; None if it is gone, or is in another pid namespace."""
-    root = Path(f"/proc/{owner.pid}")
-    try:
-        stat = (root / "stat").read_text()
-        # The name in parentheses may hold anything; the fields are counted from behind it.
-        fields = stat[stat.rindex(")") + 2 :].split()
-        if int(fields[19]) != owner.start_ticks:
-            return None
-    except (OSError, ValueError, IndexError):
+    fields = _stat_fields(owner)
+    if fields is None:
         return None
+    root = Path(f"/proc/{owner.pid}")
     return ProcessState(
         owner=owner,
         state=fields[0],
@@ -120,6 +127,18 @@ def _read_process(owner: Owner, boot: float) -> ProcessState | None:
         open_fds=_open_fds(root),
         max_fds=_max_fds(root),
     )
+
+
+def _stat_fields(owner: Owner) -> list[str] | None:
+    """The fields of proc(5)'s stat from the state on; None if the owner is not there."""
+    try:
+        with open(f"/proc/{owner.pid}/stat") as file:  # noqa: PTH123  (half the time of a Path)
+            stat = file.read()
+        # The name in parentheses may hold anything; the fields are counted from behind it.
+        fields = stat[stat.rindex(")") + 2 :].split()
+        return fields if int(fields[19]) == owner.start_ticks else None
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _open_fds(root: Path) -> int | None:

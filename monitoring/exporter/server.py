@@ -134,7 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Whether there is a request to answer; else its refusal was sent."""
         head = self._read_head()
         if head is None:
-            self.command, self.request_version = "", self.default_request_version
+            self.command, self.requestline = "", ""
+            self.request_version = self.default_request_version
             self.send_error(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             return False
         with contextlib.closing(io.BytesIO(head)) as lines:
@@ -205,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             names = parse_qs(query, max_num_fields=1000).get("name[]", [])
         except ValueError:
-            self._send(HTTPStatus.BAD_REQUEST, b"too many parameters\n")
+            self.send_error(HTTPStatus.BAD_REQUEST)
             return
         headers = {name: ", ".join(self.headers.get_all(name, [])) for name in REQUEST_HEADERS}
         try:

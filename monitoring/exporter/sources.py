@@ -13,6 +13,7 @@ from monitoring.exposition.names import FamilyNames
 from monitoring.exposition.scrape import Scraper
 from monitoring.instruments.upkeep import upkeep
 from monitoring.storage.merge import Merged
+from monitoring.summary.exposed import SummaryGauges
 
 _COLLECTORS_SHARE = 0.8  # of the time that is left: the rest is for rendering
 
@@ -33,4 +34,4 @@ def exporter_scraper(directory: Path) -> Scraper:
     def collectors(merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
         yield from custom.collect(_COLLECTORS_SHARE * seconds, names)
 
-    return Scraper(directory, (system, collectors))
+    return Scraper(directory, (system, SummaryGauges(directory), collectors))

@@ -3,12 +3,13 @@
 import gzip
 import os
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, time
 from typing import Protocol
 
 from prometheus_client.core import Metric
@@ -19,18 +20,22 @@ from monitoring.exposition.derived import scrape_figures, status_counters
 from monitoring.exposition.names import FamilyNames, names_of
 from monitoring.exposition.negotiation import Format, accepts_gzip, choose_format
 from monitoring.exposition.protobuf import NATIVE_FAMILY, ProtobufRenderer
-from monitoring.exposition.text import TextRenderer
+from monitoring.exposition.text import Exemplars, TextRenderer
 from monitoring.metrics import merges_total
 from monitoring.self_report import report_error
 from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
+from monitoring.storage.exemplar_reader import ExemplarReader
 from monitoring.storage.layout import Layout
-from monitoring.storage.merge import Merged, Merger
+from monitoring.storage.merge import Merged
+from monitoring.storage.shared import shared_merger
+from monitoring.summary.exposed import SummaryGauges
 
 REQUEST_HEADERS = ("Accept", "Accept-Encoding", "X-Prometheus-Scrape-Timeout-Seconds")
 
-# More scrapes than this at one time are a crowd: for a second it shares a merge of the last second.
-# A scraper on its own, and a few, always get the counts of the moment.
+# More scrapes than this at one time are a crowd, until no more than this come in a second: they
+# share a merge of the last second. A scraper on its own, and a few, always get the counts of the
+# moment.
 _CROWD = 8
 _CROWD_SECONDS = 1.0
 _DEFAULT_TIMEOUT_SECONDS = 10.0  # Prometheus's own default
@@ -72,7 +77,8 @@ class Scraper:
 
     def __init__(self, directory: Path, sources: Sequence[Source] = ()) -> None:
         self._directory = directory
-        self._merger = Merger(directory, values.count_corrupt_file)
+        self._merger = shared_merger(directory)
+        self._exemplars = ExemplarReader(directory, values.count_corrupt_file)
         self._sources = sources
         self._text = TextRenderer()
         self._protobuf = ProtobufRenderer()
@@ -81,6 +87,7 @@ class Scraper:
         self._lock = threading.Lock()  # one merge, one rendering at a time
         self._present_lock = threading.Lock()
         self._present = 0
+        self._arrivals: deque[float] = deque(maxlen=_CROWD + 1)
         self._crowd_until = float("-inf")
         self._last: _Snapshot | None = None
 
@@ -129,7 +136,11 @@ class Scraper:
     def _presence(self, arrived: float, present: int) -> Iterator[None]:
         with self._present_lock:
             self._present += 1
-            if max(self._present, present) > _CROWD:
+            self._arrivals.append(arrived)
+            still_many = arrived < self._crowd_until and (
+                self._arrivals[0] > arrived - _CROWD_SECONDS
+            )
+            if max(self._present, present) > _CROWD or still_many:
                 self._crowd_until = arrived + _CROWD_SECONDS
         try:
             yield
@@ -178,9 +189,10 @@ class Scraper:
         if chosen is not Format.PROTOBUF and not get_settings().HIGHR_CLASSIC_BUCKETS:
             merged = self._without_buckets.apply(merged)
         if chosen is Format.PROTOBUF:
-            body = self._protobuf.render(merged, extra, names)
+            body = self._protobuf.render(merged, extra, names, self._read_exemplars(snapshot))
         elif chosen is Format.OPENMETRICS:
-            body = self._text.render_openmetrics(merged, extra, names)
+            exemplars = self._read_exemplars(snapshot)
+            body = self._text.render_openmetrics(merged, extra, names, exemplars)
         else:
             body = self._text.render(merged, extra, names)
         if compress:
@@ -188,6 +200,13 @@ class Scraper:
         if not names:
             snapshot.bodies[chosen, compress] = body
         return body
+
+    def _read_exemplars(self, snapshot: _Snapshot) -> Exemplars:
+        try:
+            return self._exemplars.read(snapshot.merged.layout, time())
+        except Exception:  # as in _fresh
+            report_error("exemplars could not be read")
+            return {}
 
 
 def _timeout(header: str) -> float:
@@ -209,4 +228,5 @@ def scraper() -> Scraper:
 
 @lru_cache(maxsize=1)
 def _scraper_of(pid: int) -> Scraper:
-    return Scraper(configured_directory())
+    directory = configured_directory()
+    return Scraper(directory, [SummaryGauges(directory)])

@@ -5,6 +5,7 @@ Sources: prometheus.io/docs/instrumenting/exposition_formats and the OpenMetrics
 
 import math
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 
 import numpy as np
 from prometheus_client.core import Metric
@@ -158,8 +159,12 @@ def _prefix(line: Line) -> str:
 def _label_set(labels: Labels) -> str:
     if not labels:
         return ""
-    pairs = ",".join(f'{escape_label_name(name)}="{_escape(value)}"' for name, value in labels)
+    pairs = ",".join(f'{_label_name(name)}="{_escape(value)}"' for name, value in labels)
     return f"{{{pairs}}}"
+
+
+# Few names on many series: what prometheus-client does for each is done once for each.
+_label_name = lru_cache(maxsize=1024)(escape_label_name)
 
 
 def _escape(value: str) -> str:

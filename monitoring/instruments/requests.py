@@ -12,12 +12,17 @@ from time import perf_counter, time
 from django.http import HttpRequest
 
 from monitoring.conf import Settings, get_settings
+from monitoring.databases.track import RequestTracker, begin_request, end_request
 from monitoring.instruments.queue_time import HEADER, queue_seconds
+from monitoring.instruments.sessions import session_watch
+from monitoring.instruments.slow_requests import keep_details
+from monitoring.instruments.trace_context import sampled_trace
 from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.labels import METHODS, OTHER, Routes, refused_match
 from monitoring.metrics import BisectHistogram, HttpMetrics, http_metrics, value_of
 from monitoring.self_report import report_error
 from monitoring.storage import own_counters, values
+from monitoring.storage.exemplar_format import Trace, encode_record
 from monitoring.storage.values import SlotValue, add_all
 
 _MAX_CACHED_SERIES = 10_000
@@ -30,6 +35,7 @@ _SeriesKey = tuple[str, str | None, int]  # method label, URL template, status
 class _Series:
     """Where the requests of one method, route and status are counted."""
 
+    route: str
     counts: tuple[tuple[SlotValue, float], ...]
     duration: BisectHistogram
     slow: SlotValue
@@ -42,10 +48,13 @@ class RequestRecorder:
         self._metrics = metrics
         self._in_progress = value_of(metrics.in_progress)
         self._highr = metrics.duration_highr
+        self._queries = metrics.queries
+        self._repeated_limit = settings.REPEATED_QUERIES
         self._slow_seconds = settings.SLOW_REQUEST_MS / 1000
         self._routes = Routes(settings.MAX_ROUTES, settings.IGNORE_ROUTES)
         self._series: dict[_SeriesKey, _Series | None] = {}  # None: not traffic
         self._exception_types: set[str] = set()
+        self._sessions = session_watch()
         self._next_tick = float("-inf")
 
     def begin(self, request: HttpRequest) -> float:
@@ -53,6 +62,7 @@ class RequestRecorder:
         try:
             self._in_progress.inc(1)
             request.monitoring_in_progress = True  # type: ignore[attr-defined]
+            request.monitoring_queries = begin_request(request)  # type: ignore[attr-defined]
         except Exception:
             report_error("a request's start could not be recorded")
         return perf_counter()
@@ -75,9 +85,13 @@ class RequestRecorder:
         now = perf_counter()
         seconds = now - started
         try:
+            queries: RequestTracker = request.monitoring_queries  # type: ignore[attr-defined]
+            end_request(queries)
             if now >= self._next_tick:
                 self._next_tick = now + TICK_SECONDS
                 upkeep().tick()
+            if self._sessions is not None:
+                self._sessions.note(request)
             match = request.resolver_match
             template = None if match is None else match.route
             key = (METHODS.get(request.method or "", OTHER), template, status)
@@ -95,6 +109,7 @@ class RequestRecorder:
                     *series.counts,
                     *self._highr.writes(seconds),
                     *series.duration.writes(seconds),
+                    *self._queries.writes(queries.count),
                 )
             )
             queue_header = request.META.get(HEADER)
@@ -104,9 +119,24 @@ class RequestRecorder:
                     self._metrics.queue.observe(queued)
             if seconds >= self._slow_seconds:
                 series.slow.inc(1)
+                keep_details(request, key[0], series.route, status, seconds)
+            if queries.count > self._repeated_limit:
+                from monitoring.databases.report import report_repeated  # noqa: PLC0415  (rare)
+
+                report_repeated(queries, self._repeated_limit, series.route, request)
+            trace = sampled_trace(request.META)
+            if trace is not None:
+                self._leave_exemplars(series.duration, seconds, trace)
         except Exception:
             report_error("a request could not be recorded")
             self.leave(request)
+
+    def _leave_exemplars(self, duration: BisectHistogram, seconds: float, trace: Trace) -> None:
+        now = time()
+        places = (self._highr.exemplar_place(seconds), duration.exemplar_place(seconds))
+        values.put_exemplars(
+            [(number, encode_record(digest, trace, seconds, now)) for number, digest in places]
+        )
 
     def count_exception(self, request: HttpRequest) -> None:
         """Count the exception being handled, as it becomes a 500 or breaks off an answer."""
@@ -149,7 +179,7 @@ class RequestRecorder:
         duration = self._metrics.duration.labels(method, route)
         # Made with the rest, so that rate() sees the first slow request: a step from 0 to 1.
         slow = value_of(self._metrics.slow.labels(method, route))
-        return _Series(counts, duration, slow)
+        return _Series(route, counts, duration, slow)
 
 
 @cache

@@ -3,13 +3,21 @@
 import gc
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from monitoring.metrics import GarbageMetrics, garbage_metrics
 from monitoring.storage import attach, values
 
 TICK_SECONDS = 1.0
+
+_jobs: list[Callable[[], None]] = []
+
+
+def add_job(job: Callable[[], None]) -> None:
+    """Have `job` called with each tick: it must be quick, and must not raise."""
+    if job not in _jobs:
+        _jobs.append(job)
 
 
 class Upkeep:
@@ -31,6 +39,8 @@ class Upkeep:
             try:
                 values.tend()
                 self._count_garbage()
+                for job in _jobs:
+                    job()
             finally:
                 self._lock.release()
 

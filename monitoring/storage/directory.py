@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from monitoring.errors import MetricsDirectoryError
+from monitoring.storage.exemplar_format import owner_of
 from monitoring.storage.format import metric_files
 from monitoring.storage.ownership import give_to_owner
 from monitoring.storage.slots import is_held, lock_path, process_lock
@@ -128,10 +129,13 @@ class MasterLock:
 
 
 def wipe_free_slots(directory: Path) -> None:
-    """Delete the metric files that no live process owns; lock files stay."""
+    """Delete the metric and exemplar files that no live process owns; lock files stay."""
     with process_lock:
-        for name, file in list(metric_files(entry.name for entry in directory.iterdir())):
-            lock = lock_path(directory, file.owner)
+        names = [entry.name for entry in directory.iterdir()]
+        owned = [(name, file.owner) for name, file in metric_files(iter(names))]
+        owned += [(name, owner) for name in names if (owner := owner_of(name))]
+        for name, owner in owned:
+            lock = lock_path(directory, owner)
             if not lock.exists() or not is_held(lock):
                 (directory / name).unlink(missing_ok=True)
                 (directory / f"{name}.damaged").unlink(missing_ok=True)

@@ -69,7 +69,8 @@ class Merger:
         self._series: list[Series] = []
         self._ids: dict[tuple[str, str, Labels], int] = {}
         self._plain_gauges: dict[str, int] = {}
-        self._keys: dict[bytes, Key | None] = {}
+        # (kind of file, its owner if each owner's are series of their own) to raw key to number
+        self._numbers: dict[tuple[str, str], dict[bytes, int | None]] = {}
         self._columns: dict[str, tuple[MetricFile, _Columns]] = {}
         self._layout: Layout | None = None
         self._layout_shown: NDArray[np.bool_] = np.empty(0, np.bool_)
@@ -84,7 +85,9 @@ class Merger:
             columns = [self._columns_of(file) for file in files]
             for name in self._columns.keys() - {file.path.name for file in files}:
                 del self._columns[name]
-            totals, shown = self._reduce(files, columns)
+            # Inf and NaN are what a stock sum would give as well, without a warning.
+            with np.errstate(over="ignore", invalid="ignore"):
+                totals, shown = self._reduce(files, columns)
             if self._layout is None or not np.array_equal(shown, self._layout_shown):
                 self._layout = build_layout(self._series, np.flatnonzero(shown))
                 self._layout_shown, self._shown = shown, int(shown.sum())
@@ -107,7 +110,7 @@ class Merger:
         self._series.clear()
         self._ids.clear()
         self._plain_gauges.clear()
-        self._keys.clear()
+        self._numbers.clear()
         self._columns.clear()
         self._layout = None
         self._shown = 0
@@ -120,7 +123,7 @@ class Merger:
             columns = _Columns(file.generation)
             self._columns[file.path.name] = (file, columns)
         if file.new_keys:
-            numbers = [self._series_id(file, raw) for raw in file.new_keys]
+            numbers = self._number(file)
             file.new_keys.clear()
             new = [
                 (row, number)
@@ -131,31 +134,39 @@ class Merger:
             added = np.array(new, np.intp).reshape(-1, 2)
             columns.rows = np.concatenate((columns.rows, added[:, 0]))
             columns.series = np.concatenate((columns.series, added[:, 1]))
-            columns.unique = len(np.unique(columns.series)) == len(columns.series)
+            # np.unique would import numpy.ma: 30 ms of every first scrape.
+            columns.unique = bool(np.diff(np.sort(columns.series)).all())
         return columns
 
-    def _series_id(self, file: MetricFile, raw: bytes) -> int | None:
-        """The number of the entry's series; None for an entry that is damaged."""
-        if raw in self._keys:
-            key = self._keys[raw]
-        else:
-            key = parse_key(raw)
-            if key is not None and file.name.type == "histogram":
-                key = _with_canonical_bound(key)
-            self._keys[raw] = key
+    def _number(self, file: MetricFile) -> list[int | None]:
+        """The series of each new entry; None for an entry that is damaged."""
+        # Workers have mostly the same series: a key that a file of this kind had is one look-up.
+        owner = file.name.owner if _mode(file) == "all" else ""
+        known = self._numbers.setdefault((file.name.prefix, owner), {})
+        numbers: list[int | None] = []
+        for raw in file.new_keys:
+            if raw not in known:
+                known[raw] = self._series_id(file.name.type, raw, owner)
+            number = known[raw]
+            if number is None:
+                self._reader.report_bad_key(file)
+            numbers.append(number)
+        return numbers
+
+    def _series_id(self, kind: str, raw: bytes, owner: str) -> int | None:
+        key = parse_key(raw)
+        if key is not None and kind == "histogram":
+            key = _with_canonical_bound(key)
         if key is None:
-            self._reader.report_bad_key(file)
             return None
-        labels = key.labels
-        if _mode(file) == "all":
-            labels = (*labels, ("pid", file.name.owner))
+        labels = (*key.labels, ("pid", owner)) if owner else key.labels
         identity = (key.family, key.sample, labels)
         series = self._ids.get(identity)
         if series is None:
             series = self._ids[identity] = len(self._series)
-            if file.name.type == "gauge" and not labels:
+            if kind == "gauge" and not labels:
                 self._plain_gauges[key.sample] = series
-            self._series.append(Series(key.family, key.sample, labels, file.name.type, key.help))
+            self._series.append(Series(key.family, key.sample, labels, kind, key.help))
         return series
 
     def _reduce(

@@ -18,7 +18,16 @@ UNUSABLE_DIRECTORY = "directory"
 REENTERED = "reentered"
 MAX_ROUTES = "max_routes"
 INTERNAL_ERROR = "internal_error"
-DROP_REASONS = (NO_SPACE, NO_SLOT, UNUSABLE_DIRECTORY, REENTERED, MAX_ROUTES, INTERNAL_ERROR)
+QUERY_LOG = "query_log"
+DROP_REASONS = (
+    NO_SPACE,
+    NO_SLOT,
+    UNUSABLE_DIRECTORY,
+    REENTERED,
+    MAX_ROUTES,
+    INTERNAL_ERROR,
+    QUERY_LOG,
+)
 
 DROPPED_NAME = "monitoring_dropped"
 DROPPED_HELP = "Writes and label values that could not be recorded, by reason."

@@ -4,12 +4,15 @@ import errno
 import logging
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 from monitoring.errors import MonitoringError, NoFreeSlotError
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage import slots
+from monitoring.storage.exemplar_file import ExemplarFile, open_exemplar_file
+from monitoring.storage.exemplar_format import exemplar_file_name
 from monitoring.storage.format import LIVE_MODES, file_path
 from monitoring.storage.own_counters import (
     CORRUPT_NAME,
@@ -46,11 +49,14 @@ class ProcessFiles:
         self.directory: Path | None = None
         self.slot: Slot | None = None
         self._files: dict[str, SlotFile] = {}
+        self._exemplars: ExemplarFile | None = None
         self._waiting: list[Placed] = []  # made before there was a slot: shown as 0 once it is
         self._own = OwnCounters()
         self._busy = False
         self._news = ""
         self._attach_after = self._grow_after = self._report_after = float("-inf")
+        self._exemplars_after = float("-inf")
+        self._exemplars_lost = NO_SPACE  # why, while it is not asked for again
 
     def welcome(self, value: Placed) -> None:
         """Give a new value its place at once, so that it is exposed as 0 before its first write."""
@@ -76,6 +82,23 @@ class ProcessFiles:
             self.count(INTERNAL_ERROR)
             self._news = f"cannot store a value: {error!r}"
             return None
+        finally:
+            self._busy = False
+
+    def put_exemplars(self, records: Iterable[tuple[int, bytes]]) -> None:
+        """Write records (number, bytes) to the exemplar file, which is made for the first."""
+        if self._busy:
+            self.count(REENTERED)
+            return
+        self._busy = True
+        try:
+            file = self._exemplars or self._open_exemplars()
+            if file is not None:
+                for number, record in records:
+                    file.put(number, record)
+        except Exception as error:  # as in bind
+            self.count(INTERNAL_ERROR)
+            self._news = f"cannot store an exemplar: {error!r}"
         finally:
             self._busy = False
 
@@ -105,6 +128,10 @@ class ProcessFiles:
             return
         self._busy = True
         try:
+            if self._exemplars is not None and (
+                self.slot.is_deleted or self._exemplars.is_deleted
+            ):  # they are examples: the next request begins anew
+                self._forget_exemplars()
             if self.slot.is_deleted or any(file.is_deleted for file in self._files.values()):
                 self._move()
         except Exception as error:  # as in bind
@@ -118,12 +145,13 @@ class ProcessFiles:
         for file in self._files.values():
             file.forget()
         self._files.clear()
+        self._forget_exemplars()
         if self.slot is not None:
             self.slot.forget()
             self.slot = None
         self._own.forget()
         self._busy = False
-        self._attach_after = self._grow_after = float("-inf")
+        self._attach_after = self._grow_after = self._exemplars_after = float("-inf")
 
     def _attach(self) -> bool:
         if time.monotonic() < self._attach_after:
@@ -195,8 +223,7 @@ class ProcessFiles:
                 self._may_grow()
                 index = file.append(key)
         except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            self.count(NO_SPACE if full else UNUSABLE_DIRECTORY)
+            self.count(_reason_of(error))
             if time.monotonic() >= self._grow_after:
                 self._grow_after = time.monotonic() + _RETRY_SECONDS
                 self._news = f"new series are dropped: {error}"
@@ -213,7 +240,38 @@ class ProcessFiles:
             self._news = f"a damaged {prefix} file was set aside: {file.damage}"
         return file
 
+    def _open_exemplars(self) -> ExemplarFile | None:
+        """The exemplar file; None, and counted, while there is no slot or no space for it.
+
+        Asked for once a second by a clock of its own: series need less space, and go first.
+        """
+        if self.slot is None and not self._attach():
+            return None
+        assert self.directory is not None
+        assert self.slot is not None
+        if time.monotonic() < self._exemplars_after:
+            self.count(self._exemplars_lost)
+            return None
+        try:
+            path = self.directory / exemplar_file_name(self.slot.name)
+            self._exemplars = open_exemplar_file(path)
+        except OSError as error:
+            self._exemplars_after = time.monotonic() + _RETRY_SECONDS
+            self._exemplars_lost = _reason_of(error)
+            self.count(self._exemplars_lost)
+            self._news = f"exemplars are dropped: {error}"
+        return self._exemplars
+
+    def _forget_exemplars(self) -> None:
+        file, self._exemplars = self._exemplars, None
+        if file is not None:
+            file.forget()
+
     def _may_grow(self) -> None:
         """Ask a full file system once a second, not once per request."""
         if time.monotonic() < self._grow_after:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _reason_of(error: OSError) -> str:
+    return NO_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT) else UNUSABLE_DIRECTORY

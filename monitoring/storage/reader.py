@@ -4,10 +4,12 @@ Entries are append-only and never move, so a known (file, position) stays valid 
 life; a file is known by its inode, which cannot be reused while it is mapped.
 """
 
+import errno
 import json
 import logging
 import mmap
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,9 @@ from monitoring.storage.slots import is_held, lock_path
 
 logger = logging.getLogger("monitoring.storage")
 
+# Neither a link to somewhere else is followed, nor a pipe waited for.
+_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -43,7 +48,8 @@ class Key:
 def parse_key(raw: bytes) -> Key | None:
     """The key, or None if these bytes are not one."""
     try:
-        family, sample, labels, help_text = json.loads(raw)
+        # Decoded here: json would look at the bytes to guess their encoding.
+        family, sample, labels, help_text = json.loads(raw.decode())
         pairs = tuple(sorted(labels.items()))
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
@@ -116,9 +122,11 @@ class MetricFile:
         return self._cells[self.positions + 1]
 
     def _open(self) -> None:
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(self.path, _READ_FLAGS)
         try:
             status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "it is not a regular file")
             self.inode = status.st_ino
             if status.st_size >= HEADER_BYTES:
                 size = min(status.st_size, MAX_FILE_BYTES)
@@ -129,7 +137,7 @@ class MetricFile:
 
     def _remap(self, size: int) -> None:
         # The mmap object keeps a descriptor of its own; a fresh open could be another file.
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(self.path, _READ_FLAGS)
         try:
             if os.fstat(descriptor).st_ino != self.inode:
                 raise TruncatedError(self.path.name)  # replaced: the next scrape opens the new one
@@ -145,11 +153,11 @@ class MetricFile:
 
     def _parse(self, used: int) -> None:
         assert self._map is not None
-        limit = min(used, self._mapped)
         damage = None
-        if used > self._mapped or used < 0:
+        if not HEADER_BYTES <= used <= self._mapped and used != 0:
             damage = f"the header claims {used} bytes in use of {self._mapped}"
-        scan = scan_entries(self._map, self._end, limit)
+            used = self._mapped  # what is sound is found by looking, up to the first that is not
+        scan = scan_entries(self._map, self._end, used)
         self._end = scan.end
         self.damage = scan.damage or damage
         if scan.entries:

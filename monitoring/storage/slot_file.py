@@ -118,7 +118,7 @@ class SlotFile(Cells):
             self._map[0:4] = pack_used(HEADER_BYTES)
             used = HEADER_BYTES
         if used < HEADER_BYTES or used > size:
-            scan = scan_entries(self._map, HEADER_BYTES, min(max(used, 0), size))
+            scan = scan_entries(self._map, HEADER_BYTES, size)
             scan.damage = f"the header claims {used} bytes in use of {size}"
         else:
             scan = scan_entries(self._map, HEADER_BYTES, used)
@@ -140,15 +140,15 @@ def open_slot_file(path: Path) -> SlotFile:
     Raises OSError when the file cannot be opened or there is no space.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return _create(path)
     file = SlotFile(descriptor)
+    damage: str | None
     try:
         size = os.fstat(descriptor).st_size
-        if size == 0:
-            damage = None
-        elif size < HEADER_BYTES or size > MAX_FILE_BYTES:
+        # Files are made whole under another name: an empty one was cut short by somebody.
+        if size < HEADER_BYTES or size > MAX_FILE_BYTES:
             damage = f"its size is {size} bytes"
         else:
             damage = file._adopt(size).damage

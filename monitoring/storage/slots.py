@@ -20,6 +20,8 @@ MAX_SLOTS = 1024
 _ROLE = re.compile(r"[a-z][a-z0-9]{0,15}")
 _LOCK_FILE = re.compile(r"(?P<role>[a-z][a-z0-9]{0,15})-(?P<number>\d{1,4})\.lock")
 
+_LOOK_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
 # Held around every fork (values.py), so that no descriptor of ours is copied in mid-use:
 # a child's stray copy of a slot's lock would keep that slot taken for the child's life.
 process_lock = threading.RLock()
@@ -124,7 +126,7 @@ def is_held(path: Path) -> bool:
     """
     with process_lock:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            descriptor = os.open(path, _LOOK_FLAGS)
         except OSError:
             return True
         try:

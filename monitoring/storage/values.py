@@ -75,7 +75,7 @@ class SlotValue:
             return 0.0 if cells is None else cells[self.index]
 
     def set_exemplar(self, exemplar: object) -> None:
-        """Exemplars have no place in the value files."""
+        """Exemplars have no place in the value files; requests leave theirs by put_exemplars."""
 
     def get_exemplar(self) -> None:
         return None
@@ -103,6 +103,11 @@ def install(role: str, directory: Path) -> None:
 
 def is_installed() -> bool:
     return values.ValueClass is SlotValue
+
+
+def role() -> str:
+    """This process's role: web, celery, …"""
+    return _process.role
 
 
 def attach() -> Slot | None:
@@ -134,6 +139,13 @@ def add_all(writes: Iterable[tuple[SlotValue, float]]) -> None:
             cells[value.index] += amount
     if not complete:
         _process.report()
+
+
+def put_exemplars(records: Iterable[tuple[int, bytes]]) -> None:
+    """Write records (number, bytes; see exemplar_format) to this process's exemplar file."""
+    with process_lock:
+        _process.put_exemplars(records)
+    _process.report()
 
 
 def drop(reason: str) -> None:

@@ -13,4 +13,5 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     echo "Python 3.11 or newer is needed; $python is $("$python" -V). Set PYTHON=/path/to/python." >&2
     exit 1
 fi
+echo "Making a virtual environment in $venv with $("$python" -V)"
 "$python" -m venv "$venv"

@@ -1,6 +1,5 @@
 """Which Redis `make run` uses: the given one, one on PATH, or the server shipped in a wheel."""
 
-import shlex
 import shutil
 import socket
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ class RedisServer:
     """Where Redis answers, and the command that starts it; no command: it runs already."""
 
     url: str
-    command: str | None
+    command: list[str] | None
     origin: str
 
 
@@ -31,7 +30,7 @@ def choose(given_url: str, directory: Path) -> RedisServer:
         program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory),
         "--save", "", "--appendonly", "no",
     ]  # fmt: skip
-    return RedisServer(f"redis://127.0.0.1:{port}/0", f"exec {shlex.join(arguments)}", origin)
+    return RedisServer(f"redis://127.0.0.1:{port}/0", arguments, origin)
 
 
 def _free_port() -> int:

@@ -75,11 +75,11 @@ def test_graceful_changes_are_exact(
 
 def test_recycled_workers_leave_no_files_behind(tmp_path: Path, shm_directory: Path) -> None:
     with run_gunicorn(tmp_path, "--max-requests", "50", directory=shm_directory) as server:
-        with under_load(server, 4000) as load:
+        with under_load(server, 1500) as load:
             pass
         assert_nothing_lost(server, load.result)
         recycled = server.log.read_text().count("Booting worker")
-        assert recycled > 40
+        assert recycled > 20
         # A worker that leaves may overlap with its successor.
         assert len(server.worker_slots()) <= 8
         assert len(server.worker_files()) <= 8 * KINDS_OF_FILES

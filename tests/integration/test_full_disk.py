@@ -1,48 +1,16 @@
 """A metrics file system that is full costs new series, and nothing else."""
 
-import errno
 import os
 import signal
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
+from tests.integration.conftest import fill
 from tests.load.client import Call, Load
 from tests.servers.exposition import requests_by_series, series
 from tests.servers.gunicorn import is_dead, run_gunicorn
 from tests.servers.ports import wait_for
 
 NO_SPACE = series("monitoring_dropped_total", reason="no_space")
-
-
-@pytest.fixture
-def small_tmpfs(tmp_path: Path) -> Iterator[Path]:
-    """A file system in memory of 2 MiB."""
-    path = tmp_path / "small"
-    path.mkdir(mode=0o700)
-    assert os.geteuid() == 0, "this test mounts a tmpfs: run it as root"
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", str(path)], check=True
-    )
-    yield path
-    subprocess.run(["umount", "-l", str(path)], check=True)
-
-
-def fill(directory: Path) -> Path:
-    """Write until there is not one byte left."""
-    path = directory / "filler"
-    size = 65536
-    with path.open("ab", buffering=0) as file:
-        while size:
-            try:
-                file.write(b"x" * size)
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
-                size //= 2
-    return path
 
 
 def test_nothing_dies_nothing_fails_and_drops_are_counted(

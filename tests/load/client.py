@@ -80,7 +80,7 @@ class Load:
         if early:
             self._stop.set()
         for thread in self._threads:
-            thread.join(120)
+            thread.join(240)
             assert not thread.is_alive(), "the load did not end"
         return self.result
 

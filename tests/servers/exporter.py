@@ -75,7 +75,7 @@ def read(connection: http.client.HTTPConnection) -> Response:
 
 
 def start_exporter(
-    work: Path, *arguments: str, directory: Path, **extra: str
+    work: Path, *arguments: str, directory: Path, env: Mapping[str, str] | None = None
 ) -> "subprocess.Popen[bytes]":
     """The process, its output in exporter.log; it may still be starting, or refuse to."""
     work.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def start_exporter(
         return subprocess.Popen(
             [sys.executable, "manage.py", "exporter", "--bind", "127.0.0.1:0", *arguments],
             cwd=ROOT,
-            env={**environment(directory, work, **extra), "PYTHONPATH": str(work)},
+            env={**environment(directory, work, **(env or {})), "PYTHONPATH": str(work)},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -96,11 +96,11 @@ def run_exporter(
     *arguments: str,
     directory: Path,
     tls: ssl.SSLContext | None = None,
-    **extra: str,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Exporter]:
     """An exporter on a free port, ready for scrapes; SIGTERM ends it, and it exits with 0."""
     log = work / "exporter.log"
-    process = start_exporter(work, *arguments, directory=directory, **extra)
+    process = start_exporter(work, *arguments, directory=directory, env=env)
 
     def port() -> int:
         assert process.poll() is None, log.read_text()
@@ -115,3 +115,11 @@ def run_exporter(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(5)
+
+
+def write_settings(work: Path, monitoring: Mapping[str, object]) -> dict[str, str]:
+    """The reference project's settings with another MONITORING; the environment that uses them."""
+    work.mkdir(parents=True, exist_ok=True)
+    module = work / "exporter_test_settings.py"
+    module.write_text(f"from project.settings import *\n\nMONITORING = {dict(monitoring)!r}\n")
+    return {"DJANGO_SETTINGS_MODULE": module.stem}

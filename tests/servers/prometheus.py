@@ -4,6 +4,7 @@ import contextlib
 import json
 import shutil
 import subprocess
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -32,12 +33,18 @@ class Prometheus:
         data = self.call("query", query=expression)
         return list(data["result"])
 
-    def call(self, path: str, **parameters: str) -> dict[str, Any]:
+    def call(self, path: str, **parameters: str) -> Any:
+        """The `data` of the answer."""
         address = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         with urllib.request.urlopen(address, timeout=10) as response:
             answer = json.load(response)
         assert answer["status"] == "success", answer
-        return dict(answer["data"])
+        return answer["data"]
+
+    def exemplars(self, expression: str) -> list[dict[str, Any]]:
+        """Of the last and next ten minutes: dicts with `seriesLabels` and `exemplars`."""
+        start, end = str(time.time() - 600), str(time.time() + 600)
+        return list(self.call("query_exemplars", query=expression, start=start, end=end))
 
     def value(self, expression: str) -> float | None:
         """The one value of an instant query; None while there is none."""
@@ -51,16 +58,21 @@ class Prometheus:
 
 @contextlib.contextmanager
 def run_prometheus(
-    work: Path, targets: list[str], *arguments: str, path: str = SCRAPE
+    work: Path, targets: list[str], *arguments: str, path: str = SCRAPE, rules: str = ""
 ) -> Iterator[Prometheus]:
-    """Scrapes `path` of the targets each second."""
+    """Scrapes `path` of the targets each second; `rules` is a glob of rule files."""
     work.mkdir(parents=True, exist_ok=True)
     port = free_port()
     configuration = work / "prometheus.yml"
     configuration.write_text(
         json.dumps(
             {
-                "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+                "global": {
+                    "scrape_interval": "1s",
+                    "scrape_timeout": "1s",
+                    "evaluation_interval": "1s",
+                },
+                "rule_files": [rules] if rules else [],
                 "scrape_configs": [
                     {
                         "job_name": "django",

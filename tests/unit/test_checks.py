@@ -46,6 +46,13 @@ def test_a_metrics_directory_that_others_may_write_to_is_refused(
     assert found() == ["monitoring.E003"]
 
 
+def test_redis_without_its_client_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with override_settings(MONITORING={"REDIS_URL": "redis://127.0.0.1"}):
+        assert found() == []
+        monkeypatch.setitem(sys.modules, "redis", None)
+        assert found() == ["monitoring.E004"]
+
+
 def test_a_metric_built_before_the_app_is_set_up_is_named() -> None:
     script = (
         "import os, django\n"

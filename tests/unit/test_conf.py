@@ -50,6 +50,14 @@ def test_an_unknown_key_is_refused_with_the_nearest_name() -> None:
         ("IGNORE_ROUTES", "/healthz/", "a list of strings"),
         ("SCRAPE_ALLOWED_NETWORKS", ["10.0.0.1/8"], "a list of networks"),
         ("SCRAPE_TOKEN", "short", "at least 16 ASCII characters"),
+        ("REDIS_URL", "http://127.0.0.1", "a URL that begins with redis://"),
+        ("REDIS_URL", "redis://", "a URL that begins with redis://"),
+        ("PROMETHEUS_URL", "http://127.0.0.1:99999", "a URL that begins with http://"),
+        ("PROMETHEUS_URL", None, "a URL that begins with http://"),
+        ("PROMETHEUS_MATCHERS", {"a-b": "x"}, "a dict of label names and values"),
+        ("PROMETHEUS_MATCHERS", {"job": 1}, "a dict of label names and values"),
+        ("PROMETHEUS_TOKEN", "two\nlines", "printable characters"),
+        ("PROMETHEUS_CA_FILE", 1, "a path"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: object, allowed: str) -> None:
@@ -60,8 +68,17 @@ def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: object, allo
     assert result == Settings()
 
 
-def test_a_secret_is_not_shown() -> None:
-    _, problems = parse({"SCRAPE_TOKEN": "short"})
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("SCRAPE_TOKEN", "short"),
+        ("REDIS_URL", "redi://:short@host"),
+        ("PROMETHEUS_TOKEN", "short\n"),
+    ],
+)
+def test_a_secret_is_not_shown(key: str, value: str) -> None:
+    _, problems = parse({key: value})
+    assert len(problems) == 1
     assert "short" not in problems[0]
 
 

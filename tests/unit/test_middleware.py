@@ -69,7 +69,8 @@ urlpatterns = [
     path("waits/", waits),
 ]
 
-pytestmark = pytest.mark.urls(__name__)
+# The end of a stream looks after the database connection, if an earlier test has opened one.
+pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
 
 
 def samples(metric: Collector) -> list[Sample]:

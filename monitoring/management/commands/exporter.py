@@ -1,6 +1,7 @@
 """`manage.py exporter`: serve the merged registry from a process of its own."""
 
 import os
+import resource
 import signal
 import ssl
 import threading
@@ -14,8 +15,10 @@ from monitoring import storage
 from monitoring.conf import get_settings
 from monitoring.errors import MonitoringError
 from monitoring.storage import directory as metrics_directory
+from monitoring.summary import recorder
 
 DEFAULT_BIND = "127.0.0.1:9464"
+_FILES = 16_384
 
 
 class Command(BaseCommand):
@@ -25,7 +28,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--bind",
-            default=os.environ.get("EXPORTER_BIND", DEFAULT_BIND),
+            default=os.environ.get("EXPORTER_BIND") or DEFAULT_BIND,
             metavar="HOST:PORT",
             help=f"where to listen (default: EXPORTER_BIND, else {DEFAULT_BIND})",
         )
@@ -75,8 +78,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"--bind {options['bind']}: {error.strerror or error}; choose another address"
             ) from error
+        _raise_file_limit()
         _stop_on_signals(server)
         storage.attach()
+        recorder.ensure_running(directory, is_exporter=True)
         shown = f"[{host}]" if ":" in host else host
         scheme = "https" if tls else "http"
         self.stdout.write(
@@ -102,6 +107,14 @@ def parse_bind(value: str) -> tuple[str, int]:
             f"--bind {value}: allowed is HOST:PORT, such as {DEFAULT_BIND} or [::1]:9464"
         )
     return bare, int(port)
+
+
+def _raise_file_limit() -> None:
+    """A file for each metric file and each connection: the usual soft limit of 1024 may be few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _stop_on_signals(server: Any) -> None:

@@ -2,14 +2,17 @@
 
 import os
 import random
+import shutil
 import struct
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitoring.storage.format import HEADER_BYTES, scan_entries
+from monitoring.storage.format import HEADER_BYTES, pack_used, scan_entries
 from monitoring.storage.merge import Merged, Merger
+from monitoring.storage.slot_file import open_slot_file
 from tests.unit.conftest import RunPython
 from tests.unit.storage.files import StockFile
 
@@ -137,6 +140,30 @@ def test_a_dead_process_is_not_in_the_live_gauges_any_more(
     assert list(merged.samples("busy")) == []
 
 
+def test_what_is_no_file_is_neither_followed_nor_waited_for(tmp_path: Path) -> None:
+    write(tmp_path, "counter_1.db", {"a": 1})
+    os.mkfifo(tmp_path / "counter_2.db")
+    (tmp_path / "counter_3.db").mkdir()
+    (tmp_path / "counter_4.db").symlink_to(tmp_path / "counter_1.db")
+    os.mkfifo(tmp_path / "web-0.lock")
+    write(tmp_path, "gauge_livesum_web-0.db", {"g": 1})
+    merged = Merger(tmp_path, Damage()).merge()
+    assert (merged.damaged, merged.files) == (3, 1)
+
+
+@pytest.mark.parametrize("used", [-1, 1, 7, 10**6])
+def test_an_impossible_header_hides_no_sound_entry(used: int, tmp_path: Path) -> None:
+    write(tmp_path, "counter_1.db", {"a": 1, "b": 2})
+    path = tmp_path / "counter_1.db"
+    path.write_bytes(pack_used(used) + path.read_bytes()[4:4096])
+    merged = Merger(tmp_path, Damage()).merge()
+    assert sorted(merged.values) == [1, 2]
+    assert merged.damaged == 1
+    file = open_slot_file(path)
+    assert file.damage is not None
+    assert len(file._positions) == 2
+
+
 def sound_file() -> bytes:
     directory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     write(directory, "counter_fuzz.db", {f"label{number}": number for number in range(20)})
@@ -160,3 +187,41 @@ def test_no_bytes_make_the_reader_fail(chance: random.Random, garbage: bytes, le
     for _ in range(2):
         merged = merger.merge()
         assert len(merged.values) <= 4096
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_nothing_done_to_a_file_between_two_scrapes_makes_the_reader_fail(
+    chance: random.Random,
+) -> None:
+    """Cut short, replaced, deleted, overwritten, grown with garbage: while it is mapped."""
+    directory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "fuzz-changes"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    sound = sound_file()
+    path = directory / "counter_1.db"
+    path.write_bytes(sound)
+    merger = Merger(directory, Damage())
+    for _ in range(8):
+        match chance.randrange(6):
+            case 0:
+                path.unlink(missing_ok=True)
+            case 1:
+                path.unlink(missing_ok=True)
+                path.write_bytes(sound)
+            case 2 if path.exists():
+                os.truncate(path, chance.choice([0, 3, 8, 100, 4096, 9000]))
+            case 3 if path.exists():
+                with path.open("r+b") as file:
+                    file.seek(chance.choice([0, 8, chance.randrange(4096)]))
+                    file.write(chance.randbytes(chance.randint(1, 64)))
+            case 4 if path.exists():
+                with path.open("ab") as file:
+                    file.write(chance.randbytes(chance.randint(1, 9000)))
+            case 5:
+                shutil.rmtree(directory)
+                directory.mkdir()
+        assert len(merger.merge().values) <= 4096
+    path.unlink(missing_ok=True)
+    path.write_bytes(sound)
+    assert len(merger.merge().values) == 20

@@ -1,0 +1,84 @@
+"""Celery: tasks, queues, workers; and the health checks beside it."""
+
+from grafana_foundation_sdk.models import dashboard as models
+
+from grafana.source.frame import build
+from grafana.source.panels import Query, lines, rate, rows, series
+from prometheus.source.settings import Settings
+
+_NAME = "celery_task_duration_seconds"
+_HELD = 'role="celery",state="held"'
+
+
+def celery(settings: Settings) -> models.Dashboard:
+    return build(
+        "django-celery",
+        "Celery",
+        "Tasks run, their time and failures, what waits in the queues, and the health checks.",
+        (("Tasks", (*_tasks(), _table())), ("Queues and health", _queues())),
+        settings,
+        anchor="djangocelerytaskfailures",
+    )
+
+
+def _tasks() -> tuple[object, ...]:
+    spread = f"sum by (le) ({rate(f'{_NAME}_bucket')})"
+    return (
+        lines(
+            "Runs",
+            "Tasks run in a second by how they ended.",
+            "ops",
+            (Query(f"sum by (state) ({rate(f'{_NAME}_count')})", "{{state}}"),),
+            stacked=True,
+        ),
+        lines(
+            "Run time",
+            "Percentiles of the run time of all tasks.",
+            "s",
+            tuple(
+                Query(f"histogram_quantile({q:g}, {spread})", f"p{q * 100:g}")
+                for q in (0.5, 0.95, 0.99)
+            ),
+            exemplars=True,
+        ),
+    )
+
+
+def _table() -> object:
+    count = f"sum by (task) ({rate(f'{_NAME}_count')})"
+    failures = rate(f"{_NAME}_count", 'state="FAILURE"')
+    failed = f"sum by (task) ({failures})"
+    time = f"sum by (task) ({rate(f'{_NAME}_sum')})"
+    return rows(
+        "Tasks",
+        "Every task that ran. Time is the seconds of work that a second of the clock brings.",
+        (
+            ("Time", "s", time),
+            ("Runs", "ops", count),
+            ("Failures", "percentunit", f"{failed} / {count}"),
+            ("Mean", "s", f"{time} / {count}"),
+        ),
+    )
+
+
+def _queues() -> tuple[object, ...]:
+    return (
+        lines(
+            "Queue length",
+            "Tasks that wait in the broker.",
+            "short",
+            (Query(f"max by (queue) ({series('celery_queue_length')})", "{{queue}}"),),
+        ),
+        lines(
+            "Health",
+            "What the health checks say: 1 healthy, 0.5 impaired, 0 down.",
+            "short",
+            (Query(f"min by (check) ({series('monitoring_health_status')})", "{{check}}"),),
+        ),
+        lines(
+            "Worker processes",
+            "Slots held by Celery's processes.",
+            "short",
+            (Query(f"sum by (instance) ({series('monitoring_slots', _HELD)})", "{{instance}}"),),
+        ),
+    )

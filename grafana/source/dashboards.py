@@ -1,0 +1,20 @@
+"""All dashboards, by the names of their files."""
+
+from grafana.source.celery import celery
+from grafana.source.data import database_and_cache
+from grafana.source.frame import to_json
+from grafana.source.overview import overview
+from grafana.source.requests import requests_by_route
+from grafana.source.workers import workers_and_exporter
+from prometheus.source.settings import Settings
+
+
+def dashboard_files(settings: Settings) -> dict[str, str]:
+    """The text of each dashboard's file."""
+    return {
+        "overview.json": to_json(overview(settings)),
+        "requests.json": to_json(requests_by_route(settings)),
+        "workers.json": to_json(workers_and_exporter(settings)),
+        "database-cache.json": to_json(database_and_cache(settings)),
+        "celery.json": to_json(celery(settings)),
+    }

@@ -1,0 +1,224 @@
+"""Overview: the golden signals, the objectives, what alerts, and the site's own thresholds."""
+
+from grafana_foundation_sdk.models import dashboard as models
+
+from grafana.source.frame import build
+from grafana.source.panels import (
+    Query,
+    alerts,
+    dial,
+    lines,
+    live_threshold,
+    number,
+    rate,
+    series,
+)
+from prometheus.source.settings import Settings
+
+_REQUESTS = "instance:http_requests:rate5m"
+_FAILED = "instance:http_requests_failed:rate5m"
+_OVER = "instance:http_requests_over_target:rate5m"
+_TIMED = "instance:http_request_duration_seconds_count:rate5m"
+_GOOD_TO_BAD = ((None, "green"), (0.01, "orange"), (0.05, "red"))
+
+
+def overview(settings: Settings) -> models.Dashboard:
+    return build(
+        "django-overview",
+        "Overview",
+        "Traffic, errors, latency and saturation of a Django site; its objectives and thresholds.",
+        (
+            ("Now", (*_figures(), _budget(settings), _latency_budget(settings))),
+            ("Golden signals", _signals()),
+            ("Objectives and alerts", (_burn(settings), alerts("Alerts", _ALERTS))),
+            ("Thresholds of the site", _thresholds()),
+        ),
+        settings,
+    )
+
+
+_ALERTS = (
+    "Alerts of these rules that are pending or firing. Each has a runbook link and a section there."
+)
+
+
+def _sum_ratio(part: str, whole: str, window: str) -> str:
+    """Of recorded rates, so that an instance counts by its requests however long it lived."""
+    return (
+        f"sum by (job) (sum_over_time({series(part)}[{window}]))\n/\n"
+        f"sum by (job) (sum_over_time({series(whole)}[{window}]))"
+    )
+
+
+def _figures() -> tuple[object, ...]:
+    fine = rate("http_request_duration_highr_seconds_bucket")
+    failed = rate("http_requests_total", 'status=~"5.."')
+    busy = series("gunicorn_workers", 'state="busy"')
+    return (
+        number(
+            "Requests",
+            "Requests answered in a second, the monitoring's own not counted.",
+            "reqps",
+            Query(f"sum({rate('http_requests_total')})", "requests"),
+        ),
+        number(
+            "Failures",
+            "Share of requests answered with a status of 500 or above.",
+            "percentunit",
+            Query(f"(sum({failed}) or vector(0)) / sum({rate('http_requests_total')})", "failures"),
+            colours=_GOOD_TO_BAD,
+            decimals=2,
+        ),
+        number(
+            "p95",
+            "95 of 100 requests are answered within this time (buckets 4.4 % wide).",
+            "s",
+            Query(f"histogram_quantile(0.95, sum by (le) ({fine}))", "p95"),
+        ),
+        number(
+            "Workers busy",
+            "Share of gunicorn's workers that answer a request at the moment of the scrape. "
+            "Only the exporter sees it.",
+            "percentunit",
+            Query(f"sum({busy}) / sum({series('gunicorn_workers')})", "busy"),
+            colours=((None, "green"), (0.7, "orange"), (0.9, "red")),
+        ),
+        number(
+            "In progress",
+            "Requests being answered now.",
+            "short",
+            Query(f"sum({series('http_requests_in_progress')})", "in progress"),
+        ),
+        number(
+            "Active sessions",
+            "Sessions that have not expired.",
+            "short",
+            Query(f"max({series('http_active_sessions')})", "sessions"),
+        ),
+    )
+
+
+def _budget(settings: Settings) -> object:
+    return dial(
+        "Error budget left",
+        f"What is left of the availability budget ({settings.availability_budget * 100:g} % of "
+        "requests may fail) over 30 days, or as long as Prometheus keeps data.",
+        Query(
+            f"1 - ({_sum_ratio(_FAILED, _REQUESTS, '30d')}) / {settings.availability_budget:g}",
+            "{{job}}",
+        ),
+        ((None, "red"), (0.1, "orange"), (0.5, "green")),
+    )
+
+
+def _latency_budget(settings: Settings) -> object:
+    return dial(
+        "Latency budget left",
+        f"What is left of the latency budget ({settings.latency_budget * 100:g} % of requests may "
+        f"take longer than {settings.latency_seconds:g} s) over 30 days.",
+        Query(f"1 - ({_sum_ratio(_OVER, _TIMED, '30d')}) / {settings.latency_budget:g}", "{{job}}"),
+        ((None, "red"), (0.1, "orange"), (0.5, "green")),
+    )
+
+
+def _signals() -> tuple[object, ...]:
+    fine = f"sum by (le) ({rate('http_request_duration_highr_seconds_bucket')})"
+    return (
+        lines(
+            "Traffic by status",
+            "Requests in a second by status code.",
+            "reqps",
+            (Query(f"sum by (status) ({rate('http_requests_total')})", "{{status}}"),),
+            stacked=True,
+        ),
+        lines(
+            "Latency",
+            "Response times of all requests, from the fine histogram. Exemplars mark requests.",
+            "s",
+            tuple(
+                Query(f"histogram_quantile({q:g}, {fine})", f"p{q * 100:g}")
+                for q in (0.5, 0.9, 0.95, 0.99)
+            ),
+            exemplars=True,
+        ),
+        lines(
+            "Errors",
+            "Unhandled exceptions in a second by type.",
+            "ops",
+            (Query(f"sum by (type) ({rate('http_exceptions_total')})", "{{type}}"),),
+        ),
+        lines(
+            "Saturation",
+            "Busy workers, and how full the listen queues are. At 100 % requests wait or fail.",
+            "percentunit",
+            (
+                Query(f"max({series('instance:gunicorn_workers_busy:ratio')})", "workers busy"),
+                Query(
+                    f"max({series('gunicorn_listen_backlog_connections')} "
+                    f"/ {series('gunicorn_listen_backlog_limit_connections')})",
+                    "listen queue",
+                ),
+            ),
+        ),
+    )
+
+
+def _burn(settings: Settings) -> object:
+    def rate_of(window: str) -> str:
+        return f"({_sum_ratio(_FAILED, _REQUESTS, window)}) / {settings.availability_budget:g}"
+
+    return lines(
+        "Burn rate of the error budget",
+        "How many times faster than evenly over 30 days the budget is used up, by window. A page "
+        "is sent above 14.4 (1h) and 6 (6h), a warning above 3 (1d) and 1 (3d).",
+        "short",
+        tuple(
+            Query(rate_of(window), f"{{{{job}}}} {window}") for window in ("1h", "6h", "1d", "3d")
+        ),
+    )
+
+
+def _thresholds() -> tuple[object, ...]:
+    total, errors = rate("http_requests_total"), rate("http_errors_total")
+    duration = "http_request_duration_seconds"
+    return (
+        lines(
+            "Error rate",
+            "Percent of answers with a status of 400 or above, with the threshold that admins set.",
+            "percent",
+            (
+                Query(f"100 * (sum({errors}) or vector(0)) / sum({total})", "errors"),
+                live_threshold("error_rate"),
+            ),
+        ),
+        lines(
+            "Mean response time",
+            "With the threshold that admins set.",
+            "ms",
+            (
+                Query(
+                    f"1000 * sum({rate(f'{duration}_sum')}) / sum({rate(f'{duration}_count')})",
+                    "mean",
+                ),
+                live_threshold("avg_response_time"),
+            ),
+        ),
+        lines(
+            "Slow requests in 5 minutes",
+            "Requests of SLOW_REQUEST_MS and more, with the threshold that admins set.",
+            "short",
+            (
+                Query(f"sum({series('instance:http_slow_requests:increase5m')})", "slow requests"),
+                live_threshold("slow_request_count"),
+            ),
+        ),
+        lines(
+            "Active sessions",
+            "With the threshold that admins set.",
+            "short",
+            (
+                Query(f"max({series('http_active_sessions')})", "sessions"),
+                live_threshold("active_sessions"),
+            ),
+        ),
+    )

@@ -1,0 +1,81 @@
+"""What all endpoints for admins have in common."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from drf_spectacular.openapi import AutoSchema
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import JSONParser
+from rest_framework.permissions import BasePermission
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from monitoring.api.errors import handle_error
+
+
+class IsActiveStaff(BasePermission):
+    """Admins: active users with `is_staff`."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        user = request.user
+        return bool(user and user.is_active and getattr(user, "is_staff", False))
+
+
+class OnlyJson(BaseContentNegotiation):
+    """JSON, whatever the client accepts: an error in JSON is better than none."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        media_type = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((p for p in parsers if p.media_type == media_type), None)
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class AdminView(APIView):
+    """For admins, by session (with CSRF token) or by what the project's DRF settings accept.
+
+    Errors have one shape; a wrong method is a 405 whoever asks.
+    """
+
+    permission_classes = (IsActiveStaff,)
+    renderer_classes = (JSONRenderer,)
+    parser_classes = (JSONParser,)
+    content_negotiation_class = OnlyJson
+    throttle_classes = ()
+    versioning_class = None
+    schema = AutoSchema()
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        classes: list[Any] = list(api_settings.DEFAULT_AUTHENTICATION_CLASSES)
+        if not any(issubclass(found, SessionAuthentication) for found in classes):
+            classes.append(SessionAuthentication)
+        return [found() for found in classes]
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """A challenge for every 401, whichever authentication stands first in the settings."""
+        challenges = (found.authenticate_header(request) for found in self.get_authenticators())
+        return next(filter(None, challenges), 'Session realm="api"')
+
+    def get_exception_handler(self) -> Any:
+        return handle_error
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        made = super().initialize_request(request, *args, **kwargs)
+        made.version, made.versioning_scheme = None, None
+        return made
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if request.method not in self.allowed_methods:
+            self.http_method_not_allowed(request, *args, **kwargs)
+        super().initial(request, *args, **kwargs)
+
+    # Without OPTIONS: DRF's answer would describe the view.
+    http_method_names = ("get", "head", "post", "put")
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {**super().default_response_headers, "Cache-Control": "no-store"}

@@ -1,0 +1,154 @@
+"""GET /api/metrics/database/ and /cache/: the figures of a window, and what is true now."""
+
+import time
+from dataclasses import asdict
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings as django_settings
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from monitoring.api.base import AdminView
+from monitoring.api.dependency_serializers import CacheSerializer, DatabaseSerializer
+from monitoring.api.errors import ServiceUnavailable
+from monitoring.api.serializers import ERRORS, UNAVAILABLE, WINDOW
+from monitoring.api.summary import window_of
+from monitoring.caches.redis_info import redis_info, redis_urls
+from monitoring.conf import get_settings
+from monitoring.databases.pools import wait_for_pool
+from monitoring.databases.probe import ask
+from monitoring.databases.recent import recent
+from monitoring.databases.report import REPEATED, SLOW, log_path
+from monitoring.errors import DatabaseUnavailableError, RedisUnavailableError
+from monitoring.self_report import logger
+from monitoring.storage.directory import configured_directory
+from monitoring.summary.window import Window
+
+if TYPE_CHECKING:
+    from monitoring.storage.merge import Merged
+    from monitoring.summary.local import Increase
+
+_UNAVAILABLE = "database_unavailable"
+
+
+class DependencyView(AdminView):
+    """Finds out that the database is stuck before authentication asks it, and waits for ever."""
+
+    deadline = 0.0
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.deadline = monotonic() + get_settings().DATABASE_TIMEOUT_MS / 1000
+        if request.method in self.allowed_methods and _has_credentials(request):
+            self._check_database()
+        super().initial(request, *args, **kwargs)
+
+    def seconds_left(self) -> float:
+        return max(self.deadline - monotonic(), 0.0)
+
+    def _check_database(self) -> None:
+        if connections.settings[DEFAULT_DB_ALIAS]["ENGINE"] == "django.db.backends.dummy":
+            return
+        try:
+            ask(DEFAULT_DB_ALIAS, _answers, self.seconds_left())
+            wait_for_pool(DEFAULT_DB_ALIAS, self.seconds_left())
+        except DatabaseUnavailableError as error:
+            logger.warning("the database cannot be asked: %s", error)
+            raise ServiceUnavailable("The database does not answer.", _UNAVAILABLE) from error
+
+
+class DatabaseView(DependencyView):
+    """Queries of a window; connections and tables now."""
+
+    @extend_schema(
+        operation_id="metrics_database",
+        parameters=[WINDOW],
+        responses={200: DatabaseSerializer, **ERRORS, **UNAVAILABLE},
+    )
+    def get(self, request: Request) -> Response:
+        from monitoring.databases.figures import database_figures  # noqa: PLC0415  (numpy)
+        from monitoring.databases.state import database_state  # noqa: PLC0415
+
+        window = window_of(request)
+        merged, added = _counted(window)
+        try:
+            state = database_state(merged, self.seconds_left())
+        except DatabaseUnavailableError as error:
+            raise ServiceUnavailable(str(error), _UNAVAILABLE) from error
+        log = log_path(get_settings())
+        return Response(
+            {
+                **database_figures(added.table.lines, added.values.tolist()),
+                "slow_queries": recent(log, SLOW),
+                "repeated_queries": recent(log, REPEATED),
+                **state,
+                **_about(window, added),
+            }
+        )
+
+
+class CacheView(DependencyView):
+    """Cache operations of a window; Redis now."""
+
+    @extend_schema(
+        operation_id="metrics_cache",
+        parameters=[WINDOW],
+        responses={200: CacheSerializer, **ERRORS, **UNAVAILABLE},
+    )
+    def get(self, request: Request) -> Response:
+        from monitoring.caches.figures import cache_figures  # noqa: PLC0415  (numpy)
+
+        window = window_of(request)
+        _, added = _counted(window)
+        servers: dict[str, dict[str, Any] | None] = {}
+        unavailable = {}
+        for name, url in redis_urls().items():
+            servers[name] = None
+            try:
+                servers[name] = asdict(redis_info(url, self.seconds_left()))
+            except RedisUnavailableError as error:
+                unavailable[name] = str(error)
+        return Response(
+            {
+                **cache_figures(
+                    added.table.lines, added.values.tolist(), list(django_settings.CACHES)
+                ),
+                "redis": next(iter(servers.values()), None),
+                "redis_servers": servers,
+                "unavailable": unavailable,
+                **_about(window, added),
+            }
+        )
+
+
+def _counted(window: Window) -> "tuple[Merged, Increase]":
+    from monitoring.storage.shared import shared_merger  # noqa: PLC0415  (numpy)
+    from monitoring.summary.local import local_source  # noqa: PLC0415
+
+    directory = configured_directory()
+    merged = shared_merger(directory).merge()
+    return merged, local_source(directory).increase(merged, window)
+
+
+def _about(window: Window, added: "Increase") -> dict[str, Any]:
+    return {
+        "window": {
+            "requested_seconds": window.seconds,
+            "covered_seconds": added.covered_seconds,
+        },
+        "source": "local",
+        "timestamp": time.time(),
+    }
+
+
+def _has_credentials(request: Request) -> bool:
+    cookie = getattr(django_settings, "SESSION_COOKIE_NAME", "sessionid")
+    return "Authorization" in request.headers or cookie in request.COOKIES
+
+
+def _answers(connection: BaseDatabaseWrapper) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1{connection.features.bare_select_suffix}")

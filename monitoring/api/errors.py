@@ -1,0 +1,60 @@
+"""The one shape of JSON errors: `{"error": {"code", "message", "fields": {name: [..]}}}`."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+
+class ServiceUnavailable(exceptions.APIException):
+    """503: what would answer cannot."""
+
+    status_code = 503
+    default_code = "unavailable"
+    default_detail = "Not available now."
+
+
+def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler for our views; None leaves an unexpected error to Django."""
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if not isinstance(error, exceptions.APIException):
+        return None
+    set_rollback()
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    return Response({"error": _shape(error)}, status=error.status_code, headers=headers)
+
+
+def _shape(error: exceptions.APIException) -> dict[str, Any]:
+    detail: Any = error.detail
+    if isinstance(error, exceptions.ValidationError):
+        fields = detail if isinstance(detail, dict) else {"non_field_errors": detail}
+        return {
+            "code": "invalid",
+            "message": "The request is not valid; see fields.",
+            "fields": {str(name): _texts(messages) for name, messages in fields.items()},
+        }
+    if isinstance(detail, dict):  # simplejwt's: detail, code, messages
+        code = str(detail.get("code", error.default_code))
+        message = str(detail.get("detail", error.default_detail))
+    else:
+        code, message = str(getattr(detail, "code", error.default_code)), str(detail)
+    return {"code": code, "message": message, "fields": {}}
+
+
+def _texts(messages: Any) -> list[str]:
+    """All messages of a field, those of nested ones as well."""
+    if isinstance(messages, dict):
+        return [text for nested in messages.values() for text in _texts(nested)]
+    if isinstance(messages, list | tuple):
+        return [text for nested in messages for text in _texts(nested)]
+    return [str(messages)]

@@ -1,0 +1,1 @@
+"""Caches: every operation counted, whatever the backend."""

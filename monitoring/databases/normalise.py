@@ -1,0 +1,206 @@
+"""SQL without its values: literals and parameters become `?`, comments go.
+
+What counts as a literal depends on the database, and for some texts on its settings as well (does
+a backslash escape a quote?). Where the text alone cannot tell, the rest of the statement is left
+out: a shortened line is better than a secret in it.
+"""
+
+import re
+from collections.abc import Callable, Set
+from functools import cache
+from hashlib import blake2b
+
+MAX_INPUT = 16_384
+"""Characters of a statement that are looked at; the rest is left out."""
+
+MAX_OUTPUT = 2_000
+"""Characters of a normalised statement that are shown."""
+
+CUT = "…"
+
+_WORD = r"[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*"
+_NUMBER = r"(?:\d|\.\d)(?:[eE][+-]\d|[\w.])*"
+# Possessive: an unterminated text is no match at all, instead of a shorter one.
+_SINGLE = r"'(?:[^']+|'')*+'"
+_DOUBLE = r'"(?:[^"]+|"")*+"'
+_BACKTICK = r"`(?:[^`]+|``)*+`"
+_PLACEHOLDER = r"%s|%\(\w+\)s"
+
+_TOKENS = {
+    "postgresql": (
+        ("comment", r"--[^\r\n]*"),
+        ("block", r"/\*"),
+        ("literal", r"[eE]'(?:[^'\\]+|\\.|'')*+'"),
+        ("string", rf"(?:[uU]&|[bBxXnN])?{_SINGLE}"),
+        ("dollar", r"\$(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*)?\$"),
+        ("name", rf"(?:[uU]&)?{_DOUBLE}"),
+        ("literal2", rf"{_PLACEHOLDER}|\$\d+"),
+        ("word", _WORD),
+        ("number", _NUMBER),
+        ("open", r"""['"]"""),
+    ),
+    "mysql": (
+        ("comment", r"--(?=[\x00-\x20]|\Z)[^\n]*|\#[^\n]*"),
+        ("block", r"/\*"),
+        ("string", rf"[bBxXnN]?{_SINGLE}|{_DOUBLE}"),
+        ("name", _BACKTICK),
+        ("literal2", _PLACEHOLDER),
+        ("number", _NUMBER),
+        ("word", _WORD),
+        ("open", r"""['"`]"""),
+    ),
+    "sqlite": (
+        ("comment", r"--[^\n]*"),
+        ("block", r"/\*"),
+        ("literal", rf"[xX]?{_SINGLE}"),
+        ("doubtful", _DOUBLE),
+        ("name", rf"{_BACKTICK}|\[[^\]]*\]"),
+        ("literal2", rf"{_PLACEHOLDER}|[:@$#]\w+|\?\d*"),
+        ("word", _WORD),
+        ("number", _NUMBER),
+        ("open", r"""['"`\[]"""),
+    ),
+    "oracle": (
+        ("comment", r"--[^\n]*"),
+        ("block", r"/\*"),
+        (
+            "literal",
+            r"[nN]?[qQ]'(?:\[.*?\]|\{.*?\}|\(.*?\)|<.*?>|(?P<delimiter>[^\s\[{(<]).*?(?P=delimiter))'",
+        ),
+        ("unfinished", r"[nN]?[qQ]'"),
+        ("literal3", rf"[nN]?{_SINGLE}"),
+        ("name", _DOUBLE),
+        ("literal2", rf"{_PLACEHOLDER}|:\w+"),
+        ("word", _WORD),
+        ("number", _NUMBER),
+        ("open", r"""['"]"""),
+    ),
+    # Any other: Django's own statements, up to the first sign whose meaning differs.
+    "": (
+        ("name", r'"\w+"'),
+        ("literal2", _PLACEHOLDER),
+        ("word", _WORD),
+        ("number", _NUMBER),
+        ("open", r"""['"`$\#\\\[{]|--|/\*"""),
+    ),
+}
+
+# A quote behind an odd number of backslashes: its meaning depends on the server's settings.
+_DOUBTFUL_QUOTE = re.compile(r"""(?<!\\)(?:\\\\)*\\['"]""")
+_LIST = re.compile(r"\?(?:\s*,\s*\?)+")
+_ROWS = re.compile(r"\(\?\)(?:\s*,\s*\(\?\))+")
+# What is set is often an unquoted word: SET ROLE x, PRAGMA key = x.
+_SETTING = re.compile(r"(?i)((?:^|;)\s*(?:SET|PRAGMA)\b[^=(;]*?(?:=|\(|\bTO\b))[^;]*")
+_SAVEPOINT = re.compile(r'(?i)\b(SAVEPOINT)\s+["`]?\w+["`]?')
+_MEMBER = re.compile(r"\s*\.\s*[^\s\d]")  # and not a number such as .5
+_NAMES_FOLLOW = {"AS", "FROM", "INDEX", "INTO", "JOIN", "TABLE", "UPDATE"}
+
+
+def normalise(sql: str, vendor: str, known_names: Set[str] = frozenset()) -> str:
+    """The statement on one line, at most MAX_OUTPUT characters, without any value in it.
+
+    `vendor` is Django's name of the database. `known_names` are tables and columns: SQLite takes
+    a name in double quotes that it does not know for a string, and so does this.
+    """
+    dialect = vendor if vendor in _TOKENS else ""
+    text = "".join(_Scan(sql[:MAX_INPUT], dialect, known_names).pieces())
+    if len(sql) > MAX_INPUT:
+        text += CUT
+    text = " ".join(text.split())
+    text = _SETTING.sub(r"\1 ?", text)
+    text = _SAVEPOINT.sub(r"\1 ?", text)
+    text = _ROWS.sub("(?)", _LIST.sub("?", text))
+    return text if len(text) <= MAX_OUTPUT else text[: MAX_OUTPUT - 1] + CUT
+
+
+def fingerprint(normalised: str) -> str:
+    """16 hexadecimal digits that are the same for the same normalised statement."""
+    return blake2b(normalised.encode(errors="replace"), digest_size=8).hexdigest()
+
+
+@cache
+def _pattern(dialect: str) -> re.Pattern[str]:
+    tokens = "|".join(f"(?P<{name}>{pattern})" for name, pattern in _TOKENS[dialect])
+    return re.compile(rf"{tokens}|(?P<space>\s+)|(?P<other>.)", re.DOTALL)
+
+
+class _Scan:
+    """One pass over a statement."""
+
+    def __init__(self, sql: str, dialect: str, known_names: Set[str]) -> None:
+        self._sql = sql
+        self._dialect = dialect
+        self._known_names = known_names
+        self._at = 0
+        self._last_word = ""
+        self._last = ""
+
+    def pieces(self) -> list[str]:
+        match = _pattern(self._dialect).match
+        result: list[str] = []
+        while self._at < len(self._sql):
+            token = match(self._sql, self._at)
+            assert token is not None  # `other` takes any character
+            self._at = token.end()
+            piece = self._piece(token)
+            if piece is None:
+                result.append(CUT)
+                break
+            result.append(piece)
+            if not piece.isspace():
+                self._last = piece
+        return result
+
+    def _piece(self, token: re.Match[str]) -> str | None:
+        """What stands for the token; None if nothing behind it can be trusted."""
+        kind, text = token.lastgroup or "other", token.group()
+        if kind == "word":
+            self._last_word = text.upper()
+            return text
+        handle = _HANDLERS.get(kind)
+        return text if handle is None else handle(self, text)
+
+    def string(self, text: str) -> str | None:
+        return None if _DOUBTFUL_QUOTE.search(text) else "?"
+
+    def block(self, text: str) -> str | None:
+        depth = 1
+        for mark in re.finditer(r"/\*|\*/", self._sql[self._at :]):
+            if mark.group() == "*/":
+                depth -= 1
+            elif self._dialect == "postgresql":
+                depth += 1
+            if depth == 0:
+                self._at += mark.end()
+                return " "
+        return None
+
+    def dollar(self, text: str) -> str | None:
+        end = self._sql.find(text, self._at)
+        if end < 0:
+            return None
+        self._at = end + len(text)
+        return "?"
+
+    def doubtful(self, text: str) -> str:
+        """A name in double quotes, or a string (SQLite's documented misfeature)."""
+        qualified = self._last == "." or _MEMBER.match(self._sql, self._at) is not None
+        follows = self._last.upper() == self._last_word and self._last_word in _NAMES_FOLLOW
+        known = text[1:-1] in self._known_names
+        return text if qualified or follows or known else "?"
+
+
+_HANDLERS: dict[str, Callable[[_Scan, str], str | None]] = {
+    "comment": lambda scan, text: " ",
+    "literal": lambda scan, text: "?",
+    "literal2": lambda scan, text: "?",
+    "literal3": lambda scan, text: "?",
+    "number": lambda scan, text: "?",
+    "open": lambda scan, text: None,
+    "unfinished": lambda scan, text: None,
+    "space": lambda scan, text: " ",
+    "string": _Scan.string,
+    "block": _Scan.block,
+    "dollar": _Scan.dollar,
+    "doubtful": _Scan.doubtful,
+}

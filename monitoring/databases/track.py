@@ -1,0 +1,143 @@
+"""Who is interested in the queries of this context: the request, and blocks under track_queries.
+
+The current tracker is a context variable, so it follows the work into async code and into the
+threads that Django runs sync code in; threads that a project starts itself begin without one.
+"""
+
+import threading
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from functools import wraps
+from inspect import iscoroutinefunction
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, cast
+
+from django.http import HttpRequest
+
+from monitoring.databases.normalise import MAX_INPUT
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_MAX_STATEMENTS = 1000  # different ones that a request is watched for
+
+
+class Tracker:
+    """Counts the queries of a block, and of the blocks within it.
+
+    `count` is the number of calls of execute and executemany; `total` and `slowest` are seconds.
+    """
+
+    def __init__(self, parent: "Tracker | None") -> None:
+        self.parent = parent
+        self.count = 0
+        self.total = 0.0
+        self.slowest = 0.0
+        self._lock = threading.Lock()
+
+    def add(self, alias: str, vendor: str, sql: object, seconds: float) -> None:
+        with self._lock:
+            self.count += 1
+            self.total += seconds
+            self.slowest = max(self.slowest, seconds)
+
+
+class RequestTracker(Tracker):
+    """A request's queries. `request` is None once it has ended."""
+
+    def __init__(self, parent: Tracker | None, request: HttpRequest) -> None:
+        super().__init__(parent)
+        self.request: HttpRequest | None = request
+        self.statements: dict[tuple[str, str, str], int] = {}  # by alias, vendor, SQL
+
+    def add(self, alias: str, vendor: str, sql: object, seconds: float) -> None:
+        with self._lock:
+            self.count += 1
+            if isinstance(sql, str) and len(sql) <= MAX_INPUT:
+                key = (alias, vendor, sql)
+                known = self.statements.get(key)
+                if known is not None:
+                    self.statements[key] = known + 1
+                elif len(self.statements) < _MAX_STATEMENTS:
+                    self.statements[key] = 1
+
+
+current: ContextVar[Tracker | None] = ContextVar("monitoring_queries", default=None)
+
+
+def begin_request(request: HttpRequest) -> RequestTracker:
+    """The request's queries are counted from now on, in this context."""
+    parent = current.get()
+    while isinstance(parent, RequestTracker):  # one that ended in another context, or never
+        parent = parent.parent
+    tracker = RequestTracker(parent, request)
+    current.set(tracker)
+    return tracker
+
+
+def end_request(tracker: RequestTracker) -> None:
+    """The request has ended, perhaps in another context than it began."""
+    tracker.request = None
+    if current.get() is tracker:
+        current.set(tracker.parent)
+
+
+class track_queries:  # noqa: N801  (used like a function)
+    """Counts the queries of a block or a function, sync or async.
+
+    `with track_queries("import") as stats:`, `async with …`, or `@track_queries("import")`.
+    `stats` has `count`, `total` and `slowest` (seconds). The name is a label value of
+    `db_tracked_queries_total`: at most 100 names are told apart, later ones are `_OTHER`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._entered: list[Tracker] = []
+
+    def __enter__(self) -> Tracker:
+        tracker = Tracker(current.get())
+        current.set(tracker)
+        self._entered.append(tracker)
+        return tracker
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        from monitoring.databases.report import report_block  # noqa: PLC0415  (it imports us)
+
+        tracker = self._entered.pop()
+        if current.get() is tracker:
+            current.set(tracker.parent)
+        report_block(self._name, tracker)
+
+    async def __aenter__(self) -> Tracker:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
+        name = self._name
+        if iscoroutinefunction(function):
+
+            @wraps(function)
+            async def tracked_async(*args: P.args, **kwargs: P.kwargs) -> Any:
+                with track_queries(name):
+                    return await cast(Callable[P, Awaitable[Any]], function)(*args, **kwargs)
+
+            return cast(Callable[P, T], tracked_async)
+
+        @wraps(function)
+        def tracked(*args: P.args, **kwargs: P.kwargs) -> T:
+            with track_queries(name):
+                return function(*args, **kwargs)
+
+        return tracked

@@ -1,0 +1,1 @@
+"""Details of the last slow requests, of all processes: in Redis, else in a bounded file."""

@@ -1,0 +1,96 @@
+"""Quantiles of histograms with classic buckets.
+
+`histogram_quantile` answers what Prometheus's function of that name answers (its documentation:
+https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile; the order of
+its rules is that of promql/quantile.go). `middle_quantile` is for fine buckets: interpolation
+inside a bucket can be wrong by all of its width, the bucket's middle by half of it.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Upper bounds, ascending and each once, and the cumulative count up to each."""
+
+    bounds: Sequence[float]
+    counts: Sequence[float]
+
+    @property
+    def total(self) -> float:
+        return max(self.counts, default=0.0)
+
+
+def buckets_of(pairs: Iterable[tuple[float, float]]) -> Buckets:
+    """Buckets from (upper bound, cumulative count) in any order; those of one bound are added."""
+    merged: dict[float, float] = {}
+    for bound, count in pairs:
+        merged[bound] = merged.get(bound, 0.0) + count
+    bounds = sorted(merged)
+    return Buckets(bounds, _monotonic([merged[bound] for bound in bounds]))
+
+
+def histogram_quantile(q: float, buckets: Buckets) -> float:
+    """The q-quantile as Prometheus's `histogram_quantile(q, …)` has it; NaN where it has NaN."""
+    if math.isnan(q):
+        return math.nan
+    if q < 0:
+        return -math.inf
+    if q > 1:
+        return math.inf
+    if len(buckets.bounds) < 2 or buckets.bounds[-1] != math.inf or buckets.total == 0:
+        return math.nan
+    return _interpolate(q, buckets.bounds, _monotonic(buckets.counts))
+
+
+def middle_quantile(q: float, buckets: Buckets) -> float:
+    """The geometric middle of the bucket that holds the nearest-rank q-quantile, 0 <= q <= 1.
+
+    With bounds that grow by a factor f it is within a factor sqrt(f) of the exact value. Half of
+    the bound for what is in the first bucket, the largest finite bound for what is above it; NaN
+    without observations.
+    """
+    bounds, counts = buckets.bounds, _monotonic(buckets.counts)
+    if not counts or not counts[-1] > 0:
+        return math.nan
+    # At least the first observation: q = 0 asks for the smallest one.
+    rank = max(q * counts[-1], min(1.0, counts[-1]))
+    index = _first_reaching(rank, counts)
+    if bounds[index] == math.inf:
+        return bounds[index - 1] if index else math.nan
+    if index == 0 or bounds[index - 1] <= 0:
+        return bounds[index] / 2
+    return math.sqrt(bounds[index - 1] * bounds[index])
+
+
+def _interpolate(q: float, bounds: Sequence[float], counts: Sequence[float]) -> float:
+    """Linear inside the bucket that the rank falls in."""
+    rank = q * counts[-1]
+    index = _first_reaching(rank, counts)
+    if index == len(bounds) - 1:
+        return bounds[-2]
+    if index == 0 and bounds[0] <= 0:
+        return bounds[0]
+    start, below = (bounds[index - 1], counts[index - 1]) if index else (0.0, 0.0)
+    inside = counts[index] - below
+    if inside == 0:  # q = 0 and an empty first bucket: 0/0
+        return math.nan
+    return start + (bounds[index] - start) * ((rank - below) / inside)
+
+
+def _first_reaching(rank: float, counts: Sequence[float]) -> int:
+    """The first bucket whose count reaches the rank; the last one if none before it does."""
+    return bisect_left(range(len(counts) - 1), True, key=lambda index: counts[index] >= rank)
+
+
+def _monotonic(counts: Sequence[float]) -> list[float]:
+    """Counts that go down (scraped while they changed) are raised to the highest before them."""
+    return list(accumulate(counts, _higher))
+
+
+def _higher(highest: float, count: float) -> float:
+    return highest if count < highest else count

@@ -1,0 +1,1 @@
+"""The rules as code: `python -m prometheus.source` writes prometheus/rules/."""

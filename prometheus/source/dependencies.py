@@ -1,0 +1,138 @@
+"""Alerts on health checks, on Celery, and on the exporter itself."""
+
+from prometheus.source.rule import Alert, Group
+from prometheus.source.settings import Settings
+
+_COUNT = '{{ $value | printf "%.0f" }}'
+_WHERE = "{{ $labels.instance }}"
+
+
+def dependency_groups(settings: Settings) -> tuple[Group, ...]:
+    return (
+        Group("django-health", _health(settings)),
+        Group("django-celery", _celery(settings)),
+        Group("django-exporter", _exporter(settings)),
+    )
+
+
+def _health(settings: Settings) -> tuple[Alert, ...]:
+    database = settings.series("monitoring_health_status", 'check="database"')
+    others = settings.series("monitoring_health_status", 'check!~"database|celery"')
+    return (
+        Alert(
+            "DjangoDatabaseDown",
+            "critical",
+            f"{database} == 0",
+            "1m",
+            "The database does not answer.",
+            f"The health check of {_WHERE} cannot use its database (status {_COUNT}).",
+        ),
+        Alert(
+            "DjangoHealthCheckFailing",
+            "warning",
+            f"{others} < 1",
+            "5m",
+            "A dependency of the site fails its health check.",
+            f"The check {{{{ $labels.check }}}} of {_WHERE} has status "
+            '{{ $value | printf "%.1f" }} (1 is healthy).',
+        ),
+    )
+
+
+def _celery(settings: Settings) -> tuple[Alert, ...]:
+    series = settings.series
+    total = "instance_task:celery_task_duration_seconds_count:rate5m"
+    failures = series("celery_task_duration_seconds_count", 'state="FAILURE"')
+    queue = series("celery_queue_length")
+    workers = series("monitoring_health_status", 'check="celery"')
+    return (
+        Alert(
+            "DjangoCeleryNoWorkers",
+            "critical",
+            f"{workers} < 1",
+            "5m",
+            "No Celery worker answers.",
+            f"Tasks queued by {_WHERE} are not run (status "
+            '{{ $value | printf "%.1f" }}, 1 is healthy).',
+        ),
+        Alert(
+            "DjangoCeleryTaskFailures",
+            "warning",
+            f"sum without (state) (rate({failures}[5m])) / {total} > 0.05\n"
+            # Tasks are fewer than requests: from one in 100 seconds on.
+            f"and\n{total} > 0.01",
+            "10m",
+            "Celery tasks fail.",
+            "{{ $value | humanizePercentage }} of the runs of {{ $labels.task }} on "
+            f"{_WHERE} fail.",
+        ),
+        Alert(
+            "DjangoCeleryQueueGrowing",
+            "warning",
+            f"max without (instance) ({queue}) > 100\n"
+            f"and\nmax without (instance) (deriv({queue}[30m])) > 0",
+            "15m",
+            "A Celery queue is long and grows.",
+            f"{_COUNT} tasks wait in queue {{{{ $labels.queue }}}} of job {{{{ $labels.job }}}}.",
+        ),
+    )
+
+
+def _exporter(settings: Settings) -> tuple[Alert, ...]:
+    series = settings.series
+    scrape = series("monitoring_scrape_duration_seconds")
+    dropped = series("monitoring_dropped_total", 'reason!="max_routes"')
+    routes = series("monitoring_dropped_total", 'reason="max_routes"')
+    return (
+        Alert(
+            "DjangoMetricsAbsent",
+            "critical",
+            f"absent({scrape})",
+            "5m",
+            "No Django site is monitored.",
+            "Prometheus has no series monitoring_scrape_duration_seconds, from any instance: "
+            "alerts about the site cannot fire (value {{ $value }}).",
+        ),
+        Alert(
+            "DjangoExporterDown",
+            "critical",
+            # Only targets that once were ours: `up` alone would be everybody's.
+            f"{series('up')} == 0\nand\npresent_over_time({scrape}[1d])",
+            "3m",
+            "An instance cannot be scraped.",
+            f"{_WHERE} of job {{{{ $labels.job }}}} does not answer scrapes (up {_COUNT}).",
+        ),
+        Alert(
+            "DjangoScrapeSlow",
+            "warning",
+            f"{scrape} > 2",
+            "10m",
+            "Scrapes take long.",
+            f"A scrape of {_WHERE} takes {{{{ $value | humanizeDuration }}}}.",
+        ),
+        Alert(
+            "DjangoMetricFilesCorrupt",
+            "warning",
+            f"increase({series('monitoring_corrupt_files_total')}[1h]) > 0",
+            "1m",
+            "Damaged metric files were found.",
+            f"{_COUNT} metric files of {_WHERE} were damaged in the last hour.",
+        ),
+        Alert(
+            "DjangoMetricsDropped",
+            "warning",
+            f"increase({dropped}[15m]) > 0",
+            "1m",
+            "Metrics could not be recorded.",
+            f"{_COUNT} writes of {_WHERE} were dropped in the last 15 minutes "
+            "(reason: {{ $labels.reason }}).",
+        ),
+        Alert(
+            "DjangoTooManyRoutes",
+            "info",
+            f"increase({routes}[1h]) > 0",
+            "1m",
+            "Routes beyond MAX_ROUTES are counted as one.",
+            f"{_COUNT} requests of {_WHERE} were counted as _overflow in the last hour.",
+        ),
+    )

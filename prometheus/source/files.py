@@ -1,0 +1,68 @@
+"""Rule groups as the text of Prometheus's rule files."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from prometheus.source.dependencies import dependency_groups
+from prometheus.source.objectives import objective_groups
+from prometheus.source.recording import recording_groups
+from prometheus.source.resources import resource_groups
+from prometheus.source.rule import Alert, Group, Recording, runbook_anchor
+from prometheus.source.settings import Settings
+
+_HEADER = "# Made by `make rules` from prometheus/source/: change that, or give its options.\n"
+
+
+def rule_files(settings: Settings) -> dict[str, str]:
+    """The text of each rule file by its name; an adopter may leave out files of alerts."""
+    files = {
+        "recording.yml": recording_groups(settings),
+        "objectives.yml": objective_groups(settings),
+        "resources.yml": resource_groups(settings),
+        "dependencies.yml": dependency_groups(settings),
+    }
+    return {name: _text(groups, settings) for name, groups in files.items()}
+
+
+def _text(groups: Iterable[Group], settings: Settings) -> str:
+    document = {
+        "groups": [
+            {"name": group.name, "rules": [_rule(rule, settings) for rule in group.rules]}
+            for group in groups
+        ]
+    }
+    dumped: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1000)
+    return _HEADER + dumped
+
+
+def _rule(rule: Recording | Alert, settings: Settings) -> dict[str, Any]:
+    if isinstance(rule, Recording):
+        recording: dict[str, Any] = {"record": rule.record, "expr": rule.expr}
+        if rule.labels:
+            recording["labels"] = dict(rule.labels)
+        return recording
+    alert: dict[str, Any] = {"alert": rule.name, "expr": rule.expr, "for": rule.wait}
+    if rule.keep_firing:
+        alert["keep_firing_for"] = rule.keep_firing
+    alert["labels"] = {"severity": rule.severity, **rule.labels}
+    alert["annotations"] = {
+        "summary": rule.summary,
+        "description": rule.description,
+        "runbook_url": f"{settings.runbook_url}#{runbook_anchor(rule.name)}",
+    }
+    return alert
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a text of several lines as a block, so that expressions can be read."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+    )
+
+
+_Dumper.add_representer(str, _represent_text)

@@ -1,0 +1,150 @@
+"""Alerts on the service level objectives and on the site's own live thresholds.
+
+Burn rates and windows are those of Google's SRE Workbook, chapter 5 ("Alerting on SLOs"): a long
+window tells that the budget is really burning, a short one that it still does.
+"""
+
+from dataclasses import dataclass
+
+from prometheus.source.rule import Alert, Group, Severity
+from prometheus.source.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """An alert's two windows, and how many times faster than even the budget may burn."""
+
+    long: str
+    short: str
+    factor: float
+    wait: str
+    severity: Severity
+
+
+BURNS = (
+    Burn("1h", "5m", 14.4, "2m", "critical"),
+    Burn("6h", "30m", 6, "15m", "critical"),
+    Burn("1d", "2h", 3, "1h", "warning"),
+    Burn("3d", "6h", 1, "3h", "warning"),
+)
+
+_VALUE = "{{ $value | humanizePercentage }}"
+_SITE = "job {{ $labels.job }}"
+
+
+def objective_groups(settings: Settings) -> tuple[Group, ...]:
+    return (
+        Group(
+            "django-availability",
+            tuple(
+                _burn_alert(
+                    settings,
+                    burn,
+                    "DjangoErrorBudgetBurn",
+                    "job:http_requests_failed",
+                    settings.availability_budget,
+                    "Requests fail faster than the availability objective allows.",
+                    f"{_VALUE} of the requests of {_SITE} failed (5xx) in the last {burn.long}; "
+                    f"the objective allows {settings.availability_budget * 100:g}%.",
+                )
+                for burn in BURNS
+            ),
+        ),
+        Group(
+            "django-latency",
+            tuple(
+                _burn_alert(
+                    settings,
+                    burn,
+                    "DjangoLatencyBudgetBurn",
+                    "job:http_requests_over_target",
+                    settings.latency_budget,
+                    "More requests are slow than the latency objective allows.",
+                    f"{_VALUE} of the requests of {_SITE} took longer than "
+                    f"{settings.latency_seconds:g} s in the last {burn.long}; the objective "
+                    f"allows {settings.latency_budget * 100:g}%.",
+                )
+                for burn in BURNS
+            ),
+        ),
+        Group("django-thresholds", _thresholds(settings)),
+    )
+
+
+def _burn_alert(
+    settings: Settings,
+    burn: Burn,
+    name: str,
+    ratio: str,
+    budget: float,
+    summary: str,
+    description: str,
+) -> Alert:
+    limit = f"{burn.factor * budget:g}"
+    return Alert(
+        name=name,
+        severity=burn.severity,
+        expr=(
+            f"{ratio}:ratio_rate{burn.long} > {limit}\n"
+            f"and\n{ratio}:ratio_rate{burn.short} > {limit}\n"
+            f"and\navg_over_time(job:http_requests:rate5m[{burn.long}]) "
+            f"> {settings.minimum_rate:g}"
+        ),
+        wait=burn.wait,
+        summary=summary,
+        description=description,
+        labels={"long_window": burn.long, "short_window": burn.short},
+    )
+
+
+def _thresholds(settings: Settings) -> tuple[Alert, ...]:
+    """The thresholds that admins set at run time; a threshold that is off has no series."""
+
+    def threshold(name: str) -> str:
+        family = settings.series("monitoring_threshold", f'name="{name}"')
+        return f"max without (instance, name) ({family})"
+
+    enough = f"and\njob:http_requests:rate5m > {settings.minimum_rate:g}"
+    sessions = settings.series("http_active_sessions")
+    rows = (
+        (
+            "DjangoErrorRateAboveThreshold",
+            f"100 * job:http_errors:rate5m / job:http_requests:rate5m > {threshold('error_rate')}"
+            f"\n{enough}",
+            "The share of answers with status 400 and above exceeds the site's threshold.",
+            'Of the answers of {site}, {{{{ $value | printf "%.1f" }}}}% had a status of 400 or '
+            "above in the last 5 minutes.",
+        ),
+        (
+            "DjangoResponseTimeAboveThreshold",
+            "1000 * job:http_request_duration_seconds:mean5m > "
+            f"{threshold('avg_response_time')}\n{enough}",
+            "The mean response time exceeds the site's threshold.",
+            'Requests of {site} took {{{{ $value | printf "%.0f" }}}} ms on average in the last '
+            "5 minutes.",
+        ),
+        (
+            "DjangoSlowRequestsAboveThreshold",
+            f"job:http_slow_requests:increase5m > {threshold('slow_request_count')}",
+            "The number of slow requests exceeds the site's threshold.",
+            '{site} had {{{{ $value | printf "%.0f" }}}} slow requests in the last 5 minutes.',
+        ),
+        (
+            "DjangoActiveSessionsAboveThreshold",
+            f"max without (instance) ({sessions}) > {threshold('active_sessions')}",
+            "The number of active sessions exceeds the site's threshold.",
+            '{site} has {{{{ $value | printf "%.0f" }}}} active sessions.',
+        ),
+    )
+    return tuple(
+        Alert(
+            name=name,
+            severity="warning",
+            expr=expr,
+            wait="2m",
+            summary=summary,
+            description=description.format(site=_SITE),
+            keep_firing="5m",
+        )
+        for name, expr, summary, description in rows
+    )

@@ -1,0 +1,173 @@
+"""Alerts on what a site runs out of: workers, connections, files, queries, caches."""
+
+from prometheus.source.rule import Alert, Group
+from prometheus.source.settings import Settings
+
+_PERCENT = "{{ $value | humanizePercentage }}"
+_COUNT = '{{ $value | printf "%.0f" }}'
+_SECONDS = "{{ $value | humanizeDuration }}"
+_WHERE = "{{ $labels.instance }}"
+
+
+def resource_groups(settings: Settings) -> tuple[Group, ...]:
+    return (
+        Group("django-saturation", (*_workers(settings), *_waiting(settings))),
+        Group("django-database", _database(settings)),
+        Group("django-cache", _cache(settings)),
+    )
+
+
+def _workers(settings: Settings) -> tuple[Alert, ...]:
+    series = settings.series
+    alive = f"sum without (state) ({series('gunicorn_workers')})"
+    exits = series("gunicorn_worker_exits_total", 'reason!="exit_0"')
+    return (
+        Alert(
+            "DjangoNoWorkers",
+            "critical",
+            f"{alive} == 0",
+            "1m",
+            "No gunicorn worker is alive.",
+            f"{_WHERE} has {_COUNT} workers: it answers no request.",
+        ),
+        Alert(
+            "DjangoWorkersMissing",
+            "warning",
+            f"{series('gunicorn_workers_configured')} - {alive} > 0",
+            "5m",
+            "Fewer gunicorn workers are alive than configured.",
+            f"{_COUNT} of the configured workers of {_WHERE} are not alive.",
+        ),
+        Alert(
+            "DjangoWorkersDying",
+            "warning",
+            f"sum without (reason) (increase({exits}[15m])) > 3",
+            "1m",
+            "Gunicorn workers end by a signal or an error again and again.",
+            f"{_COUNT} workers of {_WHERE} ended so in the last 15 minutes.",
+        ),
+        Alert(
+            "DjangoWorkersAllBusy",
+            "warning",
+            "instance:gunicorn_workers_busy:ratio >= 1",
+            "5m",
+            "Every gunicorn worker has been busy for minutes.",
+            f"{_PERCENT} of the workers of {_WHERE} are busy: new requests may have to wait.",
+        ),
+    )
+
+
+def _waiting(settings: Settings) -> tuple[Alert, ...]:
+    series = settings.series
+    backlog = (
+        f"{series('gunicorn_listen_backlog_connections')}\n/\n"
+        f"{series('gunicorn_listen_backlog_limit_connections')}"
+    )
+    queued = f"rate({series('http_request_queue_seconds_count')}[5m])"
+    return (
+        Alert(
+            "DjangoListenBacklogFilling",
+            "warning",
+            f"{backlog}\n> 0.1",
+            "2m",
+            "Connections wait to be accepted by a worker.",
+            f"The listen queue of {{{{ $labels.listener }}}} on {_WHERE} is {_PERCENT} full.",
+        ),
+        Alert(
+            "DjangoListenBacklogFull",
+            "critical",
+            f"{backlog}\n> 0.8",
+            "1m",
+            "The listen queue is nearly full; the kernel refuses further connections.",
+            f"The listen queue of {{{{ $labels.listener }}}} on {_WHERE} is {_PERCENT} full.",
+        ),
+        Alert(
+            "DjangoRequestQueueTime",
+            "warning",
+            "instance:http_request_queue_seconds:p95_5m > 0.5\n"
+            f"and\n{queued} > {settings.minimum_rate:g}",
+            "10m",
+            "Requests wait long between the proxy and the application.",
+            f"5% of the requests of {_WHERE} wait longer than {_SECONDS} for a worker.",
+            keep_firing="5m",
+        ),
+        Alert(
+            "DjangoFileDescriptorsRunningOut",
+            "warning",
+            f"{series('process_open_fds')} / {series('process_max_fds')} > 0.8",
+            "10m",
+            "A process has most of its file descriptors open.",
+            f"Slot {{{{ $labels.slot }}}} on {_WHERE} uses {_PERCENT} of its file descriptors.",
+        ),
+    )
+
+
+def _database(settings: Settings) -> tuple[Alert, ...]:
+    series = settings.series
+    floor = f"and\ninstance_alias:django_db_queries:rate5m > {settings.minimum_rate:g}"
+    refused = f"rate({series('django_db_new_connection_errors_total')}[5m])"
+    per_request = (
+        f"rate({series('http_request_queries_sum')}[15m])\n/\n"
+        f"rate({series('http_request_queries_count')}[15m])"
+    )
+    return (
+        Alert(
+            "DjangoDatabaseErrors",
+            "warning",
+            f"instance_alias:django_db_errors:ratio_rate5m > 0.01\n{floor}",
+            "5m",
+            "Database queries fail.",
+            f"{_PERCENT} of the queries to {{{{ $labels.alias }}}} from {_WHERE} fail.",
+        ),
+        Alert(
+            "DjangoDatabaseConnectionErrors",
+            "warning",
+            f"sum without (vendor) ({refused}) > 0",
+            "5m",
+            "Connections to the database fail.",
+            f'{{{{ $value | printf "%.2f" }}}} connections a second from {_WHERE} to '
+            "{{ $labels.alias }} fail.",
+        ),
+        Alert(
+            "DjangoSlowQueries",
+            "warning",
+            f"instance_alias:db_slow_queries:ratio_rate5m > 0.05\n{floor}",
+            "10m",
+            "A large share of the database queries is slow.",
+            f"{_PERCENT} of the queries to {{{{ $labels.alias }}}} from {_WHERE} are slow.",
+            keep_firing="5m",
+        ),
+        Alert(
+            "DjangoManyQueriesPerRequest",
+            "info",
+            f"{per_request}\n> 50\n"
+            f"and\nrate({series('http_request_queries_count')}[15m]) > {settings.minimum_rate:g}",
+            "30m",
+            "Requests make many database queries on average.",
+            f"A request of {_WHERE} makes {_COUNT} queries on average.",
+        ),
+    )
+
+
+def _cache(settings: Settings) -> tuple[Alert, ...]:
+    series = settings.series
+    reads = f"rate({series('django_cache_get_total')}[5m])"
+    failed = f"rate({series('django_cache_get_fail_total')}[5m])"
+    return (
+        Alert(
+            "DjangoCacheErrors",
+            "warning",
+            f"{failed} / {reads} > 0.01\nand\n{reads} > {settings.minimum_rate:g}",
+            "5m",
+            "Reads from the cache fail.",
+            f"{_PERCENT} of the reads from {{{{ $labels.backend }}}} by {_WHERE} fail.",
+        ),
+        Alert(
+            "DjangoCacheHitRateLow",
+            "info",
+            f"instance_backend:django_cache_get_hits:ratio_rate5m < 0.5\nand\n{reads} > 1",
+            "30m",
+            "Most reads from the cache find nothing.",
+            f"Only {_PERCENT} of the reads from {{{{ $labels.backend }}}} by {_WHERE} hit.",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Rules, dashboards and deployment files: what is promised of them without a user's server."""

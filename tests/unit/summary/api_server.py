@@ -1,0 +1,55 @@
+"""A server in place of Prometheus that answers as it is told, wrong answers included."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
+
+
+class ApiServer(ThreadingHTTPServer):
+    """`status` and `body` are every answer; requests wait for `go`."""
+
+    daemon_threads = True
+    block_on_close = False
+    status = 200
+    body = b""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.go = threading.Event()
+        self.go.set()
+        self.seen: list[tuple[str, dict[str, str], dict[str, list[str]]]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ApiServer
+
+    def do_POST(self) -> None:
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.server.seen.append((self.path, dict(self.headers), form))
+        self.server.go.wait(20)
+        with contextlib.suppress(OSError):
+            self.send_response(self.server.status)
+            self.send_header("Content-Length", str(len(self.server.body)))
+            self.end_headers()
+            self.wfile.write(self.server.body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (its own name)
+        pass
+
+
+@contextlib.contextmanager
+def run_api_server() -> Iterator[ApiServer]:
+    """On a free port."""
+    with ApiServer() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.go.set()
+            server.shutdown()

@@ -1,0 +1,98 @@
+"""The local source on a real metrics directory."""
+
+import time
+from pathlib import Path
+
+import pytest
+from prometheus_client.core import Metric
+
+from monitoring.exposition.names import FamilyNames
+from monitoring.storage.shared import shared_merger
+from monitoring.summary.exposed import SummaryGauges
+from monitoring.summary.figures import figures
+from monitoring.summary.local import LocalSource
+from monitoring.summary.ring_start import RING_FILE, start_afresh
+from monitoring.summary.taking import take_snapshot
+from monitoring.summary.window import Window
+from tests.unit.conftest import RunPython
+
+_COUNT = """
+from django.conf import settings
+settings.configure()
+from monitoring.metrics import http_metrics
+metrics = http_metrics()
+for status, seconds in {requests}:
+    metrics.requests.labels("GET", "/a/", str(status)).inc()
+    metrics.duration.labels("GET", "/a/").observe(seconds)
+    metrics.duration_highr.observe(seconds)
+"""
+
+
+def gauges(directory: Path) -> dict[str, Metric]:
+    source = SummaryGauges(directory)
+    merged = shared_merger(directory).merge()
+    return {metric.name: metric for metric in source(merged, 1.0, FamilyNames(frozenset()))}
+
+
+def test_figures_of_a_window_and_of_all(metrics_directory: Path, run_python: RunPython) -> None:
+    start_afresh(metrics_directory, counters_began=True)
+    run_python(_COUNT.format(requests=[(200, 0.010), (500, 1.0)]))
+    take_snapshot(metrics_directory)
+    run_python(_COUNT.format(requests=[(200, 0.020), (200, 0.020), (404, 0.030)]))
+    source = LocalSource(metrics_directory)
+    whole, recent = (figures(source.traffic(Window(seconds))) for seconds in (None, 0.001))
+    assert whole["status_codes"] == {"200": 3, "404": 1, "500": 1}
+    assert whole["avg_response_time"] == pytest.approx(216)
+    assert whole["max_response_time"] == pytest.approx(1000, rel=0.022)
+    # The nearest snapshot to a millisecond ago is the only one: three requests since.
+    assert recent["status_codes"] == {"200": 2, "404": 1}
+    assert recent["min_response_time"] == pytest.approx(20, rel=0.022)
+    assert recent["max_response_time"] == pytest.approx(30, rel=0.022)
+    assert recent["endpoints"] == [
+        {
+            "route": "/a/",
+            "method": "GET",
+            "request_count": 3,
+            "error_rate": pytest.approx(100 / 3),
+            "avg_response_time": pytest.approx(70 / 3),
+            "p95_response_time": pytest.approx(43.75, rel=0.2),
+        }
+    ]
+
+
+def test_a_clock_step_does_not_spoil_a_window(
+    metrics_directory: Path, run_python: RunPython, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_afresh(metrics_directory, counters_began=True)
+    run_python(_COUNT.format(requests=[(200, 0.010)]))
+    real = time.time
+    for step in (86400.0, -86400.0, 0.0):
+        monkeypatch.setattr(time, "time", lambda step=step: real() + step)
+        take_snapshot(metrics_directory)
+        traffic = LocalSource(metrics_directory).traffic(Window(300))
+        assert traffic.duration.total == 1
+        assert traffic.covered_seconds is not None
+        assert 0 < traffic.covered_seconds < 60
+
+
+def test_the_error_rate_gauge_is_that_of_the_window(
+    metrics_directory: Path, run_python: RunPython
+) -> None:
+    start_afresh(metrics_directory, counters_began=True)
+    assert gauges(metrics_directory)["http_error_rate"].samples == []
+    run_python(_COUNT.format(requests=[(200, 0.01), (200, 0.01), (200, 0.01), (503, 0.01)]))
+    (sample,) = gauges(metrics_directory)["http_error_rate"].samples
+    assert sample.value == 25.0
+    assert gauges(metrics_directory)["http_active_sessions"].samples == []
+
+
+def test_without_a_ring_nothing_is_known_but_all(
+    metrics_directory: Path, run_python: RunPython
+) -> None:
+    run_python(_COUNT.format(requests=[(200, 0.01)]))
+    assert not (metrics_directory / RING_FILE).exists()
+    source = LocalSource(metrics_directory)
+    recent = source.traffic(Window(300))
+    assert (recent.covered_seconds, sum(recent.requests.values())) == (0.0, 0.0)
+    whole = source.traffic(Window(None))
+    assert (whole.covered_seconds, sum(whole.requests.values())) == (None, 1.0)
