@@ -11,7 +11,7 @@ PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-s
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-tools lint format rules dashboards bench constraints clean
+.PHONY: help setup run test test-tools lint format rules dashboards references bench constraints clean
 
 help:
 	@echo "make setup   install into $(VENV), start nothing"
@@ -19,6 +19,7 @@ help:
 	@echo "make test    install what the tests need, then check and test everything"
 	@echo "make bench   measure the cost of monitoring"
 	@echo "make rules   write prometheus/rules;  make dashboards  write grafana/dashboards"
+	@echo "make references  write docs/metrics.md and docs/settings.md"
 	@echo "make lint    ruff and mypy;  make format  ruff's formatter"
 
 setup: $(STAMP)
@@ -34,7 +35,7 @@ run: setup
 	@MAKE_PID=$$PPID exec $(BIN)/python -m project.run
 
 test: setup test-tools lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 test-tools:
 	@sh project/run/apt_install.sh "$(PROGRAMS_FOR_TESTS)" "$(APT_FOR_TESTS)"
@@ -54,8 +55,13 @@ rules: setup
 dashboards: setup
 	$(BIN)/python -m grafana.source
 
+references: setup
+	$(BIN)/python -m docs.source
+
 bench: setup
-	$(BIN)/python -m bench.request_cost
+	@sh project/run/apt_install.sh wrk wrk
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'
+	$(BIN)/python -m bench
 	$(BIN)/python -m bench.dependency_cost
 	$(BIN)/python -m bench.scrape_time
 

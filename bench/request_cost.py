@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.client import BATCH_SHARES, STATUS_OF_CASE
 from bench.processes import running
+from bench.redis_server import redis_for
 from bench.report import Batch, summarize, table
 from bench.variants import BASELINE, OURS, VARIANTS
 
@@ -24,17 +25,14 @@ _WARM_UP = 500
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = _parser().parse_args(arguments)
-    cpu = options.cpu if options.cpu >= 0 else None
+    options = parser().parse_args(arguments)
     if options.profile:
-        _profile(options.profile, options.handlers[0], options.cases[0], options.batch)
+        with redis_for([options.profile]):
+            _profile(options.profile, options.handlers[0], options.cases[0], options.batch)
         return
-    about = _about(options, cpu)
-    load_before = os.getloadavg()[0]
-    batches = list(_measure(options, cpu))
-    about["load_average"] = [load_before, os.getloadavg()[0]]
+    about, batches = measure(options)
     rows = summarize(batches)
-    print(_heading(about), table(rows), sep="\n\n")
+    print(heading(about), table(rows), sep="\n\n")
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         document = {
@@ -45,9 +43,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.json.write_text(json.dumps(document, indent=1) + "\n")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bench.request_cost", description=__doc__)
-    add = parser.add_argument
+def measure(options: argparse.Namespace) -> tuple[dict[str, Any], list[Batch]]:
+    """What was run where, and all batches; `options` as `parser()` gives them."""
+    cpu = options.cpu if options.cpu >= 0 else None
+    about = _about(options, cpu)
+    load_before = os.getloadavg()[0]
+    with redis_for(options.variants):
+        batches = list(_measure(options, cpu))
+    about["load_average"] = [load_before, os.getloadavg()[0]]
+    return about, batches
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="bench.request_cost", description=__doc__)
+    add = made.add_argument
     add("--handlers", nargs="+", choices=BATCH_SHARES, default=list(BATCH_SHARES))
     add("--cases", nargs="+", choices=STATUS_OF_CASE, default=["ok", "unmatched"])
     add("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
@@ -68,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=VARIANTS,
         help="instead, profile a variant (default: ours) on the first handler and case",
     )
-    return parser
+    return made
 
 
 def _positive(text: str) -> int:
@@ -124,7 +133,7 @@ def _about(options: argparse.Namespace, cpu: int | None) -> dict[str, Any]:
     }
 
 
-def _heading(about: dict[str, Any]) -> str:
+def heading(about: dict[str, Any]) -> str:
     packages = ", ".join(f"{name} {number}" for name, number in about["packages"].items())
     before, after = about["load_average"]
     return (

@@ -74,7 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             figures = _measure(site, directory, options.rounds)
         for name in _READERS:
             print(_row(f"{workers}, {lines:,}", name, figures), flush=True)
-    print("\n" + _recycle(options.recycles))
+    print()
+    for recycled in recycle(options.recycles):
+        print(recycled)
 
 
 def _measure(site: Workers, directory: Path, rounds: int) -> dict[str, Figures]:
@@ -99,29 +101,43 @@ def _measure(site: Workers, directory: Path, rounds: int) -> dict[str, Figures]:
     return figures
 
 
-def _recycle(count: int) -> str:
-    """Workers that come, count and are killed, one after the other in four slots."""
-    with _directory() as directory:
-        reader = Reader(OURS, directory)
-        _live_and_die(directory, _RECYCLE_WORKERS)
-        reader.scrape()
-        before = statistics.median(reader.scrape()["seconds"] for _ in range(20))
-        files_before = len(list(directory.iterdir()))
-        _live_and_die(directory, count)
-        reader.scrape()
-        after = statistics.median(reader.scrape()["seconds"] for _ in range(20))
-        files_after = len(list(directory.iterdir()))
-        reader.end()
-    return (
-        f"{count:,} workers recycled: {files_before} files before, {files_after} after; a scrape "
-        f"took {before * 1000:.2f} ms before, {after * 1000:.2f} ms after."
-    )
+@dataclass(frozen=True, slots=True)
+class Recycled:
+    """A directory before and after workers came, counted and were killed, four at a time."""
+
+    reader: str
+    count: int
+    files: tuple[int, int]
+    scrape_seconds: tuple[float, float]  # medians
+
+    def __str__(self) -> str:
+        before, after = (f"{1000 * seconds:.2f} ms" for seconds in self.scrape_seconds)
+        return (
+            f"{self.reader}: {self.count:,} workers recycled: {self.files[0]} files before, "
+            f"{self.files[1]} after; a scrape took {before} before, {after} after."
+        )
+
+
+def recycle(count: int) -> Iterator[Recycled]:
+    """What is left of so many workers, by the reader that belongs to their value class."""
+    for name in _READERS:
+        with _directory() as directory:
+            reader = Reader(name, directory)
+            files, seconds = [], []
+            for workers in (_RECYCLE_WORKERS, count):
+                _live_and_die(name, directory, workers)
+                reader.scrape()
+                seconds.append(statistics.median(reader.scrape()["seconds"] for _ in range(10)))
+                files.append(len(list(directory.iterdir())))
+            reader.end()
+        yield Recycled(name, count, (files[0], files[1]), (seconds[0], seconds[1]))
 
 
 _RECYCLED = """
 import os, signal, sys
-from monitoring import storage
-storage.install("web", sys.argv[1])
+if sys.argv[3] == "ours":
+    from monitoring import storage
+    storage.install("web", sys.argv[1])
 from prometheus_client import Counter, Histogram
 served = Counter("served_total", "Requests.", ["route"])
 took = Histogram("took_seconds", "Time.", ["route"])
@@ -137,8 +153,12 @@ for number in range(int(sys.argv[2])):
 """
 
 
-def _live_and_die(directory: Path, count: int) -> None:
-    subprocess.run([sys.executable, "-c", _RECYCLED, str(directory), str(count)], check=True)
+def _live_and_die(name: str, directory: Path, count: int) -> None:
+    subprocess.run(
+        [sys.executable, "-c", _RECYCLED, str(directory), str(count), name],
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(directory)},
+        check=True,
+    )
 
 
 @contextmanager

@@ -1,21 +1,27 @@
 """What is compared: one process each, because settings and prometheus-client's value class are."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+
+from bench.peers import opentelemetry_metrics
 
 BASELINE = "none"
 CONTROL = "none-again"
 OURS = "ours"
 RIVAL = "django-prometheus"
 RIVAL_ON_SLOTS = "django-prometheus-on-slots"
+NAIVE = "naive"
+REDIS_ARRAYS = "redis-arrays"
+OPENTELEMETRY = "opentelemetry"
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A middleware list; `counter` is the family that counts its requests, if it counts any."""
+    """A middleware list; `counter` is the family that counts its requests, if one in files does."""
 
     name: str
     title: str
@@ -23,6 +29,7 @@ class Variant:
     middleware: tuple[str, ...] = ()
     slots: bool = False
     counter: str | None = None
+    instrument: Callable[[], None] | None = None
 
 
 _RIVAL_PAIR = (
@@ -59,6 +66,22 @@ VARIANTS = {
             slots=True,
             counter=_RIVAL_COUNTER,
         ),
+        Variant(
+            NAIVE,
+            "prometheus-client in a middleware",
+            middleware=("bench.peers.naive.NaiveMiddleware",),
+            counter="naive_requests",
+        ),
+        Variant(
+            REDIS_ARRAYS,
+            "Redis lists",
+            middleware=("bench.peers.redis_arrays.RedisArrayMiddleware",),
+        ),
+        Variant(
+            OPENTELEMETRY,
+            "OpenTelemetry, metrics only",
+            instrument=opentelemetry_metrics.instrument,
+        ),
     )
 }
 
@@ -72,7 +95,7 @@ def start(variant: Variant, directory: Path) -> None:
 
         storage.install(role="bench", directory=directory)
     settings.configure(
-        ALLOWED_HOSTS=["bench"],
+        ALLOWED_HOSTS=["bench", "127.0.0.1"],
         DATABASES={},
         INSTALLED_APPS=[variant.app] if variant.app else [],
         LOGGING_CONFIG=None,  # each 404 and 500 would be a line of log, in every variant
@@ -85,3 +108,5 @@ def start(variant: Variant, directory: Path) -> None:
     import django.db
 
     django.setup()
+    if variant.instrument:
+        variant.instrument()

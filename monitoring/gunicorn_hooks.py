@@ -14,6 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from django.urls import get_resolver
+
 from monitoring import storage
 from monitoring.metrics import server_metrics
 from monitoring.self_report import report_error
@@ -112,8 +114,12 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Take the slot before the first request, so that no request pays for it."""
+    """Take the slot and load the URLs before the first request, so that no request pays for it."""
     storage.attach()
+    try:
+        _ = get_resolver().url_patterns
+    except Exception:
+        report_error("the URLs could not be loaded before the first request")
     recorder.ensure_running(metrics_directory.configured_directory(), before_requests=True)
 
 

@@ -1,5 +1,6 @@
 """What all endpoints for admins have in common."""
 
+from time import monotonic
 from typing import Any
 
 from django.http import HttpRequest
@@ -13,7 +14,9 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
+from monitoring.api.database_first import check_database
 from monitoring.api.errors import handle_error
+from monitoring.conf import get_settings
 
 
 class IsActiveStaff(BasePermission):
@@ -48,6 +51,8 @@ class AdminView(APIView):
     throttle_classes = ()
     versioning_class = None
     schema = AutoSchema()
+    # When an answer has to be there, in monotonic seconds; what a view asks has what is left.
+    deadline = 0.0
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         classes: list[Any] = list(api_settings.DEFAULT_AUTHENTICATION_CLASSES)
@@ -71,7 +76,12 @@ class AdminView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.method not in self.allowed_methods:
             self.http_method_not_allowed(request, *args, **kwargs)
+        self.deadline = monotonic() + get_settings().DATABASE_TIMEOUT_MS / 1000
+        check_database(request, self.deadline)
         super().initial(request, *args, **kwargs)
+
+    def seconds_left(self) -> float:
+        return max(self.deadline - monotonic(), 0.0)
 
     # Without OPTIONS: DRF's answer would describe the view.
     http_method_names = ("get", "head", "post", "put")

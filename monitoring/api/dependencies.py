@@ -2,29 +2,24 @@
 
 import time
 from dataclasses import asdict
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings as django_settings
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api.base import AdminView
+from monitoring.api.database_first import UNAVAILABLE as DATABASE_UNAVAILABLE
 from monitoring.api.dependency_serializers import CacheSerializer, DatabaseSerializer
 from monitoring.api.errors import ServiceUnavailable
 from monitoring.api.serializers import ERRORS, UNAVAILABLE, WINDOW
 from monitoring.api.summary import window_of
 from monitoring.caches.redis_info import redis_info, redis_urls
 from monitoring.conf import get_settings
-from monitoring.databases.pools import wait_for_pool
-from monitoring.databases.probe import ask
 from monitoring.databases.recent import recent
 from monitoring.databases.report import REPEATED, SLOW, log_path
 from monitoring.errors import DatabaseUnavailableError, RedisUnavailableError
-from monitoring.self_report import logger
 from monitoring.storage.directory import configured_directory
 from monitoring.summary.window import Window
 
@@ -32,35 +27,8 @@ if TYPE_CHECKING:
     from monitoring.storage.merge import Merged
     from monitoring.summary.local import Increase
 
-_UNAVAILABLE = "database_unavailable"
 
-
-class DependencyView(AdminView):
-    """Finds out that the database is stuck before authentication asks it, and waits for ever."""
-
-    deadline = 0.0
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        self.deadline = monotonic() + get_settings().DATABASE_TIMEOUT_MS / 1000
-        if request.method in self.allowed_methods and _has_credentials(request):
-            self._check_database()
-        super().initial(request, *args, **kwargs)
-
-    def seconds_left(self) -> float:
-        return max(self.deadline - monotonic(), 0.0)
-
-    def _check_database(self) -> None:
-        if connections.settings[DEFAULT_DB_ALIAS]["ENGINE"] == "django.db.backends.dummy":
-            return
-        try:
-            ask(DEFAULT_DB_ALIAS, _answers, self.seconds_left())
-            wait_for_pool(DEFAULT_DB_ALIAS, self.seconds_left())
-        except DatabaseUnavailableError as error:
-            logger.warning("the database cannot be asked: %s", error)
-            raise ServiceUnavailable("The database does not answer.", _UNAVAILABLE) from error
-
-
-class DatabaseView(DependencyView):
+class DatabaseView(AdminView):
     """Queries of a window; connections and tables now."""
 
     @extend_schema(
@@ -77,7 +45,7 @@ class DatabaseView(DependencyView):
         try:
             state = database_state(merged, self.seconds_left())
         except DatabaseUnavailableError as error:
-            raise ServiceUnavailable(str(error), _UNAVAILABLE) from error
+            raise ServiceUnavailable(str(error), DATABASE_UNAVAILABLE) from error
         log = log_path(get_settings())
         return Response(
             {
@@ -90,7 +58,7 @@ class DatabaseView(DependencyView):
         )
 
 
-class CacheView(DependencyView):
+class CacheView(AdminView):
     """Cache operations of a window; Redis now."""
 
     @extend_schema(
@@ -142,13 +110,3 @@ def _about(window: Window, added: "Increase") -> dict[str, Any]:
         "source": "local",
         "timestamp": time.time(),
     }
-
-
-def _has_credentials(request: Request) -> bool:
-    cookie = getattr(django_settings, "SESSION_COOKIE_NAME", "sessionid")
-    return "Authorization" in request.headers or cookie in request.COOKIES
-
-
-def _answers(connection: BaseDatabaseWrapper) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT 1{connection.features.bare_select_suffix}")

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
+from monitoring.derived_families import BACKLOG, BACKLOG_LIMIT, WORKERS, WORKERS_CONFIGURED
 from monitoring.exporter.listeners import listen_queues, somaxconn
 from monitoring.exporter.processes import Slots
 from monitoring.storage.roles import WEB
@@ -17,9 +18,7 @@ def gunicorn_metrics(
     directory: Path, slots: Slots, in_progress: Mapping[str, float]
 ) -> Iterator[Metric]:
     """`gunicorn_*` families; `in_progress` is the number of requests in each slot's process."""
-    workers = GaugeMetricFamily(
-        "gunicorn_workers", "Web workers by state, busy or idle.", labels=["state"]
-    )
+    workers = WORKERS.new()
     states = {p.owner.slot: p.state for p in slots.processes if p.owner.role == WEB}
     busy = count_busy(states, in_progress)
     workers.add_metric(["busy"], busy)
@@ -27,9 +26,9 @@ def gunicorn_metrics(
     yield workers
     facts = read_facts(directory)
     if facts is not None:
-        yield GaugeMetricFamily(
-            "gunicorn_workers_configured", "Workers that gunicorn is to run.", value=facts.workers
-        )
+        configured = WORKERS_CONFIGURED.new()
+        configured.add_metric([], facts.workers)
+        yield configured
         yield from _backlog_metrics(facts)
 
 
@@ -43,16 +42,7 @@ def count_busy(states: Mapping[str, str], in_progress: Mapping[str, float]) -> i
 
 
 def _backlog_metrics(facts: ServerFacts) -> Iterator[Metric]:
-    length = GaugeMetricFamily(
-        "gunicorn_listen_backlog_connections",
-        "Connections that wait for a worker to accept them.",
-        labels=["listener"],
-    )
-    limit = GaugeMetricFamily(
-        "gunicorn_listen_backlog_limit_connections",
-        "Connections that may wait; further ones are refused by the kernel.",
-        labels=["listener"],
-    )
+    length, limit = BACKLOG.new(), BACKLOG_LIMIT.new()
     queues = listen_queues()
     most = min(facts.backlog, somaxconn() or facts.backlog)
     for address, port in facts.listeners:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
+from monitoring import derived_families
 from monitoring.storage.slots import Owner, is_held, list_lock_files, read_owner
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-_LABELS = ("slot", "role")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,7 @@ def read_states(directory: Path, role: str) -> dict[str, str]:
 
 def slot_metrics(slots: Slots) -> Iterator[Metric]:
     """`monitoring_slots` and the process families."""
-    counts = GaugeMetricFamily(
-        "monitoring_slots", "Worker slots by role and state.", labels=["role", "state"]
-    )
+    counts = derived_families.SLOTS.new()
     for (role, state), count in sorted(slots.states.items()):
         counts.add_metric([role, state], count)
     yield counts
@@ -83,15 +81,13 @@ def slot_metrics(slots: Slots) -> Iterator[Metric]:
 
 
 def _process_metrics(processes: Iterable[ProcessState]) -> Iterator[Metric]:
-    cpu = CounterMetricFamily(
-        "process_cpu_seconds", "User and system CPU time in seconds.", labels=_LABELS
-    )
-    resident = _gauge("process_resident_memory_bytes", "Resident memory in bytes.")
-    virtual = _gauge("process_virtual_memory_bytes", "Virtual memory in bytes.")
-    started = _gauge("process_start_time_seconds", "Start time in seconds since the Unix epoch.")
-    threads = _gauge("process_threads", "Threads.")
-    open_fds = _gauge("process_open_fds", "Open file descriptors.")
-    max_fds = _gauge("process_max_fds", "The most file descriptors the process may open.")
+    cpu = derived_families.PROCESS_CPU.new()
+    resident = derived_families.PROCESS_RESIDENT.new()
+    virtual = derived_families.PROCESS_VIRTUAL.new()
+    started = derived_families.PROCESS_START.new()
+    threads = derived_families.PROCESS_THREADS.new()
+    open_fds = derived_families.PROCESS_OPEN_FDS.new()
+    max_fds = derived_families.PROCESS_MAX_FDS.new()
     for process in processes:
         labels = [process.owner.slot, process.owner.role]
         cpu.add_metric(labels, process.cpu_seconds)
@@ -104,10 +100,6 @@ def _process_metrics(processes: Iterable[ProcessState]) -> Iterator[Metric]:
         if process.max_fds is not None:
             max_fds.add_metric(labels, process.max_fds)
     yield from (cpu, resident, virtual, started, threads, open_fds, max_fds)
-
-
-def _gauge(name: str, help_text: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, help_text, labels=_LABELS)
 
 
 def _read_process(owner: Owner, boot: float) -> ProcessState | None:

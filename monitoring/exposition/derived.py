@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, Metric
 
+from monitoring.derived_families import FILES, SCRAPE_DURATION, STATUS
 from monitoring.storage.merge import Merged
 
 
@@ -15,21 +16,19 @@ def status_counters(merged: Merged) -> Iterator[Metric]:
         totals[dict(line.labels)["status"]] += value
     for status in sorted(totals):
         yield CounterMetricFamily(
-            f"http_status_{status}",
-            f"HTTP requests answered with status {status}.",
+            STATUS.name.format(code=status),
+            STATUS.help.format(code=status),
             value=totals[status],
         )
 
 
 def scrape_figures(merged: Merged, seconds: float) -> Iterator[Metric]:
     """What this scrape read, and how long the merge took until now."""
-    files = GaugeMetricFamily(
-        "monitoring_files", "Metric files in the metrics directory, by state.", labels=["state"]
-    )
+    files = FILES.new()
     files.add_metric(["ok"], merged.files - merged.damaged)
     files.add_metric(["damaged"], merged.damaged)
     files.add_metric(["empty"], merged.empty)
     yield files
-    yield GaugeMetricFamily(
-        "monitoring_scrape_duration_seconds", "Time this scrape took to merge.", value=seconds
-    )
+    duration = SCRAPE_DURATION.new()
+    duration.add_metric([], seconds)
+    yield duration

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
+from monitoring.derived_families import ACTIVE_SESSIONS, ERROR_RATE
 from monitoring.exposition.names import FamilyNames
 from monitoring.sessions import count_active
 from monitoring.storage.merge import Merged
@@ -20,12 +21,9 @@ class SummaryGauges:
     def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
         error_rate = local_source(self._directory).error_rate(merged)
         active, _ = count_active()
-        for name, help_text, value in (
-            ("http_error_rate", "Percent of requests with status >= 400, 5 minutes.", error_rate),
-            ("http_active_sessions", "Sessions and users active in 30 minutes.", active),
-        ):
-            if names.claim(name, "gauge"):
-                family = GaugeMetricFamily(name, help_text)
+        for definition, value in ((ERROR_RATE, error_rate), (ACTIVE_SESSIONS, active)):
+            if names.claim(definition.name, definition.type):
+                family = definition.new()
                 if value is not None:
                     family.add_metric([], float(value))
                 yield family

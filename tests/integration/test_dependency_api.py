@@ -16,6 +16,7 @@ from tests.servers.redis import run_redis
 
 DATABASE = "/api/metrics/database/"
 CACHE = "/api/metrics/cache/"
+SUMMARY = "/api/metrics/"
 DEADLINE_SECONDS = 1.0
 
 
@@ -121,7 +122,7 @@ def test_a_stopped_and_a_lost_postgresql_are_a_503_within_the_deadline(
         call(server, ["/plain/1/"] * 16)
         postgresql.send(signal.SIGSTOP)
         try:
-            for path in (DATABASE, CACHE, DATABASE):
+            for path in (DATABASE, CACHE, SUMMARY, DATABASE):
                 started = time.monotonic()
                 status, answer = get_json(server, path, token)
                 assert (status, answer["error"]["code"]) == (503, "database_unavailable")

@@ -11,7 +11,12 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 pytestmark = pytest.mark.django_db
 
-READ_ONLY = ["/api/metrics/", "/api/schema/"]
+READ_ONLY = [
+    "/api/metrics/",
+    "/api/metrics/cache/",
+    "/api/metrics/database/",
+    "/api/schema/",
+]
 METHODS = ["get", "head", "post", "put", "patch", "delete", "options", "trace"]
 
 

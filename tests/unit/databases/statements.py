@@ -142,8 +142,9 @@ _NUMBERS = (
     f"1.{NUMBER}E-3",
     f"0x{NUMBER}",
 )
+# A table stands behind FROM: what is in double quotes there is a name, to SQLite as well.
 _PLAIN = (
-    *("SELECT", "FROM", "WHERE", "x", "IN (%s, %s)", "LIKE %s", "AND", "=", "<>", "||", "("),
+    *("SELECT", "FROM t", "WHERE", "x", "IN (%s, %s)", "LIKE %s", "AND", "=", "<>", "||", "("),
     *(")", "*", "+", "INSERT INTO t VALUES", "IS NULL", "%(name)s", "5 - 1", "LIMIT 21"),
 )
 _GAPS = (" ", "\n", " , ", " = ", "(", "\t||")

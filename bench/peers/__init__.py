@@ -1,0 +1,1 @@
+"""How the same is done elsewhere, written as its users write it."""

@@ -1,0 +1,12 @@
+"""A variant's site for gunicorn: `BENCH_VARIANT` and `BENCH_DIRECTORY` say which and where."""
+
+import os
+from pathlib import Path
+
+from bench import variants
+
+variants.start(variants.VARIANTS[os.environ["BENCH_VARIANT"]], Path(os.environ["BENCH_DIRECTORY"]))
+
+from django.core.handlers.wsgi import WSGIHandler  # noqa: E402  (metrics are set up first)
+
+application = WSGIHandler()

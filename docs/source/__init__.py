@@ -1,0 +1,1 @@
+"""The references, generated from the definitions: `python -m docs.source`."""

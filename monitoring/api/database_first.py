@@ -1,0 +1,43 @@
+"""Finds out that the database is stuck before authentication asks it, and waits for ever."""
+
+from time import monotonic
+
+from django.conf import settings as django_settings
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from rest_framework.request import Request
+
+from monitoring.api.errors import ServiceUnavailable
+from monitoring.databases.pools import wait_for_pool
+from monitoring.databases.probe import ask
+from monitoring.errors import DatabaseUnavailableError
+from monitoring.self_report import logger
+
+UNAVAILABLE = "database_unavailable"
+
+
+def check_database(request: Request, deadline: float) -> None:
+    """Raises ServiceUnavailable at `deadline` (monotonic) if the users' database does not answer.
+
+    A request without credentials is refused without it, and asks nothing.
+    """
+    if not _has_credentials(request):
+        return
+    if connections.settings[DEFAULT_DB_ALIAS]["ENGINE"] == "django.db.backends.dummy":
+        return
+    try:
+        ask(DEFAULT_DB_ALIAS, _answers, max(deadline - monotonic(), 0.0))
+        wait_for_pool(DEFAULT_DB_ALIAS, max(deadline - monotonic(), 0.0))
+    except DatabaseUnavailableError as error:
+        logger.warning("the database cannot be asked: %s", error)
+        raise ServiceUnavailable("The database does not answer.", UNAVAILABLE) from error
+
+
+def _has_credentials(request: Request) -> bool:
+    cookie = getattr(django_settings, "SESSION_COOKIE_NAME", "sessionid")
+    return "Authorization" in request.headers or cookie in request.COOKIES
+
+
+def _answers(connection: BaseDatabaseWrapper) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1{connection.features.bare_select_suffix}")

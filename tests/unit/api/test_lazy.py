@@ -1,0 +1,52 @@
+"""Workers that no admin asks do without Django REST framework."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from monitoring.api.lazy import LazyView
+from monitoring.api.summary import SummaryView
+
+ROOT = Path(__file__).resolve().parents[3]
+LOADED = """
+import sys
+import django
+django.setup()
+from django.urls import get_resolver, reverse
+reverse("monitoring:summary")
+print("rest_framework" in sys.modules)
+get_resolver().resolve("/api/metrics/").func.cls
+print("rest_framework" in sys.modules)
+"""
+
+
+def test_the_framework_is_loaded_by_the_first_request_for_it_and_not_by_the_urls(
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "DJANGO_SETTINGS_MODULE": "project.settings",
+            "PROMETHEUS_MULTIPROC_DIR": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["False", "True"]
+
+
+def test_who_looks_for_the_class_behind_a_view_finds_it() -> None:
+    view = LazyView("monitoring.api.summary.SummaryView")
+    assert (view.cls, view.initkwargs, view.__name__) == (SummaryView, {}, "SummaryView")
+
+
+def test_a_class_that_is_not_there_is_named() -> None:
+    with pytest.raises(ImportError, match="NoView"):
+        _ = LazyView("monitoring.api.summary.NoView").cls
