@@ -6,8 +6,8 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
+from monitoring.alerts.threshold_names import DEFINITIONS
 from monitoring.alerts.thresholds import (
-    DEFINITIONS,
     InvalidThresholdsError,
     change_thresholds,
     check_thresholds,

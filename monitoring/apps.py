@@ -24,10 +24,12 @@ class MonitoringConfig(AppConfig):
         from monitoring.caches.instrument import instrument_caches  # noqa: PLC0415
         from monitoring.conf import forget_settings  # noqa: PLC0415
         from monitoring.databases.instrument import instrument_databases  # noqa: PLC0415
+        from monitoring.instruments.celery_loading import watch_celery  # noqa: PLC0415
 
         setting_changed.connect(forget_settings)
         instrument_databases()
         instrument_caches()
+        watch_celery()
         _keep_snapshots()
 
 

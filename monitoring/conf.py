@@ -24,6 +24,9 @@ DEFAULT_LATENCY_BUCKETS = (
 )  # fmt: skip
 
 
+OWN_HEALTH_CHECKS = ("database", "redis", "celery", "migrations")
+
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _MAY_HOLD_SECRETS = ("_TOKEN", "_URL")
 
 
@@ -73,12 +76,6 @@ def _strings(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _string(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a string")
-    return value
-
-
 def _token(value: Any) -> str:
     if not isinstance(value, str) or (value and (len(value) < 16 or not value.isascii())):
         raise ValueError("a string of at least 16 ASCII characters, or empty for none")
@@ -121,6 +118,24 @@ def _matchers(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple(value.items())
 
 
+def _dotted_path(value: Any) -> str:
+    if not isinstance(value, str) or (value and not _DOTTED.fullmatch(value)):
+        raise ValueError("a dotted path such as 'shop.celery.app', or empty")
+    return value
+
+
+def _health_checks(value: Any) -> tuple[tuple[str, str], ...]:
+    allowed = "a dict of at most 50 names (a-z, 0-9, _; not one of our own checks) and dotted paths"
+    if not isinstance(value, Mapping) or len(value) > 50:
+        raise ValueError(allowed)
+    for name, path in value.items():
+        if name in OWN_HEALTH_CHECKS or not re.fullmatch(r"[a-z][a-z0-9_]{0,49}", str(name)):
+            raise ValueError(allowed)
+        if not isinstance(path, str) or not _DOTTED.fullmatch(path):
+            raise ValueError(allowed)
+    return tuple(value.items())
+
+
 def _path(value: Any) -> str:
     if not isinstance(value, str | os.PathLike):
         raise ValueError("a path")
@@ -144,7 +159,7 @@ class Settings:
         False, _boolean, "Send alerts to the admins' addresses as well, by Django's mail settings."
     )
     ALERT_HOOK: str = _setting(
-        "", _string, "Dotted path of a function that is called with each AlertEvent."
+        "", _dotted_path, "Dotted path of a function that is called with each AlertEvent."
     )
     ALERT_INTERVAL_SECONDS: float = _setting(
         300.0, _positive, "How often thresholds are evaluated, and over how long.", "seconds"
@@ -157,6 +172,18 @@ class Settings:
     )
     ALERT_RETENTION_DAYS: float = _setting(
         90.0, _positive, "Alert events and threshold changes are deleted after this.", "days"
+    )
+    CELERY_APP: str = _setting(
+        "",
+        _dotted_path,
+        "Dotted path of the Celery application that the health check and the exporter ask; empty:"
+        " the one that the process has loaded.",
+    )
+    CELERY_QUEUES: tuple[str, ...] = _setting(
+        (),
+        _strings,
+        "Queues whose length the exporter shows (Redis as broker); empty: those that the"
+        " application declares.",
     )
     COLLECTORS: tuple[str, ...] = _setting(
         (),
@@ -172,6 +199,42 @@ class Settings:
         _positive,
         "What asking databases and Redis about themselves may take; then the answer is a 503.",
         "milliseconds",
+    )
+    HEALTH_CHECKS: tuple[tuple[str, str], ...] = _setting(
+        (),
+        _health_checks,
+        "Checks of your own by name: dotted paths of functions without arguments. What raises or"
+        " returns False is unhealthy.",
+    )
+    HEALTH_CHECK_TIMEOUT_MS: float = _setting(
+        2000.0, _positive, "What one health check may take.", "milliseconds"
+    )
+    HEALTH_CRITICAL: tuple[str, ...] = _setting(
+        ("database",),
+        _strings,
+        "Checks without which the site is unhealthy (503); the others degrade it.",
+    )
+    HEALTH_DATABASES: tuple[str, ...] = _setting(
+        (), _strings, "Aliases that the checks cover; empty: all."
+    )
+    HEALTH_READY: tuple[str, ...] = _setting(
+        ("migrations", "database"),
+        _strings,
+        "Checks of `health/ready/`: with one unhealthy it answers 503.",
+    )
+    HEALTH_SHARE_MS: float = _setting(
+        5000.0,
+        _positive,
+        "How long a check's result is given to whoever asks, in all workers of the host.",
+        "milliseconds",
+    )
+    HEALTH_TIMEOUT_MS: float = _setting(
+        3000.0, _positive, "What an answer of `health/` may take in all.", "milliseconds"
+    )
+    HEALTH_WORKER_HOSTS: bool = _setting(
+        False,
+        _boolean,
+        "Show the hosts of Celery's workers to the public (`celery@host` for `celery@…`).",
     )
     HIGHR_CLASSIC_BUCKETS: bool = _setting(
         True,

@@ -66,6 +66,12 @@ WORKERS = DerivedFamily("gunicorn_workers", "Web workers by state, busy or idle.
 WORKERS_CONFIGURED = DerivedFamily(
     "gunicorn_workers_configured", "Workers that gunicorn is to run."
 )
+HEALTH_STATUS = DerivedFamily(
+    "monitoring_health_status", "What the health checks find: 1, 0.5 or 0.", ("check",)
+)
+QUEUE_LENGTH = DerivedFamily(
+    "celery_queue_length", "Tasks that wait in the broker, all priorities.", ("queue",)
+)
 BACKLOG = DerivedFamily(
     "gunicorn_listen_backlog_connections",
     "Connections that wait for a worker to accept them.",
@@ -75,6 +81,12 @@ BACKLOG_LIMIT = DerivedFamily(
     "gunicorn_listen_backlog_limit_connections",
     "Connections that may wait; further ones are refused by the kernel.",
     ("listener",),
+)
+THRESHOLD = DerivedFamily(
+    "monitoring_threshold",
+    "The thresholds that alerts compare with, as they are now; none for one that is off.",
+    ("name",),
+    is_exporters=False,
 )
 
 

@@ -21,6 +21,11 @@ HIGHR_BOUNDS = tuple(ldexp(2 ** (k % 16 / 16), k // 16) for k in range(-11 * 16,
 # The default latency buckets, and two for the much longer time that a full queue can mean.
 _QUEUE_BUCKETS = (*DEFAULT_LATENCY_BUCKETS, 30.0, 60.0)
 
+_TASK_BUCKETS = (
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
+    7200.0,
+)  # fmt: skip
+
 # 4 for each doubling, from 61 µs to 64 s.
 QUERY_HIGHR_BOUNDS = tuple(2 ** (k / 4) for k in range(-14 * 4, 6 * 4 + 1))
 _QUERIES_BUCKETS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
@@ -264,6 +269,56 @@ def cache_metrics() -> CacheMetrics:
             "cache_operations_total",
             "Cache operations; those on many keys count each key.",
             ["alias", "operation", "result"],
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CeleryMetrics:
+    """What Celery's processes write, each in its own slot."""
+
+    duration: BisectHistogram
+    queue: BisectHistogram
+    started: Counter
+    retries: Counter
+    revoked: Counter
+    refused: Counter
+    in_progress: Gauge
+
+
+@cache
+def celery_metrics() -> CeleryMetrics:
+    """Celery's families, built at the first use."""
+    return CeleryMetrics(
+        duration=BisectHistogram(
+            "celery_task_duration_seconds",
+            "Run time of Celery tasks.",
+            ["task", "state"],
+            buckets=_TASK_BUCKETS,
+        ),
+        queue=BisectHistogram(
+            "celery_task_queue_seconds",
+            "Time from sending a task, or its eta, to its start.",
+            ["task"],
+            buckets=_TASK_BUCKETS,
+        ),
+        started=Counter("celery_tasks_started_total", "Tasks that a worker began.", ["task"]),
+        retries=Counter("celery_task_retries_total", "Runs that ended in a retry.", ["task"]),
+        revoked=Counter(
+            "celery_tasks_revoked_total",
+            "Tasks revoked before or, if terminated, while they ran.",
+            ["task", "reason"],
+        ),
+        refused=Counter(
+            "celery_messages_refused_total",
+            "Messages that a worker refused: of unknown tasks, or invalid.",
+            ["reason"],
+        ),
+        in_progress=Gauge(
+            "celery_tasks_in_progress",
+            "Tasks that run now.",
+            ["task"],
+            multiprocess_mode="livesum",
         ),
     )
 

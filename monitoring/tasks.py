@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from monitoring.alerts.evaluation import evaluate_if_due
-from monitoring.alerts.outbox import deliver_due
+from monitoring.alerts.outbox import DELIVER, deliver_due
 from monitoring.alerts.retention import clean_up
 
 
@@ -17,7 +17,7 @@ def check_performance_alerts() -> None:
     deliver_due()
 
 
-@shared_task(name="monitoring.deliver_alerts", ignore_result=True)
+@shared_task(name=DELIVER, ignore_result=True)
 def deliver_alerts() -> None:
     """Send what the outbox holds."""
     deliver_due()

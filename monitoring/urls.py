@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from monitoring.api import views
+from monitoring.api import health, views
 from monitoring.api.lazy import admin_view
 
 app_name = "monitoring"
 
 urlpatterns = [
     path("alerts/webhook/", admin_view("webhook.WebhookView"), name="webhook"),
+    path("health/", health.health, name="health"),
+    path("health/live/", health.live, name="health-live"),
+    path("health/ready/", health.ready, name="health-ready"),
     path("metrics/", admin_view("summary.SummaryView"), name="summary"),
     path("metrics/cache/", admin_view("dependencies.CacheView"), name="cache"),
     path("metrics/check-alerts/", admin_view("alerts.CheckAlertsView"), name="check-alerts"),

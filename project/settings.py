@@ -111,7 +111,9 @@ SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(hours=1), "UPDATE_LAST_LOGIN": 
 SPECTACULAR_SETTINGS = {"TITLE": "Monitoring", "VERSION": __version__}
 
 MONITORING: dict[str, object] = {
+    "CELERY_APP": "project.celery.app",
     "IGNORE_ROUTES": ["monitoring:*", "token"],
     "PROMETHEUS_URL": os.environ.get("PROMETHEUS_URL", "").strip(),
     "REDIS_URL": REDIS_URL,
+    "WEBHOOK_TOKEN": os.environ.get("WEBHOOK_TOKEN", "").strip(),
 }

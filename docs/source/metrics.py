@@ -31,6 +31,17 @@ _NOTES = {
     " protobuf a native histogram of schema 4; carries exemplars.",
     "http_requests_in_progress": "A killed worker's share goes with it.",
     "http_request_queue_seconds": "From a proxy that sets the header.",
+    "celery_task_duration_seconds": "`state` is Celery's own: `SUCCESS`, `FAILURE`, `RETRY`,"
+    " `IGNORED`, `REJECTED`; of a killed child, `FAILURE` with the time until that was noticed."
+    " `task` is the name of a registered task, `_overflow` past 1000 of them.",
+    "celery_messages_refused_total": "Reasons: `unknown_task`, `invalid`.",
+    "celery_tasks_revoked_total": "Reasons: `revoked`, `expired`, `terminated`.",
+    "celery_tasks_in_progress": "A killed child's share goes with it.",
+    "celery_task_queue_seconds": "Needs this app where tasks are sent; hosts' clocks are compared.",
+    "celery_queue_length": "Redis as broker: messages of all priorities that no worker has"
+    " fetched.",
+    "monitoring_health_status": "1 healthy, 0.5 impaired, 0 down; a check that is disabled has no"
+    " sample.",
     "http_active_sessions": "Needs `REDIS_URL`.",
     "http_status_{code}_total": "One family for each status seen; off by `STATUS_COUNTERS`.",
     "gunicorn_worker_exits_total": "`exit_0`, `SIGKILL`, …; `unknown` in a gunicorn whose hook"
@@ -74,6 +85,7 @@ def _sections() -> Iterator[tuple[str, list[_Row]]]:
     yield "Requests", [*_stored(metrics.http_metrics()), *beside("http_")]
     yield "Databases", [*_stored(metrics.database_metrics()), *_stored(metrics.pool_metrics())]
     yield "Caches", _stored(metrics.cache_metrics())
+    yield "Celery", _stored(metrics.celery_metrics())
     yield "Processes", [*_stored(metrics.server_metrics()), *_stored(metrics.garbage_metrics())]
     yield (
         "Monitoring itself",

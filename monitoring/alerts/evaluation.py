@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from monitoring.alerts.states import Outcome
 from monitoring.alerts.threshold_alerts import Observation, note
-from monitoring.alerts.thresholds import DEFINITIONS, current_thresholds
+from monitoring.alerts.threshold_names import DEFINITIONS
+from monitoring.alerts.thresholds import current_thresholds
 from monitoring.conf import get_settings
 from monitoring.models import AlertEvaluation, AlertEvent
 

@@ -12,12 +12,16 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from monitoring.conf import get_settings
+from monitoring.health.celery_workers import broker_connection, celery_app
 from monitoring.models import AlertDelivery, AlertEvent
 
 _BATCH = 100
 _LEASE = timedelta(minutes=2)
 _LONGEST_PAUSE = timedelta(hours=1)
 _GIVE_UP_AFTER = timedelta(days=1)
+_BROKER_SECONDS = 1.0
+
+DELIVER = "monitoring.deliver_alerts"
 
 logger = logging.getLogger("monitoring.alerts")
 
@@ -25,9 +29,11 @@ logger = logging.getLogger("monitoring.alerts")
 def deliver_soon() -> None:
     """Have a Celery worker deliver; without a broker the next scheduled run does."""
     try:
-        from monitoring.tasks import deliver_alerts  # noqa: PLC0415  (Celery is optional)
-
-        deliver_alerts.apply_async(retry=False, ignore_result=True)
+        app = celery_app()
+        if app is None:
+            return
+        with broker_connection(app, _BROKER_SECONDS) as connection:
+            app.send_task(DELIVER, connection=connection, retry=False, ignore_result=True)
     except Exception as error:
         logger.info("delivery is left to the next scheduled run: %s", type(error).__name__)
 

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from monitoring.alerts.events import NewEvent, record
 from monitoring.alerts.states import Outcome, observe
-from monitoring.alerts.thresholds import DEFINITIONS
+from monitoring.alerts.threshold_names import DEFINITIONS
 from monitoring.conf import get_settings
 from monitoring.models import AlertEvent
 
@@ -37,7 +37,7 @@ def note(seen: Observation, source: AlertEvent.Source, now: datetime) -> Outcome
                     key=f"threshold:{seen.name}:{since.isoformat()}:{status}",
                     name=seen.name,
                     status=status,
-                    severity=DEFINITIONS[seen.name].severity,
+                    severity=AlertEvent.Severity(DEFINITIONS[seen.name].severity),
                     source=source,
                     starts_at=since,
                     ends_at=now if status is AlertEvent.Status.RESOLVED else None,

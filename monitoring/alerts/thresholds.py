@@ -1,53 +1,14 @@
-"""The thresholds that alerts compare with: their names, bounds, values and changes."""
+"""The thresholds that alerts compare with: their values and changes."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from monitoring.models import AlertEvent, Threshold, ThresholdChange
-
-_LARGEST = 1e12
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A threshold: `field` of the summary may not exceed it.
-
-    `is_guarded` figures say nothing about a few requests: they need ALERT_MIN_REQUESTS.
-    """
-
-    field: str
-    default: float | None
-    unit: str
-    is_guarded: bool
-    severity: AlertEvent.Severity
-    highest: float = _LARGEST
-
-
-DEFINITIONS: Mapping[str, Definition] = {
-    "error_rate": Definition(
-        "error_rate", 10.0, "percent", True, AlertEvent.Severity.CRITICAL, highest=100.0
-    ),
-    "server_error_rate": Definition(
-        "server_error_rate", None, "percent", True, AlertEvent.Severity.CRITICAL, highest=100.0
-    ),
-    "avg_response_time": Definition(
-        "avg_response_time", 2000.0, "ms", True, AlertEvent.Severity.WARNING
-    ),
-    "p95_response_time": Definition(
-        "p95_response_time", None, "ms", True, AlertEvent.Severity.WARNING
-    ),
-    "slow_request_count": Definition(
-        "slow_requests_count", 50.0, "requests", False, AlertEvent.Severity.WARNING
-    ),
-    "active_sessions": Definition(
-        "active_sessions", 1000.0, "sessions", False, AlertEvent.Severity.INFO
-    ),
-}
+from monitoring.alerts.threshold_names import DEFINITIONS, Definition
+from monitoring.models import Threshold, ThresholdChange
 
 
 class InvalidThresholdsError(Exception):

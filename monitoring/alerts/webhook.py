@@ -17,7 +17,7 @@ from django.utils.dateparse import parse_datetime
 from monitoring.alerts.events import NewEvent, record
 from monitoring.alerts.states import Outcome
 from monitoring.alerts.threshold_alerts import Observation, note
-from monitoring.alerts.thresholds import DEFINITIONS
+from monitoring.alerts.threshold_names import DEFINITIONS
 from monitoring.models import AlertEvent
 
 MAX_BODY_BYTES = 1024 * 1024

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from monitoring.alerts.states import Outcome
-from monitoring.alerts.thresholds import DEFINITIONS
+from monitoring.alerts.threshold_names import DEFINITIONS
 from monitoring.models import AlertEvent
 
 

@@ -72,7 +72,7 @@ def _work(
     unmeasured.set(True)
     connection: BaseDatabaseWrapper | None = None
     try:
-        connection = _new_connection(alias, seconds)
+        connection = new_connection(alias, seconds)
         answer.values.append(question(connection))
     except Exception as error:
         answer.error = error
@@ -87,7 +87,7 @@ def _work(
             lock.release()
 
 
-def _new_connection(alias: str, seconds: float) -> BaseDatabaseWrapper:
+def new_connection(alias: str, seconds: float) -> BaseDatabaseWrapper:
     """A connection outside of the pool: an exhausted pool is just what one wants to see."""
     connection: Any = connections.create_connection(alias)
     options = {**connection.settings_dict["OPTIONS"]}

@@ -50,11 +50,13 @@ def run_everything() -> int:
         watchers = watching.prepare(
             Path(directory), listening.url(site.bind), listening.url(site.exporter_bind), token
         )
-        supervisor = Supervisor(_stages(site, redis, watchers))
+        supervisor = Supervisor(_stages(site, redis, watchers, Path(directory)))
         return supervisor.run(lambda: _announce(supervisor, site, redis, watchers))
 
 
-def _stages(site: Environment, redis: RedisServer, watchers: list[Watcher]) -> list[list[Service]]:
+def _stages(
+    site: Environment, redis: RedisServer, watchers: list[Watcher], directory: Path
+) -> list[list[Service]]:
     programs = Path(sys.executable).parent
     web = Service(
         "web",
@@ -66,10 +68,28 @@ def _stages(site: Environment, redis: RedisServer, watchers: list[Watcher]) -> l
         "exporter", [sys.executable, "manage.py", "exporter", "--bind", str(site.exporter_bind)]
     )
     watching_services = [Service(each.name, each.command, is_quiet=True) for each in watchers]
-    stages = [[web, exporter], watching_services]
+    stages = [[web, exporter, *_celery(programs, directory)], watching_services]
     if redis.command is not None:
         stages.insert(0, [Service("redis", redis.command, is_quiet=True)])
     return stages
+
+
+def _celery(programs: Path, directory: Path) -> list[Service]:
+    """A worker with two children, and beat."""
+    celery = [str(programs / "celery"), "--quiet", "--app", "project"]
+    quiet = ["--loglevel", "WARNING"]
+    return [
+        # It then ends its children; killed, it would leave them.
+        Service(
+            "worker",
+            [*celery, "worker", "--concurrency", "2", *quiet],
+            orphan_signal=signal.SIGQUIT,
+        ),
+        Service(
+            "beat",
+            [*celery, "beat", *quiet, "--pidfile", "", "--schedule", str(directory / "beat")],
+        ),
+    ]
 
 
 def _migrate() -> str | None:

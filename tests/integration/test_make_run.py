@@ -101,9 +101,12 @@ def test_its_urls_answer_once_they_are_shown_and_ctrl_c_leaves_no_process(runnin
     assert "OK" in read(f"{running.url('Alertmanager')}-/ready")
     # Finding out whether they answer was no traffic.
     assert 'method="POST"' not in read(running.url("Metrics"))
+    health = f"{running.url('Site')}api/health/?check=celery"
+    wait_for("the Celery worker", lambda: '"workers": ["celery@' in read(health), 60)
     processes = running.processes()
-    # make, the runner, Redis, gunicorn's master and its four workers, the exporter, two that watch
-    assert len(processes) == 11
+    # make, the runner, Redis, gunicorn's master and its four workers, the exporter, two that watch,
+    # Celery's worker with two children, and beat
+    assert len(processes) == 15
     # A terminal sends Ctrl-C to the whole foreground group.
     os.killpg(running.process.pid, signal.SIGINT)
     running.process.wait(20)

@@ -1,0 +1,89 @@
+"""The public endpoints: for load balancers, for Kubernetes, and for people.
+
+They are plain Django, and touch neither the session nor the user: both may need the database.
+"""
+
+import time
+from functools import wraps
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+
+from monitoring.api.tracking import View, untracked
+from monitoring.conf import get_settings
+from monitoring.health import catalogue
+from monitoring.health.examiner import examiner
+from monitoring.health.findings import Report, Status, summarize, to_json, to_text
+from monitoring.health.publication import for_the_public
+
+_JSON, _TEXT = "application/json", "text/plain"
+
+
+def _without_body(view: View) -> View:
+    """What HEAD is answered with (RFC 9110, 9.3.2); gunicorn warns of a body."""
+
+    @wraps(view)
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = view(request)
+        if request.method == "HEAD":
+            response["Content-Length"] = str(len(response.content))
+            response.content = b""
+        return response
+
+    return answer
+
+
+def _endpoint(view: View) -> View:
+    """Without a transaction: ATOMIC_REQUESTS would ask a database before the view is called."""
+    return transaction.non_atomic_requests(
+        csrf_exempt(untracked(require_safe(_without_body(view))))
+    )
+
+
+@_endpoint
+def health(request: HttpRequest) -> HttpResponse:
+    """All checks, or those of `?check=`: 503 only if a critical one is unhealthy."""
+    given = [name for value in request.GET.getlist("check") for name in value.split(",")]
+    if unknown := [name for name in given if name not in catalogue.known()]:
+        return _refuse(len(unknown))
+    report = examiner().examine(
+        catalogue.checks(given or catalogue.names()), get_settings().HEALTH_CRITICAL
+    )
+    return _answer(request, report)
+
+
+@_endpoint
+def ready(request: HttpRequest) -> HttpResponse:
+    """HEALTH_READY: whether this process can serve requests. Each of these checks is critical."""
+    wanted = get_settings().HEALTH_READY
+    return _answer(request, examiner().examine(catalogue.checks(wanted), wanted))
+
+
+@_endpoint
+def live(request: HttpRequest) -> HttpResponse:
+    """That the process answers at all: no dependency, no file, no lock."""
+    return _answer(request, summarize({}, (), time.time()))
+
+
+def _answer(request: HttpRequest, report: Report) -> HttpResponse:
+    report = for_the_public(report, hosts=get_settings().HEALTH_WORKER_HOSTS)
+    status = 503 if report.status == Status.UNHEALTHY else 200
+    headers = {"Cache-Control": "no-store", "Vary": "Accept"}
+    if request.get_preferred_type([_JSON, _TEXT]) == _TEXT:
+        return HttpResponse(
+            to_text(report), status=status, headers=headers, content_type=f"{_TEXT}; charset=utf-8"
+        )
+    return JsonResponse(to_json(report), status=status, headers=headers)
+
+
+def _refuse(count: int) -> HttpResponse:
+    known = ", ".join(catalogue.known())
+    error: dict[str, Any] = {
+        "code": "invalid",
+        "message": "The request is not valid; see fields.",
+        "fields": {"check": [f"{count} not known; allowed are {known}."]},
+    }
+    return JsonResponse({"error": error}, status=400, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,5 @@
+"""Health checks: what each one finds, within its deadline, shared by all workers for a while."""
+
+from monitoring.health.findings import Finding, Status
+
+__all__ = ["Finding", "Status"]

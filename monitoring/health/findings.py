@@ -1,0 +1,108 @@
+"""What a check says, and what is made of several: pure, no clock, no I/O."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """Of a check, and of the site."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+    DISABLED = "disabled"  # not configured: no fault
+
+
+GAUGE = {Status.HEALTHY: 1.0, Status.DEGRADED: 0.5, Status.UNHEALTHY: 0.0}
+_WORST_LAST = (Status.DISABLED, Status.HEALTHY, Status.DEGRADED, Status.UNHEALTHY)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`message` is for the public: a fixed text that names no host, path, version or exception.
+
+    `details` are further fields of the answer; `memory` is handed to the next run of the check, by
+    whatever process. Both hold what JSON can.
+    """
+
+    status: Status
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    memory: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finding, how long it took (None: nothing was asked), and when it was made.
+
+    `time` is in Unix seconds, for people; `finished` is on the monotonic clock, for comparisons.
+    """
+
+    finding: Finding
+    duration_ms: float | None
+    time: float
+    finished: float
+
+    @property
+    def status(self) -> Status:
+        return self.finding.status
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The answer: the site's status and each check's result. `time` is the oldest result's."""
+
+    status: Status
+    time: float
+    results: Mapping[str, Result]
+
+
+def worst(results: Iterable[Result]) -> Result:
+    """The worst of a check's parts; its time is that of the slowest, its age that of the oldest."""
+    parts = sorted(results, key=lambda result: _WORST_LAST.index(result.status))
+    durations = [part.duration_ms for part in parts if part.duration_ms is not None]
+    return Result(
+        parts[-1].finding,
+        max(durations, default=None),
+        min(part.time for part in parts),
+        min(part.finished for part in parts),
+    )
+
+
+def summarize(results: Mapping[str, Result], critical: Iterable[str], now: float) -> Report:
+    """Unhealthy if a critical check is; degraded if any other is, or any is degraded."""
+    found = {name: result.status for name, result in results.items()}
+    if any(found.get(name) == Status.UNHEALTHY for name in critical):
+        status = Status.UNHEALTHY
+    elif found.keys() and {Status.UNHEALTHY, Status.DEGRADED} & set(found.values()):
+        status = Status.DEGRADED
+    else:
+        status = Status.HEALTHY
+    return Report(status, min((each.time for each in results.values()), default=now), results)
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    return {
+        "status": str(report.status),
+        "timestamp": report.time,
+        "checks": {
+            name: {
+                "status": str(result.status),
+                "message": result.finding.message,
+                "duration_ms": result.duration_ms,
+                **result.finding.details,
+            }
+            for name, result in report.results.items()
+        },
+    }
+
+
+def to_text(report: Report) -> str:
+    """The site's status in the first line, by itself; then a line for each check."""
+    lines = [
+        f"{name}: {result.status} ({result.finding.message})"
+        for name, result in report.results.items()
+    ]
+    return "\n".join([str(report.status), *lines, ""])
