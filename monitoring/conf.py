@@ -152,6 +152,27 @@ def _text(value: Any) -> str:
 class Settings:
     """The keys of `settings.MONITORING`, checked, with their defaults."""
 
+    ALERT_COOLDOWN_SECONDS: float = _setting(
+        300.0, _positive, "An alert that was told is not told again for this long.", "seconds"
+    )
+    ALERT_EMAIL: bool = _setting(
+        False, _boolean, "Send alerts to the admins' addresses as well, by Django's mail settings."
+    )
+    ALERT_HOOK: str = _setting(
+        "", _dotted_path, "Dotted path of a function that is called with each AlertEvent."
+    )
+    ALERT_INTERVAL_SECONDS: float = _setting(
+        300.0, _positive, "How often thresholds are evaluated, and over how long.", "seconds"
+    )
+    ALERT_MIN_REQUESTS: int = _setting(
+        20,
+        _integer(0, 1_000_000),
+        "With fewer requests in the window, rates and response times raise no alert.",
+        "requests",
+    )
+    ALERT_RETENTION_DAYS: float = _setting(
+        90.0, _positive, "Alert events and threshold changes are deleted after this.", "days"
+    )
     CELERY_APP: str = _setting(
         "",
         _dotted_path,
@@ -322,6 +343,9 @@ class Settings:
     )
     STATUS_COUNTERS: bool = _setting(
         True, _boolean, "Expose `http_status_{code}_total`, derived from `http_requests_total`."
+    )
+    WEBHOOK_TOKEN: str = _setting(
+        "", _token, "Bearer token of Alertmanager's webhook; empty: the webhook is closed."
     )
 
 

@@ -82,6 +82,12 @@ BACKLOG_LIMIT = DerivedFamily(
     "Connections that may wait; further ones are refused by the kernel.",
     ("listener",),
 )
+THRESHOLD = DerivedFamily(
+    "monitoring_threshold",
+    "The thresholds that alerts compare with, as they are now; none for one that is off.",
+    ("name",),
+    is_exporters=False,
+)
 
 
 def derived_families() -> tuple[DerivedFamily, ...]:

@@ -8,13 +8,22 @@ from monitoring.api.lazy import admin_view
 app_name = "monitoring"
 
 urlpatterns = [
+    path("alerts/webhook/", admin_view("webhook.WebhookView"), name="webhook"),
     path("health/", health.health, name="health"),
     path("health/live/", health.live, name="health-live"),
     path("health/ready/", health.ready, name="health-ready"),
     path("metrics/", admin_view("summary.SummaryView"), name="summary"),
     path("metrics/cache/", admin_view("dependencies.CacheView"), name="cache"),
+    path("metrics/check-alerts/", admin_view("alerts.CheckAlertsView"), name="check-alerts"),
     path("metrics/database/", admin_view("dependencies.DatabaseView"), name="database"),
     path("metrics/prometheus/", views.scrape, name="scrape"),
     path("metrics/series/", admin_view("series.SeriesView"), name="series"),
+    path("metrics/thresholds/", admin_view("alerts.ThresholdsView"), name="thresholds"),
+    path("notifications/", admin_view("notifications.NotificationsView"), name="notifications"),
+    path(
+        "notifications/<int:pk>/read/",
+        admin_view("notifications.ReadNotificationView"),
+        name="read-notification",
+    ),
     path("schema/", admin_view("schema.SchemaView"), name="schema"),
 ]

@@ -115,4 +115,5 @@ MONITORING: dict[str, object] = {
     "IGNORE_ROUTES": ["monitoring:*", "token"],
     "PROMETHEUS_URL": os.environ.get("PROMETHEUS_URL", "").strip(),
     "REDIS_URL": REDIS_URL,
+    "WEBHOOK_TOKEN": os.environ.get("WEBHOOK_TOKEN", "").strip(),
 }

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -44,10 +44,10 @@ class AdminView(APIView):
     Errors have one shape; a wrong method is a 405 whoever asks.
     """
 
-    permission_classes = (IsActiveStaff,)
+    permission_classes: tuple[type[BasePermission], ...] = (IsActiveStaff,)
     renderer_classes = (JSONRenderer,)
-    parser_classes = (JSONParser,)
-    content_negotiation_class = OnlyJson
+    parser_classes: tuple[type[BaseParser], ...] = (JSONParser,)
+    content_negotiation_class: type[BaseContentNegotiation] = OnlyJson
     throttle_classes = ()
     versioning_class = None
     schema = AutoSchema()

@@ -28,6 +28,8 @@ class Tracker:
     `count` is the number of calls of execute and executemany; `total` and `slowest` are seconds.
     """
 
+    __slots__ = ("_lock", "count", "parent", "slowest", "total")
+
     def __init__(self, parent: "Tracker | None") -> None:
         self.parent = parent
         self.count = 0
@@ -45,8 +47,12 @@ class Tracker:
 class RequestTracker(Tracker):
     """A request's queries. `request` is None once it has ended."""
 
+    __slots__ = ("request", "statements")
+
     def __init__(self, parent: Tracker | None, request: HttpRequest) -> None:
-        super().__init__(parent)
+        self.parent = parent  # without super(): every request makes one
+        self.count = 0
+        self._lock = threading.Lock()
         self.request: HttpRequest | None = request
         self.statements: dict[tuple[str, str, str], int] = {}  # by alias, vendor, SQL
 

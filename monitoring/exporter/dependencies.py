@@ -4,56 +4,19 @@ Two threads ask, from the first scrape on; a scrape shows what they last found, 
 than what is old.
 """
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import Metric
 
 from monitoring.conf import get_settings
 from monitoring.derived_families import HEALTH_STATUS, QUEUE_LENGTH
 from monitoring.exposition.names import FamilyNames
+from monitoring.exposition.refreshed import Refreshed
 from monitoring.health import catalogue
 from monitoring.health.celery_queues import queue_lengths
 from monitoring.health.examiner import examiner
 from monitoring.health.findings import GAUGE
-from monitoring.self_report import report_error
 from monitoring.storage.merge import Merged
-
-T = TypeVar("T")
-
-_STALE_INTERVALS = 4
-
-
-class Refreshed(Generic[T]):
-    """What `ask` last gave; asked anew every `interval` seconds, in a thread of its own."""
-
-    def __init__(self, name: str, ask: Callable[[], T], interval: float) -> None:
-        self._name = name
-        self._ask = ask
-        self._interval = interval
-        self._answer: tuple[float, T] | None = None
-        self._thread: threading.Thread | None = None
-
-    def get(self) -> T | None:
-        """None before the first answer, and while the last one is too old."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-            self._thread.start()
-        answer = self._answer
-        if answer is None or time.monotonic() > answer[0] + _STALE_INTERVALS * self._interval:
-            return None
-        return answer[1]
-
-    def _work(self) -> None:
-        while True:
-            try:
-                found = self._ask()
-                self._answer = (time.monotonic(), found)
-            except Exception:
-                report_error(f"no figures for {self._name}")
-            time.sleep(self._interval)
 
 
 class DependencyGauges:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from prometheus_client.core import Metric
 
+from monitoring.alerts.exposed import ThresholdGauges
 from monitoring.conf import get_settings
 from monitoring.exporter.collectors import CustomCollectors
 from monitoring.exporter.dependencies import DependencyGauges
@@ -35,4 +36,7 @@ def exporter_scraper(directory: Path) -> Scraper:
     def collectors(merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
         yield from custom.collect(_COLLECTORS_SHARE * seconds, names)
 
-    return Scraper(directory, (system, SummaryGauges(directory), DependencyGauges(), collectors))
+    return Scraper(
+        directory,
+        (system, SummaryGauges(directory), ThresholdGauges(), DependencyGauges(), collectors),
+    )

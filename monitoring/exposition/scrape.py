@@ -14,6 +14,7 @@ from typing import Protocol
 
 from prometheus_client.core import Metric
 
+from monitoring.alerts.exposed import ThresholdGauges
 from monitoring.conf import get_settings
 from monitoring.exposition.classic_buckets import BucketFilter
 from monitoring.exposition.derived import scrape_figures, status_counters
@@ -229,4 +230,4 @@ def scraper() -> Scraper:
 @lru_cache(maxsize=1)
 def _scraper_of(pid: int) -> Scraper:
     directory = configured_directory()
-    return Scraper(directory, [SummaryGauges(directory)])
+    return Scraper(directory, [SummaryGauges(directory), ThresholdGauges()])

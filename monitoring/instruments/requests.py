@@ -49,6 +49,8 @@ class RequestRecorder:
         self._in_progress = value_of(metrics.in_progress)
         self._highr = metrics.duration_highr
         self._queries = metrics.queries
+        # Without a query there is nothing to add to the sum: the usual request of a cached page.
+        self._no_query = metrics.queries.writes(0)[1:]
         self._repeated_limit = settings.REPEATED_QUERIES
         self._slow_seconds = settings.SLOW_REQUEST_MS / 1000
         self._routes = Routes(settings.MAX_ROUTES, settings.IGNORE_ROUTES)
@@ -109,7 +111,7 @@ class RequestRecorder:
                     *series.counts,
                     *self._highr.writes(seconds),
                     *series.duration.writes(seconds),
-                    *self._queries.writes(queries.count),
+                    *(self._queries.writes(queries.count) if queries.count else self._no_query),
                 )
             )
             queue_header = request.META.get(HEADER)

@@ -1,0 +1,1 @@
+"""Alerts to admins: thresholds, their evaluation, states, notifications and their delivery."""

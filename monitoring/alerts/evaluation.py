@@ -1,0 +1,127 @@
+"""One evaluation of all thresholds over one window, by one process at a time."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from monitoring.alerts.states import Outcome
+from monitoring.alerts.threshold_alerts import Observation, note
+from monitoring.alerts.threshold_names import DEFINITIONS
+from monitoring.alerts.thresholds import current_thresholds
+from monitoring.conf import get_settings
+from monitoring.models import AlertEvaluation, AlertEvent
+
+_LEASE = timedelta(minutes=2)  # a run that takes longer is taken for dead
+_LONGEST_WINDOW = timedelta(hours=24)
+
+Summarize = Callable[[float], Mapping[str, Any]]  # seconds to the summary's figures
+
+
+class EvaluationRunningError(Exception):
+    """Another process is at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found about one threshold."""
+
+    observation: Observation
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The result of one evaluation."""
+
+    window_seconds: float
+    findings: tuple[Finding, ...]
+
+    def names(self, *outcomes: Outcome) -> list[str]:
+        return [each.observation.name for each in self.findings if each.outcome in outcomes]
+
+
+def evaluate_if_due(summarize: Summarize) -> Evaluation | None:
+    """The scheduled evaluation; None if one runs, or ran less than half an interval ago.
+
+    So two schedulers by mistake, or a queue of runs that were missed, lead to one evaluation. Its
+    window begins at the last one: what happened meanwhile is not missed.
+    """
+    now = timezone.now()
+    interval = timedelta(seconds=get_settings().ALERT_INTERVAL_SECONDS)
+    row = AlertEvaluation.objects.get_or_create(pk=1)[0]
+    last = row.last_started_at
+    if last is not None and last > now - interval / 2:
+        return None
+    if not _claim(now, last_started_at=last, started_at=now):
+        return None
+    since_last = interval if last is None else now - last
+    # A little late or early is an interval; only a run that was missed makes the window longer.
+    window = interval if since_last < 1.5 * interval else min(since_last, _LONGEST_WINDOW)
+    try:
+        return _evaluate(summarize, window.total_seconds(), now)
+    except Exception:
+        # Nothing was seen: the next run is to look back to where this one began.
+        AlertEvaluation.objects.filter(pk=1, last_started_at=now).update(last_started_at=last)
+        raise
+    finally:
+        _release()
+
+
+def evaluate_now(summarize: Summarize) -> Evaluation:
+    """An evaluation that somebody asks for, over the last interval.
+
+    Raises EvaluationRunningError. The next scheduled one comes when it would have come.
+    """
+    now = timezone.now()
+    row = AlertEvaluation.objects.get_or_create(pk=1)[0]
+    if not _claim(now, last_started_at=row.last_started_at, started_at=row.last_started_at):
+        raise EvaluationRunningError
+    try:
+        return _evaluate(summarize, get_settings().ALERT_INTERVAL_SECONDS, now)
+    finally:
+        _release()
+
+
+def _claim(now: datetime, last_started_at: datetime | None, started_at: datetime | None) -> bool:
+    free = Q(running_until=None) | Q(running_until__lte=now)
+    claimed = AlertEvaluation.objects.filter(free, pk=1, last_started_at=last_started_at).update(
+        running_until=now + _LEASE, last_started_at=started_at
+    )
+    return claimed == 1
+
+
+def _release() -> None:
+    AlertEvaluation.objects.filter(pk=1).update(running_until=None)
+
+
+def _evaluate(summarize: Summarize, window_seconds: float, now: datetime) -> Evaluation:
+    thresholds = current_thresholds()
+    summary = summarize(window_seconds)
+    findings = []
+    for name, threshold in thresholds.items():
+        seen = _compare(name, threshold, summary, window_seconds)
+        if seen is not None:
+            findings.append(Finding(seen, note(seen, AlertEvent.Source.CELERY, now)))
+    return Evaluation(window_seconds, tuple(findings))
+
+
+def _compare(
+    name: str, threshold: float | None, summary: Mapping[str, Any], window_seconds: float
+) -> Observation | None:
+    """The comparison; None if nothing can be said, and the alert stays as it is."""
+    definition = DEFINITIONS[name]
+    value = summary[definition.field]
+    enough = (summary["request_count"] or 0) >= get_settings().ALERT_MIN_REQUESTS
+    if value is None and not definition.is_guarded:
+        return None
+    is_breached = (
+        threshold is not None
+        and value is not None
+        and value > threshold
+        and (enough or not definition.is_guarded)
+    )
+    return Observation(name, is_breached, value, threshold, window_seconds)

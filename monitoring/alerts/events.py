@@ -1,0 +1,80 @@
+"""An alert event becomes one row for each admin, and one outbox entry for each channel."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils import timezone
+
+from monitoring.alerts.outbox import deliver_soon
+from monitoring.conf import get_settings
+from monitoring.models import AlertDelivery, AlertEvent, AlertNotification
+
+logger = logging.getLogger("monitoring.alerts")
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """What is to be told. `key` is the same for the same event, whoever brings it."""
+
+    key: str
+    name: str
+    status: AlertEvent.Status
+    severity: AlertEvent.Severity
+    source: AlertEvent.Source
+    starts_at: datetime
+    ends_at: datetime | None = None
+    summary: str = ""
+    value: float | None = None
+    threshold: float | None = None
+    window_seconds: float | None = None
+
+
+def record(new: NewEvent) -> bool:
+    """Keep the event and notify all who are active staff now; False if it was known already."""
+    with transaction.atomic():
+        event, is_new = AlertEvent.objects.get_or_create(key=new.key, defaults=_columns(new))
+        if not is_new:
+            return False
+        admins = get_user_model()._default_manager.filter(is_staff=True, is_active=True)
+        AlertNotification.objects.bulk_create(
+            AlertNotification(event=event, user=admin) for admin in admins
+        )
+        AlertDelivery.objects.bulk_create(_deliveries(event, admins), ignore_conflicts=True)
+        transaction.on_commit(deliver_soon)
+    logger.warning("alert %s is %s", new.name, new.status.value)
+    return True
+
+
+def _columns(new: NewEvent) -> dict[str, Any]:
+    return {
+        "name": new.name,
+        "status": new.status,
+        "severity": new.severity,
+        "source": new.source,
+        "starts_at": new.starts_at,
+        "ends_at": new.ends_at,
+        "summary": new.summary,
+        "value": new.value,
+        "threshold": new.threshold,
+        "window_seconds": new.window_seconds,
+        "created_at": timezone.now(),
+    }
+
+
+def _deliveries(event: AlertEvent, admins: Any) -> list[AlertDelivery]:
+    settings = get_settings()
+    recipients: list[tuple[AlertDelivery.Channel, str]] = []
+    if settings.ALERT_EMAIL:
+        addresses = {admin.email for admin in admins if admin.email}
+        recipients += [(AlertDelivery.Channel.EMAIL, address) for address in sorted(addresses)]
+    if settings.ALERT_HOOK:
+        recipients.append((AlertDelivery.Channel.HOOK, ""))
+    now = timezone.now()
+    return [
+        AlertDelivery(event=event, channel=channel, recipient=recipient, next_attempt_at=now)
+        for channel, recipient in recipients
+    ]

@@ -1,0 +1,54 @@
+"""The gauge of the live thresholds: alerting rules follow it without a reload."""
+
+import contextlib
+from collections.abc import Iterator
+
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS
+from django.db.backends.base.base import BaseDatabaseWrapper
+from prometheus_client.core import Metric
+
+from monitoring.alerts.threshold_names import DEFINITIONS
+from monitoring.conf import get_settings
+from monitoring.databases.probe import ask
+from monitoring.derived_families import THRESHOLD
+from monitoring.errors import DatabaseUnavailableError
+from monitoring.exposition.names import FamilyNames
+from monitoring.exposition.refreshed import Refreshed
+from monitoring.storage.merge import Merged
+
+_EVERY_SECONDS = 5.0
+_FIRST_WAIT_SECONDS = 0.5
+
+
+class ThresholdGauges:
+    """A source for a scraper: what a thread last read, also while the database is away."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, float | None] | None = None  # until the database is first heard of
+        self._thresholds = Refreshed("thresholds", self._read, _EVERY_SECONDS)
+
+    def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+        if not apps.is_installed("monitoring"):
+            return
+        found = self._thresholds.get(_FIRST_WAIT_SECONDS)
+        if found is not None and names.claim(THRESHOLD.name, THRESHOLD.type):
+            family = THRESHOLD.new()
+            for name, value in found.items():
+                if value is not None:
+                    family.add_metric([name], value)
+            yield family
+
+    def _read(self) -> dict[str, float | None] | None:
+        with contextlib.suppress(DatabaseUnavailableError):
+            stored = ask(DEFAULT_DB_ALIAS, _rows, get_settings().DATABASE_TIMEOUT_MS / 1000)
+            # What has no row has its default.
+            self._last = {name: stored.get(name, of.default) for name, of in DEFINITIONS.items()}
+        return self._last
+
+
+def _rows(connection: BaseDatabaseWrapper) -> dict[str, float | None]:
+    table = apps.get_model("monitoring", "Threshold")._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT name, value FROM {connection.ops.quote_name(table)}")  # noqa: S608
+        return dict(cursor.fetchall())

@@ -1,0 +1,103 @@
+"""Sends what is in the outbox: each entry on its own, again and again until it is sent.
+
+An entry is leased before it is tried: a process that dies over it, or a server that hangs, delays
+this entry and no other. A day after the event it is given up.
+"""
+
+import logging
+from datetime import timedelta
+
+from django.core.mail import send_mail
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from monitoring.conf import get_settings
+from monitoring.health.celery_workers import broker_connection, celery_app
+from monitoring.models import AlertDelivery, AlertEvent
+
+_BATCH = 100
+_LEASE = timedelta(minutes=2)
+_LONGEST_PAUSE = timedelta(hours=1)
+_GIVE_UP_AFTER = timedelta(days=1)
+_BROKER_SECONDS = 1.0
+
+DELIVER = "monitoring.deliver_alerts"
+
+logger = logging.getLogger("monitoring.alerts")
+
+
+def deliver_soon() -> None:
+    """Have a Celery worker deliver; without a broker the next scheduled run does."""
+    try:
+        app = celery_app()
+        if app is None:
+            return
+        with broker_connection(app, _BROKER_SECONDS) as connection:
+            app.send_task(DELIVER, connection=connection, retry=False, ignore_result=True)
+    except Exception as error:
+        logger.info("delivery is left to the next scheduled run: %s", type(error).__name__)
+
+
+def deliver_due() -> int:
+    """Try every entry that is due, oldest first; returns how many were sent."""
+    now = timezone.now()
+    due = AlertDelivery.objects.filter(
+        status=AlertDelivery.Status.PENDING, next_attempt_at__lte=now
+    ).order_by("next_attempt_at", "pk")
+    return sum(_try(pk) for pk in list(due.values_list("pk", flat=True)[:_BATCH]))
+
+
+def _try(pk: int) -> bool:
+    now = timezone.now()
+    entry = AlertDelivery.objects.filter(
+        pk=pk, status=AlertDelivery.Status.PENDING, next_attempt_at__lte=now
+    )
+    if not entry.update(next_attempt_at=now + _LEASE):
+        return False  # another process has it
+    delivery = AlertDelivery.objects.select_related("event").get(pk=pk)
+    try:
+        _send(delivery)
+    except Exception as error:  # whatever a mail server or a hook throws: it is tried again
+        logger.warning("alert delivery by %s failed: %s", delivery.channel, type(error).__name__)
+        attempts = delivery.attempts + 1
+        is_over = now - delivery.event.created_at > _GIVE_UP_AFTER
+        pause = min(timedelta(seconds=30) * 2 ** min(attempts, 10), _LONGEST_PAUSE)
+        AlertDelivery.objects.filter(pk=pk).update(
+            attempts=attempts,
+            next_attempt_at=now + pause,
+            status=AlertDelivery.Status.GIVEN_UP if is_over else AlertDelivery.Status.PENDING,
+        )
+        return False
+    AlertDelivery.objects.filter(pk=pk).update(
+        status=AlertDelivery.Status.SENT, attempts=delivery.attempts + 1
+    )
+    return True
+
+
+def _send(delivery: AlertDelivery) -> None:
+    if delivery.channel == AlertDelivery.Channel.EMAIL:
+        event = delivery.event
+        send_mail(_subject(event), _body(event), None, [delivery.recipient])
+    else:
+        hook = get_settings().ALERT_HOOK
+        if hook:
+            import_string(hook)(delivery.event)
+
+
+def _subject(event: AlertEvent) -> str:
+    name = " ".join(event.name.split())
+    return f"[{event.status.upper()}] {name}"
+
+
+def _body(event: AlertEvent) -> str:
+    lines = [event.summary or event.name, "", f"Severity: {event.severity}"]
+    if event.value is not None:
+        lines.append(f"Value: {event.value:g}")
+    if event.threshold is not None:
+        lines.append(f"Threshold: {event.threshold:g}")
+    if event.window_seconds is not None:
+        lines.append(f"Window: {event.window_seconds:.0f} s")
+    lines.append(f"Since: {event.starts_at:%Y-%m-%d %H:%M:%S %Z}")
+    if event.ends_at is not None:
+        lines.append(f"Until: {event.ends_at:%Y-%m-%d %H:%M:%S %Z}")
+    return "\n".join(lines) + "\n"

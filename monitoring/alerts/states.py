@@ -1,0 +1,61 @@
+"""Firing and resolved: transitions of an alert, atomic over workers and hosts.
+
+Each step is one UPDATE whose WHERE names the state that it starts from: of any number of processes
+that try the same step, the database lets one through.
+"""
+
+import enum
+from datetime import datetime, timedelta
+
+from django.db.models import F, Q
+
+from monitoring.models import AlertEvent, AlertState
+
+# Alertmanager repeats a firing alert every few hours. A source that is silent for longer than this
+# is gone, and another may say that its alert is over.
+_SILENCE = timedelta(hours=24)
+
+
+class Outcome(enum.Enum):
+    """What an observation of an alert led to."""
+
+    UNCHANGED = "unchanged"
+    FIRED = "fired"  # admins are to be told
+    HELD_BACK = "held back"  # fires, but the cooldown of its last notification is not over
+    RESOLVED = "resolved"  # admins are to be told: they were told that it fires
+    RESOLVED_QUIETLY = "resolved quietly"  # they were not
+
+
+def observe(
+    name: str,
+    is_breached: bool,
+    source: AlertEvent.Source,
+    now: datetime,
+    cooldown: timedelta,
+) -> tuple[Outcome, datetime]:
+    """Note that the alert's condition holds, or does not; returns what follows, and since when.
+
+    Call it in the transaction that records what follows, so that both happen or neither.
+    """
+    AlertState.objects.get_or_create(name=name)
+    row = AlertState.objects.filter(name=name)
+    if is_breached:
+        row.filter(is_firing=False).update(
+            is_firing=True, since=now, notified_since=None, source=source
+        )
+        row.filter(source=source).update(seen_at=now)
+        rested = Q(last_notified_at=None) | Q(last_notified_at__lte=now - cooldown)
+        untold = row.filter(is_firing=True, notified_since=None)
+        told = untold.filter(rested).update(notified_since=F("since"), last_notified_at=now)
+        outcome = Outcome.FIRED if told else Outcome.UNCHANGED
+        if not told and untold.exists():
+            outcome = Outcome.HELD_BACK
+    else:
+        own = row.filter(Q(source=source) | Q(seen_at__lte=now - _SILENCE), is_firing=True)
+        if own.exclude(notified_since=None).update(is_firing=False):
+            outcome = Outcome.RESOLVED
+        elif own.update(is_firing=False):
+            outcome = Outcome.RESOLVED_QUIETLY
+        else:
+            outcome = Outcome.UNCHANGED
+    return outcome, row.values_list("since", flat=True).get() or now

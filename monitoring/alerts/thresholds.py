@@ -1,0 +1,81 @@
+"""The thresholds that alerts compare with: their values and changes."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from monitoring.alerts.threshold_names import DEFINITIONS, Definition
+from monitoring.models import Threshold, ThresholdChange
+
+
+class InvalidThresholdsError(Exception):
+    """Says by field what is wrong; nothing was changed."""
+
+    def __init__(self, fields: dict[str, list[str]]) -> None:
+        super().__init__("; ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items()))
+        self.fields = fields
+
+
+def current_thresholds() -> dict[str, float | None]:
+    """Every threshold as it is now in the database; None for one that is off."""
+    stored = dict(Threshold.objects.values_list("name", "value"))
+    return {name: stored.get(name, definition.default) for name, definition in DEFINITIONS.items()}
+
+
+def change_thresholds(given: object, user: Any) -> dict[str, float | None]:
+    """Set some thresholds, all or none, and keep who did; returns all of them.
+
+    Raises InvalidThresholdsError for a name that is unknown or a value that is not allowed.
+    """
+    wanted = check_thresholds(given)
+    with transaction.atomic():
+        # The rows are locked in one order, so that two changes at once come one after the other.
+        list(Threshold.objects.select_for_update().order_by("name"))
+        before = current_thresholds()
+        now = timezone.now()
+        for name, value in wanted.items():
+            Threshold.objects.update_or_create(name=name, defaults={"value": value})
+            if before[name] != value:
+                ThresholdChange.objects.create(
+                    name=name,
+                    old_value=before[name],
+                    new_value=value,
+                    changed_by=user,
+                    changed_at=now,
+                )
+    return before | wanted
+
+
+def check_thresholds(given: object) -> dict[str, float | None]:
+    """The thresholds as numbers. Raises InvalidThresholdsError, which names every problem."""
+    if not isinstance(given, Mapping) or not given:
+        raise InvalidThresholdsError(
+            {"thresholds": [f"an object with some of {', '.join(DEFINITIONS)} is needed"]}
+        )
+    problems: dict[str, list[str]] = {}
+    wanted: dict[str, float | None] = {}
+    for name, value in given.items():
+        definition = DEFINITIONS.get(name)
+        if definition is None:
+            problems[str(name)[:100]] = [f"unknown; allowed are {', '.join(DEFINITIONS)}"]
+        elif value is None:
+            wanted[name] = None
+        elif not _is_allowed(value, definition):
+            problems[name] = [
+                f"allowed is a number from 0 to {definition.highest:g} ({definition.unit}),"
+                " or null to switch it off"
+            ]
+        else:
+            wanted[name] = float(value)
+    if problems:
+        raise InvalidThresholdsError(problems)
+    return wanted
+
+
+def _is_allowed(value: object, definition: Definition) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value <= definition.highest and math.isfinite(value)

@@ -1,0 +1,81 @@
+"""JSON shapes of thresholds, evaluations and notifications."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from monitoring.alerts.states import Outcome
+from monitoring.alerts.threshold_names import DEFINITIONS
+from monitoring.models import AlertEvent
+
+
+def _threshold_fields() -> dict[str, serializers.FloatField]:
+    return {
+        name: serializers.FloatField(
+            allow_null=True,
+            required=False,
+            min_value=0,
+            max_value=definition.highest,
+            help_text=f"In {definition.unit}; null: off.",
+        )
+        for name, definition in DEFINITIONS.items()
+    }
+
+
+# The names are data: they stand in one place, with their bounds.
+ThresholdValuesSerializer = type(
+    "ThresholdValuesSerializer", (serializers.Serializer,), _threshold_fields()
+)
+
+
+class ThresholdsSerializer(serializers.Serializer[Any]):
+    thresholds = ThresholdValuesSerializer()
+
+
+class CheckedAlertSerializer(serializers.Serializer[Any]):
+    name = serializers.ChoiceField(choices=list(DEFINITIONS))
+    is_breached = serializers.BooleanField()
+    value = serializers.FloatField(allow_null=True)
+    threshold = serializers.FloatField(allow_null=True)
+    outcome = serializers.ChoiceField(choices=[each.value for each in Outcome])
+
+
+class CheckSerializer(serializers.Serializer[Any]):
+    window_seconds = serializers.FloatField()
+    alerts = CheckedAlertSerializer(many=True)
+    sent = serializers.ListField(
+        child=serializers.CharField(), help_text="Alerts that admins were told of."
+    )
+    held_back = serializers.ListField(
+        child=serializers.CharField(), help_text="Alerts that fire, but were told of lately."
+    )
+    timestamp = serializers.FloatField(help_text="Unix seconds.")
+
+
+class NotificationSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    status = serializers.ChoiceField(choices=AlertEvent.Status.values)
+    severity = serializers.ChoiceField(choices=AlertEvent.Severity.values)
+    alert_source = serializers.ChoiceField(choices=AlertEvent.Source.values)
+    summary = serializers.CharField()
+    value = serializers.FloatField(allow_null=True)
+    threshold = serializers.FloatField(allow_null=True)
+    window_seconds = serializers.FloatField(allow_null=True)
+    starts_at = serializers.FloatField(help_text="Unix seconds.")
+    ends_at = serializers.FloatField(allow_null=True, help_text="Unix seconds.")
+    created_at = serializers.FloatField(help_text="Unix seconds.")
+    is_read = serializers.BooleanField()
+
+
+class NotificationsSerializer(serializers.Serializer[Any]):
+    notifications = NotificationSerializer(many=True)
+    unread_count = serializers.IntegerField()
+    next_before = serializers.IntegerField(
+        allow_null=True, help_text="`before` of the next page; null: there is none."
+    )
+
+
+class WebhookSerializer(serializers.Serializer[Any]):
+    received = serializers.IntegerField(help_text="Alerts of the message.")
+    new = serializers.IntegerField(help_text="Events that the admins were not told of before.")

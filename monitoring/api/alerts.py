@@ -1,0 +1,103 @@
+"""Thresholds, an evaluation on demand, and Alertmanager's webhook."""
+
+import time
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from monitoring.alerts.evaluation import EvaluationRunningError, evaluate_now
+from monitoring.alerts.states import Outcome
+from monitoring.alerts.thresholds import (
+    InvalidThresholdsError,
+    change_thresholds,
+    current_thresholds,
+)
+from monitoring.api.alert_serializers import CheckSerializer, ThresholdsSerializer
+from monitoring.api.base import AdminView
+from monitoring.api.errors import ServiceUnavailable
+from monitoring.api.serializers import BODY_ERRORS, ERRORS, UNAVAILABLE, ErrorAnswerSerializer
+from monitoring.summary.traffic import SourceUnavailableError
+
+
+class AlreadyRunning(APIException):
+    """409: another process evaluates now."""
+
+    status_code = 409
+    default_code = "already_running"
+    default_detail = "An evaluation is running; try again when it is done."
+
+
+class ThresholdsView(AdminView):
+    """The thresholds that alerts compare with, live in every process within seconds."""
+
+    @extend_schema(
+        operation_id="thresholds",
+        responses={200: ThresholdsSerializer, **ERRORS, **UNAVAILABLE},
+    )
+    def get(self, request: Request) -> Response:
+        return Response({"thresholds": current_thresholds()})
+
+    @extend_schema(
+        operation_id="change_thresholds",
+        description="Any subset; all of it is taken or nothing. `null` switches one off.",
+        request=ThresholdsSerializer,
+        responses={200: ThresholdsSerializer, **ERRORS, **BODY_ERRORS, **UNAVAILABLE},
+    )
+    def put(self, request: Request) -> Response:
+        if not isinstance(request.data, dict):
+            raise ValidationError({"thresholds": ["an object is needed"]})
+        unknown = [str(name)[:100] for name in request.data if name != "thresholds"]
+        if unknown:
+            raise ValidationError({name: ["unknown; allowed is thresholds"] for name in unknown})
+        try:
+            changed = change_thresholds(request.data.get("thresholds"), request.user)
+        except InvalidThresholdsError as error:
+            raise ValidationError(error.fields) from error
+        return Response({"thresholds": changed})
+
+
+class CheckAlertsView(AdminView):
+    """Evaluates the thresholds now, over the last interval; the schedule goes on as it was."""
+
+    @extend_schema(
+        operation_id="check_alerts",
+        request=None,
+        responses={
+            200: CheckSerializer,
+            409: ErrorAnswerSerializer,
+            **ERRORS,
+            **BODY_ERRORS,
+            **UNAVAILABLE,
+        },
+    )
+    def post(self, request: Request) -> Response:
+        from monitoring.alerts.observed import summarize  # noqa: PLC0415  (numpy)
+
+        try:
+            done = evaluate_now(summarize)
+        except EvaluationRunningError as error:
+            raise AlreadyRunning from error
+        except SourceUnavailableError as error:
+            raise ServiceUnavailable(str(error), error.code) from error
+        alerts: list[dict[str, Any]] = [
+            {
+                "name": each.observation.name,
+                "is_breached": each.observation.is_breached,
+                "value": each.observation.value,
+                "threshold": each.observation.threshold,
+                "outcome": each.outcome.value,
+            }
+            for each in done.findings
+        ]
+        return Response(
+            {
+                "window_seconds": done.window_seconds,
+                "alerts": alerts,
+                "sent": done.names(Outcome.FIRED, Outcome.RESOLVED),
+                "held_back": done.names(Outcome.HELD_BACK),
+                "timestamp": time.time(),
+            }
+        )

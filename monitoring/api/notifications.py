@@ -1,0 +1,118 @@
+"""GET /api/notifications/ and POST /api/notifications/{id}/read/: an admin's own."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from monitoring.api.alert_serializers import NotificationSerializer, NotificationsSerializer
+from monitoring.api.base import AdminView
+from monitoring.api.serializers import BODY_ERRORS, ERRORS, UNAVAILABLE, ErrorAnswerSerializer
+from monitoring.models import AlertNotification
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.db.models import QuerySet
+
+PAGE = 50
+_LARGEST_ID = 2**63 - 1
+
+
+def shown(notification: AlertNotification) -> dict[str, Any]:
+    """As `NotificationSerializer` says."""
+    event = notification.event
+    return {
+        "id": notification.pk,
+        "name": event.name,
+        "status": event.status,
+        "severity": event.severity,
+        "alert_source": event.source,
+        "summary": event.summary,
+        "value": event.value,
+        "threshold": event.threshold,
+        "window_seconds": event.window_seconds,
+        "starts_at": event.starts_at.timestamp(),
+        "ends_at": event.ends_at.timestamp() if event.ends_at else None,
+        "created_at": event.created_at.timestamp(),
+        "is_read": notification.is_read,
+    }
+
+
+class NotificationsView(AdminView):
+    """The admin's own notifications, newest first, 50 a page."""
+
+    @extend_schema(
+        operation_id="notifications",
+        parameters=[
+            OpenApiParameter(
+                "before",
+                {"type": "integer", "minimum": 1, "maximum": _LARGEST_ID},
+                description="`next_before` of the page before.",
+            ),
+            OpenApiParameter(
+                "unread", {"type": "string", "enum": ["1"]}, description="Only those."
+            ),
+        ],
+        responses={200: NotificationsSerializer, **ERRORS, **UNAVAILABLE},
+    )
+    def get(self, request: Request) -> Response:
+        own = _own(request)
+        page = own.select_related("event").order_by("-pk")
+        before = _before(request.query_params.get("before"))
+        if before is not None:
+            page = page.filter(pk__lt=before)
+        if _only_unread(request.query_params.get("unread")):
+            page = page.filter(is_read=False)
+        found = list(page[: PAGE + 1])
+        more = len(found) > PAGE
+        return Response(
+            {
+                "notifications": [shown(each) for each in found[:PAGE]],
+                "unread_count": own.filter(is_read=False).count(),
+                "next_before": found[PAGE - 1].pk if more else None,
+            }
+        )
+
+
+class ReadNotificationView(AdminView):
+    """Marks one of the admin's own as read; again is no error."""
+
+    @extend_schema(
+        operation_id="read_notification",
+        request=None,
+        responses={
+            200: NotificationSerializer,
+            404: ErrorAnswerSerializer,
+            **ERRORS,
+            **BODY_ERRORS,
+            **UNAVAILABLE,
+        },
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        own = _own(request).select_related("event")
+        notification = own.filter(pk=pk).first() if pk <= _LARGEST_ID else None
+        if notification is None:
+            raise NotFound
+        AlertNotification.objects.filter(pk=pk, is_read=False).update(is_read=True)
+        notification.is_read = True
+        return Response(shown(notification))
+
+
+def _own(request: Request) -> "QuerySet[AlertNotification]":
+    return AlertNotification.objects.filter(user=cast("User", request.user))
+
+
+def _before(given: str | None) -> int | None:
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) < 20 and int(given) > 0):
+        raise ValidationError({"before": ["allowed is the id of a notification"]})
+    return min(int(given), _LARGEST_ID)
+
+
+def _only_unread(given: str | None) -> bool:
+    if given not in (None, "1"):
+        raise ValidationError({"unread": ["allowed is 1"]})
+    return given == "1"

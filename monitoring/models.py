@@ -1,0 +1,139 @@
+"""What must outlive every process: thresholds, the states of alerts, and who was told what."""
+
+from django.conf import settings
+from django.db import models
+
+
+class Threshold(models.Model):
+    """The value of one threshold; a row that is missing means its default."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    value = models.FloatField(null=True, blank=True, help_text="Empty: the threshold is off.")
+
+    def __str__(self) -> str:
+        return f"{self.name} = {'off' if self.value is None else f'{self.value:g}'}"
+
+
+class ThresholdChange(models.Model):
+    """Who changed a threshold, from what to what, and when."""
+
+    name = models.CharField(max_length=64)
+    old_value = models.FloatField(null=True)
+    new_value = models.FloatField(null=True)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-changed_at", "-pk")
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.old_value} to {self.new_value}"
+
+
+class AlertState(models.Model):
+    """Whether an alert fires now. Every transition is one conditional UPDATE of its row."""
+
+    name = models.CharField(max_length=255, primary_key=True)
+    is_firing = models.BooleanField(default=False)
+    since = models.DateTimeField(null=True)
+    # Who saw it begin to fire; that source alone says when it is over, as long as it is heard of.
+    source = models.CharField(max_length=12, blank=True)
+    seen_at = models.DateTimeField(null=True)
+    # The firing that admins were told of; null while it is held back by the cooldown.
+    notified_since = models.DateTimeField(null=True)
+    last_notified_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {'firing' if self.is_firing else 'resolved'}"
+
+
+class AlertEvaluation(models.Model):
+    """One row: when alerts were evaluated last, and until when a run holds the right to."""
+
+    last_started_at = models.DateTimeField(null=True)
+    running_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"last evaluation: {self.last_started_at}"
+
+
+class AlertEvent(models.Model):
+    """An alert that began to fire, or was resolved; one for each `key`, however often told."""
+
+    class Severity(models.TextChoices):
+        INFO = "info"
+        WARNING = "warning"
+        CRITICAL = "critical"
+
+    class Status(models.TextChoices):
+        FIRING = "firing"
+        RESOLVED = "resolved"
+
+    class Source(models.TextChoices):
+        CELERY = "celery"
+        ALERTMANAGER = "alertmanager"
+
+    key = models.CharField(max_length=200, unique=True)
+    name = models.CharField(max_length=255)
+    status = models.CharField(max_length=8, choices=Status)
+    severity = models.CharField(max_length=8, choices=Severity)
+    source = models.CharField(max_length=12, choices=Source)
+    summary = models.CharField(max_length=500, blank=True)
+    value = models.FloatField(null=True)
+    threshold = models.FloatField(null=True)
+    window_seconds = models.FloatField(null=True)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.status}"
+
+
+class AlertNotification(models.Model):
+    """An alert event as one admin has it."""
+
+    event = models.ForeignKey(AlertEvent, models.CASCADE, related_name="notifications")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    is_read = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("event", "user"), name="monitoring_one_per_admin"),
+        )
+        ordering = ("-event__created_at", "-pk")
+
+    def __str__(self) -> str:
+        return f"{self.event} for {self.user}"
+
+
+class AlertDelivery(models.Model):
+    """An outbox entry: one event for one recipient by one channel, tried until it is sent."""
+
+    class Channel(models.TextChoices):
+        EMAIL = "email"
+        HOOK = "hook"
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        SENT = "sent"
+        GIVEN_UP = "given up"
+
+    event = models.ForeignKey(AlertEvent, models.CASCADE, related_name="deliveries")
+    channel = models.CharField(max_length=5, choices=Channel)
+    recipient = models.CharField(max_length=254, blank=True)
+    status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("event", "channel", "recipient"), name="monitoring_one_delivery"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.event} by {self.channel}: {self.status}"

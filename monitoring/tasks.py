@@ -1,0 +1,29 @@
+"""The Celery tasks, for a beat schedule; `monitoring.alerts.schedule` makes one."""
+
+from celery import shared_task
+
+from monitoring.alerts.evaluation import evaluate_if_due
+from monitoring.alerts.outbox import DELIVER, deliver_due
+from monitoring.alerts.retention import clean_up
+
+
+@shared_task(name="monitoring.check_performance_alerts", ignore_result=True)
+def check_performance_alerts() -> None:
+    """Evaluate the thresholds, unless that was done less than half an interval ago."""
+    # numpy is for those who evaluate, and not for every process that knows the task.
+    from monitoring.alerts.observed import summarize  # noqa: PLC0415
+
+    evaluate_if_due(summarize)
+    deliver_due()
+
+
+@shared_task(name=DELIVER, ignore_result=True)
+def deliver_alerts() -> None:
+    """Send what the outbox holds."""
+    deliver_due()
+
+
+@shared_task(name="monitoring.clean_up_alerts", ignore_result=True)
+def clean_up_alerts() -> None:
+    """Delete what is older than ALERT_RETENTION_DAYS."""
+    clean_up()

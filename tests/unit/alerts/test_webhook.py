@@ -1,0 +1,109 @@
+"""Alertmanager's messages become notifications, once each; other bodies are refused whole."""
+
+import copy
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from monitoring.alerts.threshold_alerts import Observation, note
+from monitoring.alerts.webhook import MAX_ALERTS, InvalidWebhookError, parse_webhook, receive
+from monitoring.models import AlertEvent, AlertNotification
+
+# As Alertmanager 0.25 sends it.
+MESSAGE: dict[str, Any] = {
+    "receiver": "django",
+    "status": "firing",
+    "alerts": [
+        {
+            "status": "firing",
+            "labels": {"alertname": "HighLatency", "severity": "critical", "instance": "a:8000"},
+            "annotations": {"summary": "p99 is 4 s"},
+            "startsAt": "2026-11-23T20:00:00.123456789Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "generatorURL": "http://prometheus/graph",
+            "fingerprint": "c0ffee1234567890",
+        }
+    ],
+    "groupLabels": {},
+    "commonLabels": {},
+    "commonAnnotations": {},
+    "externalURL": "http://alertmanager",
+    "version": "4",
+    "groupKey": "{}:{}",
+    "truncatedAlerts": 0,
+}
+
+
+def message(**changes: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(MESSAGE)
+    changed["alerts"][0].update(changes)
+    return changed
+
+
+def deliver(body: object) -> int:
+    return receive(parse_webhook(body))
+
+
+def test_an_alert_is_told_to_every_admin(admins: list[User]) -> None:
+    assert deliver(MESSAGE) == 1
+    event = AlertEvent.objects.get()
+    assert (event.name, event.severity, event.source) == ("HighLatency", "critical", "alertmanager")
+    assert (event.summary, event.starts_at.year) == ("p99 is 4 s", 2026)
+    assert AlertNotification.objects.count() == 2
+
+
+def test_a_repeated_message_tells_nothing_new(admins: list[User]) -> None:
+    assert [deliver(MESSAGE) for _ in range(3)] == [1, 0, 0]
+
+
+def test_resolved_and_firing_again_are_new(admins: list[User]) -> None:
+    resolved = message(status="resolved", endsAt="2026-11-23T21:00:00Z")
+    again = message(startsAt="2026-11-23T22:00:00+01:00")
+    assert [deliver(body) for body in (MESSAGE, resolved, again, resolved)] == [1, 1, 1, 0]
+    assert AlertEvent.objects.get(status="resolved").ends_at is not None
+
+
+def test_a_threshold_alert_is_told_once_whoever_sees_it(admins: list[User]) -> None:
+    by_rule = message(labels={"alertname": "ErrorRate", "threshold": "error_rate"})
+    over = message(
+        labels=by_rule["alerts"][0]["labels"], status="resolved", endsAt="2026-11-23T21:00:00Z"
+    )
+    seen = Observation("error_rate", True, 50.0, 10.0, 300.0)
+    gone = Observation("error_rate", False, 0.0, 10.0, 300.0)
+    note(seen, AlertEvent.Source.CELERY, timezone.now())
+    assert deliver(by_rule) == 0
+    assert deliver(over) == 0  # the task saw it first, and says when it is over
+    note(gone, AlertEvent.Source.CELERY, timezone.now())
+    assert deliver(over) == 0
+    assert list(AlertEvent.objects.values_list("status", flat=True)) == ["firing", "resolved"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ([], "body"),
+        ({}, "version"),
+        ({"version": "3", "alerts": []}, "version"),
+        ({"version": "4"}, "alerts"),
+        ({"version": "4", "alerts": {}}, "alerts"),
+        ({"version": "4", "alerts": [{}] * (MAX_ALERTS + 1)}, "alerts"),
+        ({"version": "4", "alerts": [7]}, "alerts[0]"),
+        (message(status="pending"), "alerts[0].status"),
+        (message(status=None), "alerts[0].status"),
+        (message(fingerprint=""), "alerts[0].fingerprint"),
+        (message(fingerprint=7), "alerts[0].fingerprint"),
+        (message(startsAt="yesterday"), "alerts[0].startsAt"),
+        (message(startsAt="2026-11-23T20:00:00"), "alerts[0].startsAt"),
+        (message(startsAt="2026-13-99T20:00:00Z"), "alerts[0].startsAt"),
+        (message(status="resolved", endsAt=None), "alerts[0].endsAt"),
+        (message(labels={"severity": 7}), "alerts[0].labels"),
+        (message(labels={"alertname": "a\0b"}), "alerts[0].labels"),
+        (message(annotations=[]), "alerts[0].annotations"),
+    ],
+)
+def test_what_is_no_webhook_is_refused_by_field(body: object, field: str) -> None:
+    with pytest.raises(InvalidWebhookError) as caught:
+        parse_webhook(body)
+    assert caught.value.field == field
