@@ -243,7 +243,7 @@ class Settings:
         " False leaves the finer one to scrapers that take native histograms.",
     )
     IGNORE_ROUTES: tuple[str, ...] = _setting(
-        ("monitoring:*",),
+        ("monitoring:*", "admin:monitoring_*"),
         _strings,
         "Requests that are not traffic: route templates (`/healthz/`) or URL names (`shop:ping`),"
         " `*` matches any text.",

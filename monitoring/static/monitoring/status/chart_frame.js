@@ -31,12 +31,13 @@ export class ChartFrame {
   #table;
   #toTable = null;
 
-  // `series`: {label, colour, style, show(index)}; `options` are uPlot's, without size and series.
+  // `series`: {label, colour, style, uplot, show(index or null)}; `options` are uPlot's, without size and series.
   constructor(section, series, options) {
     this.#plot = section.querySelector(".sp-plot");
     this.#series = series;
     this.#table = section.querySelector(".sp-data");
     this.#legend(section.querySelector(".sp-legend"));
+    if (options.isStacked) section.querySelector(".sp-legend").classList.add("sp-reversed");
     this.#options = options;
     new ResizeObserver(() => this.#resize()).observe(this.#plot);
     this.#table.addEventListener("toggle", () => this.#renderTable());
@@ -53,7 +54,7 @@ export class ChartFrame {
     else this.#build();
     this.#plot.setAttribute("aria-label", words);
     this.#plot.dataset.reason = data[0].length ? "" : words;
-    this.#values(this.#chart.cursor.idx ?? data[0].length - 1);
+    this.#values(this.#chart.cursor.idx);
     this.#renderTable();
   }
 
@@ -62,19 +63,20 @@ export class ChartFrame {
   }
 
   #build() {
-    const { axes, cursor, ...rest } = this.#options;
+    const { axes, cursor, scales } = this.#options;
     this.#chart = new uPlot(
       {
         width: this.#plot.clientWidth,
         height: HEIGHT,
         legend: { show: false },
+        padding: [10, 12, 0, 0],
         cursor: { drag: { x: false, y: false }, y: false, points: { show: false }, ...cursor },
         axes: [axis(axes[0]), axis(axes[1])],
         hooks: {
-          setCursor: [(chart) => this.#values(chart.cursor.idx ?? this.#data[0].length - 1)],
+          setCursor: [(chart) => this.#values(chart.cursor.idx)],
           draw: this.#options.draw ? [this.#options.draw] : [],
         },
-        ...rest,
+        scales,
         series: [{}, ...this.#series.map((one) => one.uplot)],
       },
       this.#data,
@@ -97,9 +99,11 @@ export class ChartFrame {
     }
   }
 
+  // At the cursor; without one, what the chart says by itself (for `null`).
   #values(index) {
+    const isEmpty = this.#data[0].length === 0;
     this.#series.forEach((one, place) => {
-      setText(this.#items[place], index >= 0 && this.#data[0].length ? one.show(index) : "");
+      setText(this.#items[place], isEmpty ? "" : one.show(index ?? null));
     });
   }
 
@@ -125,10 +129,15 @@ export class ChartFrame {
   }
 }
 
+function timeOfDay(unixSeconds) {
+  const text = clock(unixSeconds);
+  return text.endsWith(":00") ? text.slice(0, -3) : text;
+}
+
 export function timeAxes(formatValue) {
   return [
-    { space: 70, values: (_, splits) => splits.map((at) => clock(at).slice(0, 5)) },
-    { size: 58, values: (_, splits) => splits.map(formatValue) },
+    { space: 70, size: 26, gap: 4, values: (_, splits) => splits.map(timeOfDay) },
+    { size: 56, gap: 6, values: (_, splits) => splits.map(formatValue) },
   ];
 }
 

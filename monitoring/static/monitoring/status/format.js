@@ -24,6 +24,11 @@ export function number(value) {
   return formatter(value === 0 || size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2).format(value);
 }
 
+// The same without zeros at its end, for axes.
+export function short(value) {
+  return number(value).replace(/([.,]\d*?)0+$/, "$1").replace(/[.,]$/, "");
+}
+
 export function count(value) {
   return isNumber(value) ? formatter(0).format(value) : MISSING;
 }
@@ -38,6 +43,15 @@ export function duration(milliseconds) {
 export function durationText(milliseconds) {
   const { value, unit } = duration(milliseconds);
   return unit ? `${value} ${unit}` : value;
+}
+
+export function shortDuration(milliseconds) {
+  return milliseconds < 999.5 ? `${short(milliseconds)} ms` : `${short(milliseconds / 1000)} s`;
+}
+
+// "1 request", "2 requests".
+export function counted(value, word) {
+  return `${count(value)} ${word}${value === 1 ? "" : "s"}`;
 }
 
 export function percent(value) {
@@ -60,5 +74,5 @@ export function span(seconds) {
   if (!isNumber(seconds)) return MISSING;
   if (seconds < 99.5) return `${Math.round(seconds)} s`;
   if (seconds < 5970) return `${Math.round(seconds / 60)} min`;
-  return `${number(Math.round(seconds / 360) / 10).replace(/[.,]?0+$/, "")} h`;
+  return `${short(Math.round(seconds / 360) / 10)} h`;
 }

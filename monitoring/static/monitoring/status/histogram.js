@@ -1,7 +1,7 @@
 // How many responses took how long, over the whole window.
 
 import { ChartFrame, colour } from "./chart_frame.js";
-import { count, durationText, number, percent } from "./format.js";
+import { count, counted, durationText, percent, shortDuration } from "./format.js";
 
 export class Histogram {
   #frame;
@@ -16,7 +16,8 @@ export class Histogram {
           label: "",
           colour: "bar",
           style: "block",
-          show: (index) => this.#inWords(this.#bars[index]),
+          show: (index) =>
+            index === null ? `${counted(this.#total, "request")} in the window` : this.#inWords(this.#bars[index]),
           uplot: {
             stroke: () => colour("bar"),
             fill: () => colour("bar"),
@@ -33,11 +34,13 @@ export class Histogram {
         },
         axes: [
           {
+            size: 26,
+            gap: 4,
             grid: { show: false },
             splits: () => this.#bars.map((_, place) => place),
             values: (chart, splits) => this.#labels(chart, splits),
           },
-          { size: 58, values: (_, splits) => splits.map((value) => (value % 1 ? "" : count(value))) },
+          { size: 56, gap: 6, values: (_, splits) => splits.map((value) => (value % 1 ? "" : count(value))) },
         ],
       },
     );
@@ -71,7 +74,7 @@ export class Histogram {
   }
 
   #inWords(bar) {
-    return bar ? `${between(bar)}: ${count(bar.count)} requests, ${this.#share(bar)}` : "";
+    return bar ? `${between(bar)}: ${counted(bar.count, "request")}, ${this.#share(bar)}` : "";
   }
 
   // As many labels as there is room for.
@@ -88,8 +91,7 @@ function between({ from_ms: low, to_ms: high }) {
 
 // The middle of a bucket, for an axis.
 function shortly({ from_ms: low, to_ms: high }) {
-  if (high === null) return `>${durationText(low)}`;
+  if (high === null) return `>${shortDuration(low)}`;
   const middle = low > 0 ? Math.sqrt(low * high) : high;
-  const [value, unit] = middle < 999.5 ? [middle, "ms"] : [middle / 1000, "s"];
-  return `${value >= 10 ? number(Math.round(value)).replace(/[.,]0+$/, "") : number(value).replace(/(\d[.,]\d)\d$/, "$1")} ${unit}`;
+  return shortDuration(Number(middle.toPrecision(2)));
 }

@@ -1,7 +1,7 @@
 // The figures at the top. A tile keeps its size; where its figure is missing it says why.
 
 import { element, setText } from "./dom.js";
-import { count, duration, isNumber, MISSING, number } from "./format.js";
+import { count, counted, duration, isNumber, MISSING, number } from "./format.js";
 
 const NO_REQUESTS = "no requests in this window";
 
@@ -30,7 +30,7 @@ const TILES = [
     show: (summary) => ({
       value: number(summary.error_rate),
       unit: "%",
-      note: `${count(summary.error_count)} errors, ${count(summary.server_error_count)} of the server`,
+      note: `${counted(summary.error_count, "error")}, ${count(summary.server_error_count)} of the server`,
       raw: summary.error_rate,
       mark: summary.server_error_count > 0 ? "bad" : "",
     }),

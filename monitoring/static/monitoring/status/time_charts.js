@@ -1,10 +1,11 @@
 // The charts over time: response times, traffic by status class, errors.
 
 import { ChartFrame, colour, drawLimit, timeAxes } from "./chart_frame.js";
-import { clock, durationText, isNumber, MISSING, number, percent } from "./format.js";
+import { clock, durationText, isNumber, MISSING, number, percent, short, shortDuration } from "./format.js";
 
-const CLASSES = ["2xx", "3xx", "4xx", "5xx", "1xx"];
+const CLASSES = ["2xx", "3xx", "4xx", "5xx"];
 const NO_POINTS = "No figures over time yet: the first comes a few seconds after the start.";
+const LEAST_SECONDS = 30;
 const DASHES = { solid: [], dashed: [8, 4], dotted: [2, 3] };
 
 const stepped = () => uPlot.paths.stepped({ align: -1 });
@@ -18,15 +19,15 @@ export class TimeCharts {
   #limits = {};
 
   constructor(page) {
-    const at = (index) => this.#points[index];
+    const at = (index) => (index === null ? this.#points.at(-1) : this.#points[index]);
     const x = { time: true, range: () => this.#range };
     const cursor = { sync: { key: "sp-time" } };
-    const frame = (id, series, y, formatValue, draw) =>
+    const frame = (id, series, y, formatValue, more = {}) =>
       new ChartFrame(page.querySelector(`#sp-${id}`), series, {
         scales: { x, y: { range: y } },
         axes: timeAxes(formatValue),
         cursor,
-        draw,
+        ...more,
       });
     const line = (label, field, style, format) => ({
       label,
@@ -44,18 +45,18 @@ export class TimeCharts {
     this.#latency = frame(
       "latency",
       [
-        line("99th percentile", "p99_response_time", "dotted", durationText),
-        line("95th percentile", "p95_response_time", "dashed", durationText),
         line("Median", "median_response_time", "solid", durationText),
+        line("95th", "p95_response_time", "dashed", durationText),
+        line("99th percentile", "p99_response_time", "dotted", durationText),
       ],
       (_, low, high) => [0, isNumber(high) && high > 0 ? high * 1.1 : 10],
-      durationText,
-      (chart) => drawLimit(chart, this.#limits.p95_response_time, "limit of the 95th percentile"),
+      shortDuration,
+      { draw: (chart) => drawLimit(chart, this.#limits.p95_response_time, "limit of the 95th percentile") },
     );
     this.#traffic = frame(
       "traffic",
       // Stacked: each is the sum up to its class, drawn from the highest down.
-      [...CLASSES].reverse().map((name) => ({
+      CLASSES.toReversed().map((name) => ({
         label: name,
         colour: `class-${name}`,
         style: "block",
@@ -69,19 +70,22 @@ export class TimeCharts {
         },
       })),
       (_, low, high) => [0, isNumber(high) && high > 0 ? high * 1.1 : 1],
-      number,
+      short,
+      { isStacked: true },
     );
     this.#errors = frame(
       "errors",
       [
-        line("all errors, 400 and above", "error_rate", "solid", percent),
-        line("of the server, 500 and above", "server_error_rate", "dashed", percent),
+        line("all, from 400", "error_rate", "solid", percent),
+        line("of the server, from 500", "server_error_rate", "dashed", percent),
       ],
       (_, low, high) => [0, Math.min(105, isNumber(high) && high > 1 ? high * 1.15 : 1.5)],
-      (value) => `${number(value)} %`,
-      (chart) => {
-        drawLimit(chart, this.#limits.error_rate, `limit ${percent(this.#limits.error_rate)}`);
-        drawLimit(chart, this.#limits.server_error_rate, "limit of the server's errors");
+      (value) => `${short(value)} %`,
+      {
+        draw: (chart) => {
+          drawLimit(chart, this.#limits.error_rate, `limit ${percent(this.#limits.error_rate)}`);
+          drawLimit(chart, this.#limits.server_error_rate, "limit of the server's errors");
+        },
       },
     );
   }
@@ -89,20 +93,20 @@ export class TimeCharts {
   show(series) {
     this.#points = withStart(series.points);
     const end = series.timestamp;
-    const requested = series.window.requested_seconds;
-    this.#range = [requested ? end - requested : (this.#points[0]?.time ?? end - 60), end];
+    // A server that is young fills the chart with what there is.
+    this.#range = [Math.min(this.#points[0]?.time ?? end, end - LEAST_SECONDS), end];
     if (series.points.length === 0) {
       this.showReason(NO_POINTS);
       return;
     }
     const times = this.#points.map((point) => point.time);
     const values = (field) => this.#points.map((point) => point[field]);
-    const fields = ["p99_response_time", "p95_response_time", "median_response_time"];
+    const fields = ["median_response_time", "p95_response_time", "p99_response_time"];
     this.#latency.show(
       [times, ...fields.map(values)],
       this.#words("Response time", "p95_response_time", durationText, "95th percentile"),
       () => this.#table(["Median", "95th percentile", "99th percentile"], (point) =>
-        [...fields].reverse().map((field) => durationText(point[field]))),
+        fields.map((field) => durationText(point[field]))),
     );
     this.#traffic.show(
       [times, ...stacked(this.#points)],
