@@ -110,11 +110,12 @@ def command(*arguments: str) -> list[str]:
 
 @contextlib.contextmanager
 def run_gunicorn(
-    work: Path, *arguments: str, directory: Path, workers: int = 4, **extra: str
+    work: Path, *arguments: str, directory: Path, workers: int = 4, port: int = 0, **extra: str
 ) -> Iterator[Gunicorn]:
-    """A server on a free port that answers scrapes; afterwards all its processes are gone."""
+    """A server that answers scrapes, on a free port if it is 0; afterwards all its processes are
+    gone."""
     work.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     log = work / f"gunicorn-{port}.log"
     with log.open("wb") as output:
         master = subprocess.Popen(

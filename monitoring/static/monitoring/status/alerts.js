@@ -27,15 +27,15 @@ export class AlertLines {
 }
 
 function line(name, limit, summary) {
-  const { label, field, format } = limitOf(name);
+  const { label, field, format, limit: formatLimit } = limitOf(name);
   const value = summary[field];
   const figure = isNumber(value) ? format(value) : MISSING;
   if (limit === null) return { name, label, figure, state: "off", text: "off" };
   if (!isNumber(value)) {
-    return { name, label, figure, state: "unknown", text: `no figure to compare with ${format(limit)}` };
+    return { name, label, figure, state: "unknown", text: "no figure" };
   }
   const above = isAbove(value, limit);
-  return { name, label, figure, state: above ? "above" : "below", text: `${above ? "above" : "within"} ${format(limit)}` };
+  return { name, label, figure, state: above ? "above" : "below", text: `${above ? "above" : "within"} ${formatLimit(limit)}` };
 }
 
 const SIGNS = { above: "▲", below: "✓", off: "–", unknown: "?" };

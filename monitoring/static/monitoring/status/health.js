@@ -1,6 +1,6 @@
 // The health checks: a sign, a word and a message for each, never a colour alone.
 
-import { element, hidden, replaceKeepingFocus } from "./dom.js";
+import { element, replaceKeepingFocus } from "./dom.js";
 import { durationText, isNumber } from "./format.js";
 
 export const SIGNS = { healthy: "✓", degraded: "!", unhealthy: "✕", disabled: "–" };
@@ -36,7 +36,7 @@ export class Health {
       element("span", { class: "sp-sign", "aria-hidden": "true" }, SIGNS[check.status] ?? "?"),
       element("strong", {}, name.charAt(0).toUpperCase() + name.slice(1)),
       element("span", { class: "sp-word" }, check.status),
-      element("span", { class: "sp-note", title: check.message }, check.message, hidden(".")),
+      element("span", { class: "sp-note", title: check.message }, check.message),
       element("span", { class: "sp-note sp-took" }),
     );
     this.#time(item, check);

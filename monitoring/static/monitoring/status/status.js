@@ -43,18 +43,18 @@ let thresholds = null;
 const parts = [
   { url: () => `${urls.summary}?window=${chosenWindow()}`, mounted: urls.summary, show: showSummary, why: whyNoSummary },
   {
+    url: () => urls.thresholds,
+    mounted: urls.thresholds,
+    show: (answer) => showThresholds(answer.thresholds),
+    why: whyNoThresholds,
+  },
+  {
     url: () => `${urls.series}?window=${chosenWindow()}`,
     mounted: urls.series,
     show: (answer) => [charts, histogram].forEach((shown) => shown.show(answer)),
     why: (reason) => [charts, histogram].forEach((shown) => shown.showReason(reason)),
   },
   { url: () => urls.health, mounted: urls.health, show: (answer) => health.show(answer), why: (reason) => health.showReason(reason) },
-  {
-    url: () => urls.thresholds,
-    mounted: urls.thresholds,
-    show: (answer) => showThresholds(answer.thresholds),
-    why: whyNoThresholds,
-  },
   {
     url: () => `${urls.database}?window=${chosenWindow()}`,
     mounted: urls.database,

@@ -83,7 +83,7 @@ export class TimeCharts {
       (value) => `${short(value)} %`,
       {
         draw: (chart) => {
-          drawLimit(chart, this.#limits.error_rate, `limit ${percent(this.#limits.error_rate)}`);
+          drawLimit(chart, this.#limits.error_rate, `limit ${short(this.#limits.error_rate ?? 0)} %`);
           drawLimit(chart, this.#limits.server_error_rate, "limit of the server's errors");
         },
       },
@@ -115,7 +115,7 @@ export class TimeCharts {
     );
     this.#errors.show(
       [times, values("error_rate"), values("server_error_rate")],
-      this.#words("Errors", "error_rate", percent, "Error rate"),
+      this.#words("Errors", "error_rate", percent, "Error rate") + limitInWords(this.#limits.error_rate),
       () => this.#table(["All errors", "Of the server"], (point) =>
         [percent(point.error_rate), percent(point.server_error_rate)]),
     );
@@ -142,6 +142,10 @@ export class TimeCharts {
     const rows = this.#points.slice(1).reverse();
     return { head: ["Until", ...head], rows: rows.map((point) => [clock(point.time), ...cells(point)]) };
   }
+}
+
+function limitInWords(limit) {
+  return isNumber(limit) ? ` Its limit: ${short(limit)} %.` : "";
 }
 
 // A point stands for the time before it: the first needs a beginning to be drawn.

@@ -1,0 +1,203 @@
+"""Who sees the page, how it polls, how it looks, and what it says when something is away."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Route
+
+from tests.browser.conftest import STATUS, OpenPage, StatusPage, screenshot
+from tests.browser.site import Site, run_site, serve
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+
+
+def with_clock(status: StatusPage) -> StatusPage:
+    """A page whose timers run when they are told to."""
+    status.page.clock.install()
+    return status
+
+
+def test_the_admin_s_index_links_to_it(status: StatusPage) -> None:
+    status.open("/admin/")
+    status.page.click("#content .model-status a")
+    assert status.page.url.endswith(STATUS)
+    status.wait_for_state("Live.")
+
+
+def test_those_who_are_no_admins_see_the_login(site: Site, open_page: OpenPage) -> None:
+    for user in (None, site.visitor):
+        status = open_page(site.address, user)
+        status.open()
+        assert "/admin/login/" in status.page.url
+        assert status.page.locator("#status-page").count() == 0
+
+
+def test_a_paused_page_asks_nothing_until_it_goes_on(status: StatusPage) -> None:
+    with_clock(status).open_with_figures()
+    status.page.focus("#sp-pause")
+    status.page.keyboard.press("Enter")
+    assert status.text("#sp-state") == "Paused."
+    assert status.page.locator("#sp-pause").get_attribute("aria-pressed") == "true"
+    before = list(status.asked)
+    status.page.clock.run_for(60_000)
+    assert status.asked == before
+    status.page.keyboard.press("Enter")
+    status.wait_for_state("Live.")
+    status.wait_for("a round", lambda: len(status.asked) > len(before))
+
+
+def test_a_page_that_nobody_sees_asks_nothing(status: StatusPage) -> None:
+    with_clock(status).open_with_figures()
+
+    def turn(hidden: bool) -> None:
+        status.evaluate(
+            f"""() => {{
+              const value = {str(hidden).lower()};
+              Object.defineProperty(document, "hidden", {{ value, configurable: true }});
+              document.dispatchEvent(new Event("visibilitychange"));
+            }}"""
+        )
+
+    turn(True)
+    before = list(status.asked)
+    status.page.clock.run_for(60_000)
+    assert status.asked == before
+    turn(False)
+    status.wait_for("a round at once", lambda: len(status.asked) > len(before))
+
+
+def test_there_is_one_request_at_a_time_and_a_slow_server_is_not_pressed(
+    status: StatusPage,
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    with_clock(status).open_with_figures()
+    status.page.route("**/api/**", hold)
+    status.page.clock.run_for(5_000)
+    status.wait_for("a request", lambda: held)
+    status.page.clock.run_for(9_000)  # its time limit is 10 s
+    assert len(held) == 1
+    status.page.unroute("**/api/**")
+    held[0].continue_()
+    status.wait_for_state("Live.")
+
+
+def test_a_part_whose_endpoint_is_away_says_why_and_the_rest_works(status: StatusPage) -> None:
+    def answer(code: int, message: str) -> Any:
+        error = {"error": {"code": "x", "message": message, "fields": {}}}
+        return lambda route: route.fulfill(status=code, json=error)
+
+    status.page.route("**/api/notifications/", answer(404, "Not found."))
+    status.page.route("**/api/metrics/series/**", answer(503, "Prometheus did not answer in time."))
+    status.open()
+    status.wait_for_state("Live.")
+    status.wait_for(
+        "the reasons",
+        lambda: (
+            "no such endpoint" in status.text("#sp-notifications")
+            and status.page.locator("#sp-latency .sp-plot").get_attribute("data-reason")
+            == "Prometheus did not answer in time."
+        ),
+    )
+    assert float(status.value("requests_per_second") or "nan") > 0
+    status.wait_for("thresholds", lambda: status.page.locator("#sp-threshold-error_rate").count())
+    status.forgive("status of 404")
+    status.forgive("status of 503")
+
+
+def test_figures_whose_source_is_away_say_so_and_come_back(status: StatusPage) -> None:
+    error = {"error": {"code": "timeout", "message": "Prometheus is late.", "fields": {}}}
+    with_clock(status).page.route(
+        "**/api/metrics/?window=*", lambda route: route.fulfill(status=503, json=error)
+    )
+    status.open()
+    status.wait_for_state("Prometheus is late.")
+    assert status.text('[data-figure="error_rate"]') == "Error rate – Prometheus is late."  # noqa: RUF001
+    status.page.unroute("**/api/metrics/?window=*")
+    status.wait_for("the rest", lambda: status.asked.count("notifications"))
+    status.page.clock.run_for(6_000)
+    status.wait_for_state("Live.")
+    status.forgive("status of 503")
+
+
+def test_one_who_is_signed_out_is_told_and_asked_nothing_more(
+    site: Site, status: StatusPage
+) -> None:
+    with_clock(status).open_with_figures()
+    status.page.context.clear_cookies(name="sessionid")
+    status.page.clock.run_for(6_000)
+    status.wait_for("the message", lambda: "Log in" in status.text("#sp-state"))
+    assert (
+        status.page.locator("#sp-state a").get_attribute("href") == f"/admin/login/?next={STATUS}"
+    )
+    before = list(status.asked)
+    status.page.clock.run_for(60_000)
+    assert status.asked == before
+    status.forgive("status of 401")
+
+
+def test_a_server_that_is_gone_and_comes_back(
+    tmp_path: Path, shm_directory: Path, open_page: OpenPage
+) -> None:
+    with run_site(tmp_path, shm_directory) as site:
+        status = open_page(site.address, site.admin)
+        status.open_with_figures()
+        last = status.value("requests_per_second")
+    status.wait_for_state("The server does not answer")
+    assert "these figures are old" in status.text("#sp-state")
+    assert status.page.locator("#sp-strip").get_attribute("data-state") == "gone"
+    assert status.value("requests_per_second") == last
+    with serve(tmp_path, shm_directory, site.server.port):
+        status.wait_for_state("The server answers again.")
+        assert status.page.locator("#sp-strip").get_attribute("data-state") == "live"
+        status.page.click("#sp-pause")
+        status.forgive("net::ERR_")
+
+
+def test_it_is_accessible_and_fits_in_either_theme_and_on_a_phone(
+    site: Site, status: StatusPage
+) -> None:
+    site.load()
+    status.page.emulate_media(color_scheme="light")
+    status.open_with_figures()
+    status.page.click("#sp-pause")
+    status.evaluate(AXE)
+    assert screenshot(status, "light").stat().st_size > 50_000
+    assert violations(status, "document") == []
+
+    status.page.emulate_media(color_scheme="dark")
+    assert screenshot(status, "dark").stat().st_size > 50_000
+    assert violations(status, '"#status-page", { runOnly: ["color-contrast"] }') == []
+
+    status.page.emulate_media(color_scheme="light")
+    status.page.set_viewport_size({"width": 400, "height": 800})
+    status.wait_for("the layout", lambda: status.evaluate("innerWidth") == 400)
+    assert screenshot(status, "narrow").stat().st_size > 50_000
+    assert status.evaluate("document.documentElement.scrollWidth") <= 400
+    assert violations(status, '"#status-page"') == []
+
+
+def violations(status: StatusPage, arguments: str) -> list[Any]:
+    """What axe finds: in the admin's own parts only what is serious."""
+    found = status.evaluate(f"axe.run({arguments})")["violations"]
+    return [
+        (each["id"], [node["html"][:200] for node in each["nodes"]])
+        for each in found
+        if each["impact"] in ("serious", "critical") or "sp-" in str(each["nodes"])
+    ]
+
+
+def test_nothing_moves_when_figures_are_refreshed(site: Site, status: StatusPage) -> None:
+    with_clock(status).open_with_figures()
+    shifted = status.evaluate("window.shifts")
+    for _ in range(3):
+        site.request("/demo/error/", "/demo/slow/?ms=310", "/demo/items/4711/", "/nowhere/")
+        rounds = status.asked.count("thresholds")
+        status.page.clock.run_for(5_000)
+        status.wait_for("a refresh", lambda n=rounds: status.asked.count("thresholds") > n)
+        status.page.wait_for_timeout(100)
+    assert status.evaluate("window.shifts") - shifted < 0.001
