@@ -4,14 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server openssl postgresql mariadb-server logrotate
-PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server openssl pg_ctlcluster psql mariadbd mariadb-install-db logrotate
+APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server openssl postgresql mariadb-server logrotate chromium
+PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server openssl pg_ctlcluster psql mariadbd mariadb-install-db logrotate chromium
 
 # A notice of a newer pip is of no use here: what is installed is pinned.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-tools lint format rules dashboards references bench constraints clean
+.PHONY: help setup run test test-tools lint format rules dashboards vendor references bench constraints clean
 
 help:
 	@echo "make setup   install into $(VENV), start nothing"
@@ -57,6 +57,10 @@ dashboards: setup
 
 references: setup
 	$(BIN)/python -m docs.source
+
+# The chart library of the status page, as npm has it.
+vendor:
+	sh vendor/fetch_uplot.sh
 
 bench: setup
 	@sh project/run/apt_install.sh wrk wrk

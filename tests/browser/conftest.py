@@ -82,6 +82,8 @@ class StatusPage:
     address: str
     errors: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    most_at_once: int = 0
+    under_way: int = 0
 
     def open(self, path: str = STATUS) -> None:
         self.page.goto(f"http://{self.address}{path}")
@@ -117,10 +119,15 @@ class StatusPage:
         assert any(text in error for error in self.errors), self.errors
         self.errors = [error for error in self.errors if text not in error]
 
-    def _note(self, request: Request) -> None:
+    def _begins(self, request: Request) -> None:
         parts = urlsplit(request.url)
         if parts.path.startswith("/api/"):
             self.asked.append(parts.path.strip("/").rpartition("/")[2])
+            self.under_way += 1
+            self.most_at_once = max(self.most_at_once, self.under_way)
+
+    def _ends(self, request: Request) -> None:
+        self.under_way -= urlsplit(request.url).path.startswith("/api/")
 
 
 OpenPage = Callable[..., StatusPage]
@@ -154,7 +161,9 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
                     else None
                 ),
             )
-            page.on("request", found._note)
+            page.on("request", found._begins)
+            page.on("requestfinished", found._ends)
+            page.on("requestfailed", found._ends)
             made.append(found)
             return found
 

@@ -56,7 +56,7 @@ def run_site(work: Path, directory: Path) -> Iterator[Site]:
         yield site
 
 
-def serve(work: Path, directory: Path, port: int = 0) -> AbstractContextManager[Gunicorn]:
+def serve(work: Path, directory: Path, **extra: str) -> AbstractContextManager[Gunicorn]:
     """With the strict policy, and alerts that two requests are enough for."""
     return run_gunicorn(
         work,
@@ -64,6 +64,6 @@ def serve(work: Path, directory: Path, port: int = 0) -> AbstractContextManager[
         "--threads=4",
         directory=directory,
         workers=2,
-        port=port,
         DJANGO_SETTINGS_MODULE="tests.browser.settings",
+        **extra,
     )

@@ -1,7 +1,8 @@
 """What the page shows is what the endpoints say, and soon after it happened."""
 
-import json
 from typing import Any
+
+from playwright.sync_api import Response
 
 from tests.browser.conftest import StatusPage
 from tests.browser.site import Site
@@ -18,17 +19,19 @@ def milliseconds(value: float) -> str:
 
 
 def answers(status: StatusPage, *ends: str) -> dict[str, Any]:
-    """Loads the page, and waits until the answers to its first round are shown; the page rests."""
-    found: dict[str, Any] = {}
-    status.page.on(
-        "response",
-        lambda response: [
-            found.setdefault(end, response) for end in ends if f"{end}?window=" in response.url
-        ],
-    )
+    """Loads the page, lets it rest, and gives the last answers: those that it shows."""
+    found: dict[str, Response] = {}
+
+    def note(response: Response) -> None:
+        for end in ends:
+            if f"{end}?window=" in response.url:
+                found[end] = response
+
+    status.page.on("response", note)
     status.open_with_figures()
     status.page.click("#sp-pause")
-    return {end: json.loads(response.body()) for end, response in found.items()}
+    status.wait_for("the end of the round", lambda: status.under_way == 0)
+    return {end: response.json() for end, response in found.items()}
 
 
 def test_each_figure_on_the_page_equals_the_json_of_the_same_moment(status: StatusPage) -> None:

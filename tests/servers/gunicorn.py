@@ -110,25 +110,25 @@ def command(*arguments: str) -> list[str]:
 
 @contextlib.contextmanager
 def run_gunicorn(
-    work: Path, *arguments: str, directory: Path, workers: int = 4, port: int = 0, **extra: str
+    work: Path, *arguments: str, directory: Path, workers: int = 4, **extra: str
 ) -> Iterator[Gunicorn]:
-    """A server that answers scrapes, on a free port if it is 0; afterwards all its processes are
+    """A server on a free port (or on BIND) that answers scrapes; afterwards all its processes are
     gone."""
     work.mkdir(parents=True, exist_ok=True)
-    port = port or free_port()
+    bind = extra.pop("BIND", f"127.0.0.1:{free_port()}")
+    host, _, number = bind.rpartition(":")
+    port = int(number)
     log = work / f"gunicorn-{port}.log"
     with log.open("wb") as output:
         master = subprocess.Popen(
             command(*arguments),
             cwd=ROOT,
-            env=environment(
-                directory, work, BIND=f"127.0.0.1:{port}", WEB_CONCURRENCY=str(workers), **extra
-            ),
+            env=environment(directory, work, BIND=bind, WEB_CONCURRENCY=str(workers), **extra),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    server = Gunicorn(master, "127.0.0.1", port, directory, log)
+    server = Gunicorn(master, host, port, directory, log)
     try:
         wait_for(f"{SCRAPE} of {log}", lambda: server.get(SCRAPE)[0] == 200)
         server.wait_for_workers(workers)

@@ -6,6 +6,7 @@ import { clock, span } from "./format.js";
 const EVERY = 5;
 
 let goneSince = null;
+let source = "";
 
 function show(state, text) {
   byId("sp-strip").dataset.state = state;
@@ -24,11 +25,16 @@ export function showLive(summary, paused) {
   const covered = summary.window.covered_seconds;
   const where = summary.source === "prometheus" ? "from Prometheus" : "of this host";
   const reach = covered === null ? "" : `, last ${span(covered)}`;
-  const rhythm = paused ? "" : `, every ${EVERY} s`;
-  setText(byId("sp-updated"), `Figures ${where}${reach} · updated ${clock(summary.timestamp)}${rhythm}`);
+  source = `Figures ${where}${reach} · updated ${clock(summary.timestamp)}`;
+  showRhythm(paused);
+}
+
+function showRhythm(paused) {
+  if (source) setText(byId("sp-updated"), paused ? source : `${source}, every ${EVERY} s`);
 }
 
 export function showPaused(paused) {
+  showRhythm(paused);
   if (goneSince === null) show(paused ? "paused" : "live", paused ? "Paused." : "Live.");
 }
 

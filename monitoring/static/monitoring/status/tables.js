@@ -141,7 +141,13 @@ export function slowQueriesTable(region) {
     {
       head: "Query",
       wide: true,
-      cell: (row) => element("span", {}, code(row.sql), hidden(" in "), element("span", { class: "sp-note" }, ` ${row.alias} · ${row.route ?? "no request"}`)),
+      cell: (row) =>
+        element(
+          "div",
+          { title: row.sql },
+          element("div", { class: "sp-clamp" }, code(row.sql)),
+          element("div", { class: "sp-note" }, hidden("in "), `${row.alias} · ${row.route ?? "no request"}`),
+        ),
     },
   ];
   return new Table(region, columns, { empty: "No query was slow.", key: (row) => `${row.timestamp} ${row.fingerprint}` });

@@ -47,7 +47,7 @@ export class TimeCharts {
       [
         line("Median", "median_response_time", "solid", durationText),
         line("95th", "p95_response_time", "dashed", durationText),
-        line("99th percentile", "p99_response_time", "dotted", durationText),
+        line("99th", "p99_response_time", "dotted", durationText),
       ],
       (_, low, high) => [0, isNumber(high) && high > 0 ? high * 1.1 : 10],
       shortDuration,
