@@ -5,7 +5,6 @@ increases, a series that is new counts from 0. Quantiles are then worked out her
 buckets by the same code.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -94,8 +93,9 @@ class PrometheusSource:
             span = covered if covered is not None else _UNKNOWN_SPAN
             step = step_for(span, _LEAST_STEP, _POINTS)
             reach = max(step, _LEAST_REACH)
-            end = math.floor(client.moment / step) * step
-            times = [end - step * place for place in reversed(range(int(span // step) + 1))]
+            # To the millisecond, as the answers have their times.
+            count = int(span // step) + 1
+            times = [round(client.moment - step * place, 3) for place in reversed(range(count))]
 
             def rows(name: str, label: str) -> list[Row]:
                 counted = f"increase({ask.selector(name)}[{round(reach)}s])"

@@ -32,7 +32,7 @@ class PrometheusClient:
         self._token = settings.PROMETHEUS_TOKEN
         self._ca_file = settings.PROMETHEUS_CA_FILE
         self._deadline = time.monotonic() + settings.PROMETHEUS_TIMEOUT_MS / 1000
-        self.moment = time.time()
+        self.moment = round(time.time(), 3)
         self._connection: http.client.HTTPConnection | None = None
 
     def __enter__(self) -> Self:

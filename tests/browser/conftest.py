@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pytest
@@ -84,6 +84,11 @@ class StatusPage:
     asked: list[str] = field(default_factory=list)
     most_at_once: int = 0
     under_way: int = 0
+
+    def with_clock(self) -> Self:
+        """Its timers can be run ahead of time."""
+        self.page.clock.install()
+        return self
 
     def open(self, path: str = STATUS) -> None:
         self.page.goto(f"http://{self.address}{path}")

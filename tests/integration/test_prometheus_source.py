@@ -9,6 +9,7 @@ import pytest
 
 from monitoring.conf import Settings, parse
 from monitoring.summary.figures import figures
+from monitoring.summary.intervals import latency_histogram, points
 from monitoring.summary.prometheus import PrometheusSource
 from monitoring.summary.traffic import SourceUnavailableError
 from monitoring.summary.window import Window
@@ -147,6 +148,27 @@ def test_series_old_new_reset_and_stopped_are_counted_as_the_local_source_does(
         serve(4, {"/old/": 5, "/new/": 7})
         # The reset of /old/ adds 5; `increase` extrapolates its 15 somewhat. Not -995, not 1022.
         assert 17 <= figures_from(prometheus)["request_count"] <= 35
+
+
+def test_a_window_in_points(tmp_path: Path) -> None:
+    with run_text_target() as target, run_prometheus(tmp_path, [target.address]) as prometheus:
+
+        def serve(number: int, requests: dict[str, float]) -> None:
+            target.text = exposition(number, requests)
+            wait_for("the scrape", lambda: prometheus.value("served_round") == number)
+
+        source = PrometheusSource(settings_for(prometheus))
+        serve(1, {"/old/": 1000})
+        serve(2, {"/old/": 1010})
+        found = source.intervals(Window(300))
+        assert found.source == "prometheus"
+        assert latency_histogram(found.duration)[-1]["count"] == 10  # as exact as the summary
+        last = points(found.intervals)[-1]
+        # `increase` extrapolates to the ends of its range.
+        assert 10 <= last["status_classes"]["2xx"] <= 25
+        assert 0 < last["median_response_time"] <= 1000
+        for seconds in (1.0, 3600.0, 30 * 86400.0, None):
+            assert 1 <= len(source.intervals(Window(seconds)).intervals) <= 61
 
 
 def test_without_a_target_there_is_an_error_and_not_a_zero(tmp_path: Path) -> None:
