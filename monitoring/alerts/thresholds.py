@@ -51,7 +51,7 @@ def change_thresholds(given: object, user: Any) -> dict[str, float | None]:
 
 def check_thresholds(given: object) -> dict[str, float | None]:
     """The thresholds as numbers. Raises InvalidThresholdsError, which names every problem."""
-    if not isinstance(given, Mapping) or not given:
+    if not isinstance(given, Mapping):
         raise InvalidThresholdsError(
             {"thresholds": [f"an object with some of {', '.join(DEFINITIONS)} is needed"]}
         )
