@@ -25,8 +25,7 @@ class ThresholdGauges:
     """A source for a scraper: what a thread last read, also while the database is away."""
 
     def __init__(self) -> None:
-        # What has no row has its default, and so it is until the database is first heard of.
-        self._stored: dict[str, float | None] = {}
+        self._last: dict[str, float | None] | None = None  # until the database is first heard of
         self._thresholds = Refreshed("thresholds", self._read, _EVERY_SECONDS)
 
     def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
@@ -40,10 +39,12 @@ class ThresholdGauges:
                     family.add_metric([name], value)
             yield family
 
-    def _read(self) -> dict[str, float | None]:
+    def _read(self) -> dict[str, float | None] | None:
         with contextlib.suppress(DatabaseUnavailableError):
-            self._stored = ask(DEFAULT_DB_ALIAS, _rows, get_settings().DATABASE_TIMEOUT_MS / 1000)
-        return {name: self._stored.get(name, each.default) for name, each in DEFINITIONS.items()}
+            stored = ask(DEFAULT_DB_ALIAS, _rows, get_settings().DATABASE_TIMEOUT_MS / 1000)
+            # What has no row has its default.
+            self._last = {name: stored.get(name, of.default) for name, of in DEFINITIONS.items()}
+        return self._last
 
 
 def _rows(connection: BaseDatabaseWrapper) -> dict[str, float | None]:

@@ -14,4 +14,5 @@ pymysql.install_as_MySQLdb()
 
 ROOT_URLCONF = "tests.database_site.urls"
 DATABASES["default"].update(json.loads(os.environ.get("DATABASE_MORE", "{}")))
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
 MONITORING = {**PROJECT, **json.loads(os.environ.get("MONITORING", "{}"))}

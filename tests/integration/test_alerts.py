@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,17 +19,22 @@ from typing import Any
 
 import pytest
 
+from project.run.watching import prepare
 from tests.servers.celery import CeleryWorker, run_celery
+from tests.servers.exporter import run_exporter
 from tests.servers.gunicorn import ROOT, Gunicorn, environment, run_gunicorn
 from tests.servers.ports import wait_for
 from tests.servers.postgresql import PostgreSQL, run_postgresql
+from tests.servers.prometheus import Prometheus
 from tests.servers.redis import RedisServer, run_redis
+from tests.servers.smtp import MailServer
 
 INTERVAL_SECONDS = 6.0
 TOKEN = "the-token-of-the-webhook"
 MONITORING = {
     "ALERT_INTERVAL_SECONDS": INTERVAL_SECONDS,
     "ALERT_COOLDOWN_SECONDS": 3600,
+    "ALERT_EMAIL": True,
     "ALERT_MIN_REQUESTS": 20,
     "CELERY_APP": "project.celery.app",
     "WEBHOOK_TOKEN": TOKEN,
@@ -41,7 +47,9 @@ django.setup()
 from django.contrib.auth.models import User
 from rest_framework_simplejwt.tokens import AccessToken
 User.objects.create_user("customer")
-admins = [User.objects.create_user(name, is_staff=True) for name in sys.argv[1:]]
+admins = [
+    User.objects.create_user(name, f"{name}@example.org", is_staff=True) for name in sys.argv[1:]
+]
 print(json.dumps({admin.username: str(AccessToken.for_user(admin)) for admin in admins}))
 """
 
@@ -54,6 +62,9 @@ class Site:
     redis: RedisServer
     postgresql: PostgreSQL
     worker: CeleryWorker
+    mail: MailServer
+    directory: Path
+    environment: dict[str, str]
     tokens: dict[str, str]
 
     def call(
@@ -111,10 +122,12 @@ def beat(work: Path, given: dict[str, str]) -> Iterator[None]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     work = tmp_path_factory.mktemp("alerts")
     directory = work / "metrics"
+    mail = MailServer()  # which is away
     with run_postgresql() as postgresql, run_redis(work / "redis") as redis:
         extra = {
             "DATABASE_URL": postgresql.url,
             "REDIS_URL": redis.url,
+            "EMAIL_PORT": str(mail.port),
             "MONITORING": json.dumps(MONITORING),
             "DJANGO_SETTINGS_MODULE": "tests.database_site.settings",
         }
@@ -126,12 +139,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             make, cwd=ROOT, env=given, check=True, timeout=60, capture_output=True
         )
         with (
-            run_gunicorn(work / "web", directory=directory, **extra) as web,
+            run_gunicorn(work / "web", directory=directory, workers=4, **extra) as web,
             run_celery(work / "celery", given, "-c", "2") as worker,
             beat(work / "beat-1", given),
             beat(work / "beat-2", given),
         ):
-            yield Site(web, redis, postgresql, worker, json.loads(made.stdout))
+            tokens = json.loads(made.stdout)
+            yield Site(web, redis, postgresql, worker, mail, directory, extra, tokens)
 
 
 def test_a_burst_is_told_once_its_end_once_and_nothing_during_the_cooldown(site: Site) -> None:
@@ -155,7 +169,9 @@ def test_a_burst_is_told_once_its_end_once_and_nothing_during_the_cooldown(site:
     assert [site.told(admin) for admin in ADMINS] == [over, over]
 
 
-def test_a_threshold_is_changed_whole_or_not_at_all_and_shows_in_the_scrape(site: Site) -> None:
+def test_a_threshold_is_changed_whole_or_not_at_all_and_shows_in_the_scrape(
+    site: Site, tmp_path: Path
+) -> None:
     url, token = "/api/metrics/thresholds/", site.tokens["anna"]
     status, before = site.call("GET", url, token=token)
     assert status == 200
@@ -169,20 +185,22 @@ def test_a_threshold_is_changed_whole_or_not_at_all_and_shows_in_the_scrape(site
     status, answer = site.call("PUT", url, {"thresholds": wanted}, token)
     assert (status, answer) == (200, {"thresholds": {**before["thresholds"], **wanted}})
 
-    def shown() -> bool:
-        text = site.web.get("/api/metrics/prometheus/")[1]
+    def shown(text: str) -> bool:
         return (
             'monitoring_threshold{name="active_sessions"} 77.0' in text
             and 'name="error_rate"' in text
             and 'name="slow_request_count"' not in text
         )
 
-    wait_for("the gauge", shown, 30)
-    site.postgresql.send(signal.SIGSTOP)
-    try:
-        assert shown() or shown()
-    finally:
-        site.postgresql.send(signal.SIGCONT)
+    wait_for("the gauge", lambda: shown(site.web.get("/api/metrics/prometheus/")[1]), 30)
+    with run_exporter(tmp_path, directory=site.directory, env=site.environment) as exporter:
+        wait_for("the exporter's", lambda: shown(exporter.get().text), 30)
+        site.postgresql.send(signal.SIGSTOP)
+        try:
+            time.sleep(6)  # longer than it takes to ask again
+            assert shown(exporter.get().text)
+        finally:
+            site.postgresql.send(signal.SIGCONT)
 
 
 def message(status: str, fingerprint: str = "f1", **labels: str) -> dict[str, Any]:
@@ -259,3 +277,86 @@ def test_a_broker_that_is_away_loses_no_state(site: Site) -> None:
         assert status == 200, answer
     finally:
         site.redis.start()
+
+
+def test_a_mail_server_that_is_away_delays_mail_alone(site: Site) -> None:
+    """All notifications above came without it; it is tried again, and each mail comes once."""
+    pending = "FROM monitoring_alertdelivery WHERE status = 'pending'"
+    due = int(site.postgresql.sql(f"SELECT count(*) {pending} AND channel = 'email'"))
+    assert due >= len(ADMINS)
+    assert site.mail.mails == []
+    with site.mail.running():
+        # The pause before the next attempt is over at once.
+        site.postgresql.sql("UPDATE monitoring_alertdelivery SET next_attempt_at = now()")
+        wait_for("all mails", lambda: len(site.mail.mails) >= due, 60)
+        time.sleep(INTERVAL_SECONDS)
+    assert len(site.mail.mails) == due
+    subjects = [(to, str(mail["Subject"])) for to, mail in site.mail.mails]
+    assert len(set(subjects)) >= len(ADMINS)
+    assert ("anna@example.org", "[FIRING] error_rate") in subjects
+    assert int(site.postgresql.sql(f"SELECT count(*) {pending}")) == 0
+
+
+def test_alertmanager_delivers_the_bundled_rules_alerts_each_once(
+    site: Site, tmp_path: Path
+) -> None:
+    """With a rule and the evaluation about one threshold, there is one notification."""
+    change = {"thresholds": {"slow_request_count": 1}}
+    assert site.call("PUT", "/api/metrics/thresholds/", change, site.tokens["anna"])[0] == 200
+    with (
+        run_exporter(
+            tmp_path / "exporter", directory=site.directory, env=site.environment
+        ) as exporter,
+        run_watchers(tmp_path / "watchers", site.web.address, exporter.address) as prometheus,
+    ):
+        wait_for("a scrape", lambda: prometheus.query("count_over_time(http_requests_total[1m])>3"))
+        site.visit("/demo/error/", 60)
+        site.visit("/demo/slow/?ms=1100", 8)
+
+        def told() -> set[tuple[str, str]]:
+            return set(site.told("ben"))
+
+        wait_for("both", lambda: told() >= {BURN, SLOW}, 90)
+        time.sleep(8)  # Alertmanager repeats all of it every second
+        fired = prometheus.query('ALERTS{alertname="DjangoErrorBudgetBurn",severity="critical"}')
+        for admin in ADMINS:
+            all_told = site.told(admin)
+            assert all_told.count(SLOW) == 1
+            assert all_told.count(BURN) == len(fired) >= 1
+
+
+BURN = ("DjangoErrorBudgetBurn", "firing")
+SLOW = ("slow_request_count", "firing")
+
+
+@contextlib.contextmanager
+def run_watchers(work: Path, site: str, exporter: str) -> Iterator[Prometheus]:
+    """Those of `make run`, with this repository's files, but that nothing waits for minutes."""
+    watchers = prepare(work, f"http://{site}", f"http://{exporter}", TOKEN)
+    rules = work / "prometheus" / "rules"
+    files = {path.name: path.read_text() for path in rules.glob("*.yml")}
+    rules.unlink()
+    rules.mkdir()
+    for name, text in files.items():
+        quick = re.sub(r"(?m)^(\s+for|\s+keep_firing_for): .*", r"\1: 0s", text)
+        (rules / name).write_text(quick)
+    for path, pattern in (
+        (
+            work / "prometheus" / "prometheus.yml",
+            r"((?:scrape|evaluation)_interval|scrape_timeout)",
+        ),
+        (
+            work / "alertmanager" / "alertmanager.yml",
+            r"(group_wait|group_interval|repeat_interval)",
+        ),
+    ):
+        path.write_text(re.sub(rf"{pattern}: \w+", r"\1: 1s", path.read_text()))
+    with contextlib.ExitStack() as stack:
+        for watcher in watchers:
+            log = stack.enter_context((work / f"{watcher.name}.log").open("wb"))
+            process = subprocess.Popen(watcher.command, stdout=log, stderr=subprocess.STDOUT)
+            stack.callback(process.wait, 20)
+            stack.callback(process.terminate)
+        prometheus = Prometheus(f"http://{watchers[0].address}")
+        wait_for("Prometheus", lambda: prometheus.query("vector(1)"))
+        yield prometheus
