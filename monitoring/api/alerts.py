@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.alerts.evaluation import EvaluationRunningError, evaluate_now
+from monitoring.alerts.outbox import deliver_soon
 from monitoring.alerts.states import Outcome
 from monitoring.alerts.thresholds import (
     InvalidThresholdsError,
@@ -86,6 +87,9 @@ class CheckAlertsView(AdminView):
             raise AlreadyRunning from error
         except SourceUnavailableError as error:
             raise ServiceUnavailable(str(error), error.code) from error
+        told = done.names(Outcome.FIRED, Outcome.RESOLVED)
+        if told:
+            deliver_soon()
         alerts: list[dict[str, Any]] = [
             {
                 "name": each.observation.name,
@@ -100,7 +104,7 @@ class CheckAlertsView(AdminView):
             {
                 "window_seconds": done.window_seconds,
                 "alerts": alerts,
-                "sent": done.names(Outcome.FIRED, Outcome.RESOLVED),
+                "sent": told,
                 "held_back": done.names(Outcome.HELD_BACK),
                 "timestamp": time.time(),
             }
