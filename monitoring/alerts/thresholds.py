@@ -63,7 +63,7 @@ def store_defaults() -> None:
 
 def check_thresholds(given: object) -> dict[str, float | None]:
     """The thresholds as numbers. Raises InvalidThresholdsError, which names every problem."""
-    if not isinstance(given, Mapping) or not given:
+    if not isinstance(given, Mapping):
         raise InvalidThresholdsError(
             {"thresholds": [f"an object with some of {', '.join(DEFINITIONS)} is needed"]}
         )

@@ -16,7 +16,11 @@ from monitoring.alerts.thresholds import (
     change_thresholds,
     current_thresholds,
 )
-from monitoring.api.alert_serializers import CheckSerializer, ThresholdsSerializer
+from monitoring.api.alert_serializers import (
+    ChangeThresholdsSerializer,
+    CheckSerializer,
+    ThresholdsSerializer,
+)
 from monitoring.api.base import AdminView
 from monitoring.api.errors import ServiceUnavailable
 from monitoring.api.serializers import BODY_ERRORS, ERRORS, UNAVAILABLE, ErrorAnswerSerializer
@@ -44,7 +48,7 @@ class ThresholdsView(AdminView):
     @extend_schema(
         operation_id="change_thresholds",
         description="Any subset; all of it is taken or nothing. `null` switches one off.",
-        request=ThresholdsSerializer,
+        request=ChangeThresholdsSerializer,
         responses={200: ThresholdsSerializer, **ERRORS, **BODY_ERRORS, **UNAVAILABLE},
     )
     def put(self, request: Request) -> Response:
