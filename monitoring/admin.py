@@ -1,16 +1,23 @@
 """The admin's pages: status, thresholds, their history, and notifications."""
 
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 
 from monitoring.alerts.threshold_names import DEFINITIONS
 from monitoring.alerts.thresholds import (
     InvalidThresholdsError,
     change_thresholds,
     check_thresholds,
+    store_defaults,
 )
 from monitoring.models import AlertNotification, Threshold, ThresholdChange
 from monitoring.page.entry import Status
@@ -33,20 +40,18 @@ class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 class ThresholdForm(forms.ModelForm):  # type: ignore[type-arg]
     """A threshold's value, within its bounds."""
 
-    name = forms.ChoiceField(choices=[(name, name) for name in DEFINITIONS])
-
     class Meta:
         model = Threshold
-        fields = ("name", "value")
+        fields = ("value",)
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if "name" in cleaned and "value" in cleaned:
-            try:
-                check_thresholds({cleaned["name"]: cleaned["value"]})
-            except InvalidThresholdsError as error:
-                self.add_error("value", " ".join(error.fields[cleaned["name"]]))
-        return cleaned
+    def clean_value(self) -> float | None:
+        value: float | None = self.cleaned_data["value"]
+        name = self.instance.name
+        try:
+            check_thresholds({name: value})
+        except InvalidThresholdsError as error:
+            raise forms.ValidationError(error.fields[name]) from error
+        return value
 
 
 @admin.register(Threshold)
@@ -54,7 +59,31 @@ class ThresholdAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Changes go the same way as through the API, so that their history is kept."""
 
     form = ThresholdForm
-    list_display = ("name", "value")
+    list_display = ("name", "value", "unit")
+    actions = None
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """All of them, those that nobody has changed yet as well."""
+        if self.has_view_or_change_permission(request):
+            store_defaults()
+        return super().changelist_view(request, extra_context)
+
+    @admin.display(description="unit")
+    def unit(self, threshold: Threshold) -> str:
+        definition = DEFINITIONS.get(threshold.name)
+        return definition.unit if definition else "no longer used"
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Changes through the API are in ours, and not in the admin's own."""
+        page = reverse(f"{self.admin_site.name}:monitoring_thresholdchange_changelist")
+        return redirect(f"{page}?{urlencode({'name__exact': unquote(object_id)})}")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("name",) if obj else ()
@@ -74,8 +103,34 @@ class ThresholdChangeAdmin(_ReadOnly):
 
 @admin.register(AlertNotification)
 class AlertNotificationAdmin(_ReadOnly):
-    list_display = ("event", "is_read")
+    list_display = ("event", "severity", "summary", "since", "is_read")
     list_select_related = ("event",)
+    list_filter = ("is_read",)
+    list_display_links = None
+    actions = ("mark_as_read",)
+
+    @admin.display(ordering="event__severity")
+    def severity(self, notification: AlertNotification) -> str:
+        return notification.event.severity
+
+    @admin.display
+    def summary(self, notification: AlertNotification) -> str:
+        return notification.event.summary
+
+    @admin.display(ordering="event__starts_at")
+    def since(self, notification: AlertNotification) -> datetime:
+        return notification.event.starts_at
+
+    @admin.action(description="Mark as read")
+    def mark_as_read(self, request: HttpRequest, own: QuerySet[AlertNotification]) -> None:
+        own.update(is_read=True)
+
+    # One's own are for every admin to see, whatever other permissions they have.
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.admin_site.has_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.admin_site.has_permission(request)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """One's own, as in the API."""

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
+from django.utils.module_loading import import_string
 from prometheus_client import REGISTRY, values
 from prometheus_client.metrics import MetricWrapperBase
 
@@ -78,6 +79,42 @@ def check_redis(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
             "MONITORING['REDIS_URL'] is set, and there is no client for Redis.",
             hint="pip install redis",
             id="monitoring.E004",
+        )
+    ]
+
+
+@register("monitoring")
+def check_alert_hook(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    chosen, _ = parse(getattr(settings, "MONITORING", {}))
+    if not chosen.ALERT_HOOK:
+        return []
+    try:
+        problem = "" if callable(import_string(chosen.ALERT_HOOK)) else "is not a function"
+    except ImportError as error:
+        problem = f"cannot be imported ({error})"
+    if not problem:
+        return []
+    return [
+        Error(
+            f"MONITORING['ALERT_HOOK'] is {chosen.ALERT_HOOK!r}, which {problem}.",
+            hint="Name a function that takes an AlertEvent, such as 'shop.pager.tell'.",
+            id="monitoring.E005",
+        )
+    ]
+
+
+@register("monitoring")
+def check_admin_header(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    ours, admins = apps.get_app_config("monitoring"), "admin"
+    labels = [config.label for config in apps.get_app_configs()]
+    if admins not in labels or labels.index(ours.label) < labels.index(admins):
+        return []
+    return [
+        checks.Warning(
+            "The admin does not show unread alerts: its header comes from an app that stands "
+            "before 'monitoring'.",
+            hint="Put 'monitoring' before 'django.contrib.admin' in INSTALLED_APPS.",
+            id="monitoring.W004",
         )
     ]
 

@@ -38,6 +38,8 @@ class AlertState(models.Model):
     name = models.CharField(max_length=255, primary_key=True)
     is_firing = models.BooleanField(default=False)
     since = models.DateTimeField(null=True)
+    # When the last firing was over: a message about an earlier one comes late, and is known.
+    ended_at = models.DateTimeField(null=True)
     # Who saw it begin to fire; that source alone says when it is over, as long as it is heard of.
     source = models.CharField(max_length=12, blank=True)
     seen_at = models.DateTimeField(null=True)

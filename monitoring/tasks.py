@@ -6,8 +6,11 @@ from monitoring.alerts.evaluation import evaluate_if_due
 from monitoring.alerts.outbox import DELIVER, deliver_due
 from monitoring.alerts.retention import clean_up
 
+# A hook or a mail backend that hangs must not keep a worker: first an exception, then its end.
+_LIMITS = {"soft_time_limit": 90, "time_limit": 110}
 
-@shared_task(name="monitoring.check_performance_alerts", ignore_result=True)
+
+@shared_task(name="monitoring.check_performance_alerts", ignore_result=True, **_LIMITS)
 def check_performance_alerts() -> None:
     """Evaluate the thresholds, unless that was done less than half an interval ago."""
     # numpy is for those who evaluate, and not for every process that knows the task.
@@ -17,7 +20,7 @@ def check_performance_alerts() -> None:
     deliver_due()
 
 
-@shared_task(name=DELIVER, ignore_result=True)
+@shared_task(name=DELIVER, ignore_result=True, **_LIMITS)
 def deliver_alerts() -> None:
     """Send what the outbox holds."""
     deliver_due()

@@ -21,7 +21,7 @@ urlpatterns = [
     path("metrics/thresholds/", admin_view("alerts.ThresholdsView"), name="thresholds"),
     path("notifications/", admin_view("notifications.NotificationsView"), name="notifications"),
     path(
-        "notifications/<int:pk>/read/",
+        "notifications/<str:id>/read/",
         admin_view("notifications.ReadNotificationView"),
         name="read-notification",
     ),

@@ -58,9 +58,8 @@ def evaluate_if_due(summarize: Summarize) -> Evaluation | None:
         return None
     if not _claim(now, last_started_at=last, started_at=now):
         return None
-    since_last = interval if last is None else now - last
-    # A little late or early is an interval; only a run that was missed makes the window longer.
-    window = interval if since_last < 1.5 * interval else min(since_last, _LONGEST_WINDOW)
+    # Never shorter than an interval; longer if this run is late, or some were missed.
+    window = max(interval, min(now - last, _LONGEST_WINDOW)) if last else interval
     try:
         return _evaluate(summarize, window.total_seconds(), now)
     except Exception:
@@ -68,7 +67,7 @@ def evaluate_if_due(summarize: Summarize) -> Evaluation | None:
         AlertEvaluation.objects.filter(pk=1, last_started_at=now).update(last_started_at=last)
         raise
     finally:
-        _release()
+        _release(now)
 
 
 def evaluate_now(summarize: Summarize) -> Evaluation:
@@ -83,7 +82,7 @@ def evaluate_now(summarize: Summarize) -> Evaluation:
     try:
         return _evaluate(summarize, get_settings().ALERT_INTERVAL_SECONDS, now)
     finally:
-        _release()
+        _release(now)
 
 
 def _claim(now: datetime, last_started_at: datetime | None, started_at: datetime | None) -> bool:
@@ -94,8 +93,10 @@ def _claim(now: datetime, last_started_at: datetime | None, started_at: datetime
     return claimed == 1
 
 
-def _release() -> None:
-    AlertEvaluation.objects.filter(pk=1).update(running_until=None)
+def _release(now: datetime) -> None:
+    """Give back the claim made at `now`, unless it was taken for dead and another run has it."""
+    own = AlertEvaluation.objects.filter(pk=1, running_until=now + _LEASE)
+    own.update(running_until=None)
 
 
 def _evaluate(summarize: Summarize, window_seconds: float, now: datetime) -> Evaluation:

@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from monitoring.alerts.outbox import deliver_soon
 from monitoring.conf import get_settings
 from monitoring.models import AlertDelivery, AlertEvent, AlertNotification
 
@@ -34,17 +33,25 @@ class NewEvent:
 
 
 def record(new: NewEvent) -> bool:
-    """Keep the event and notify all who are active staff now; False if it was known already."""
-    with transaction.atomic():
-        event, is_new = AlertEvent.objects.get_or_create(key=new.key, defaults=_columns(new))
-        if not is_new:
-            return False
-        admins = get_user_model()._default_manager.filter(is_staff=True, is_active=True)
-        AlertNotification.objects.bulk_create(
-            AlertNotification(event=event, user=admin) for admin in admins
-        )
-        AlertDelivery.objects.bulk_create(_deliveries(event, admins), ignore_conflicts=True)
-        transaction.on_commit(deliver_soon)
+    """Keep the event and notify all who are active staff now; False if it was known already.
+
+    What is to be sent then waits in the outbox.
+    """
+    if AlertEvent.objects.filter(key=new.key).exists():
+        return False
+    try:
+        with transaction.atomic():
+            # Begins with an INSERT, as the states' begin with an UPDATE: SQLite can wait for that.
+            event = AlertEvent.objects.create(key=new.key, **_columns(new))
+            admins = get_user_model()._default_manager.filter(is_staff=True, is_active=True)
+            AlertNotification.objects.bulk_create(
+                AlertNotification(event=event, user=admin) for admin in admins
+            )
+            AlertDelivery.objects.bulk_create(_deliveries(event, admins))
+    except IntegrityError:
+        if AlertEvent.objects.filter(key=new.key).exists():
+            return False  # another process was quicker
+        raise
     logger.warning("alert %s is %s", new.name, new.status.value)
     return True
 
@@ -69,7 +76,8 @@ def _deliveries(event: AlertEvent, admins: Any) -> list[AlertDelivery]:
     settings = get_settings()
     recipients: list[tuple[AlertDelivery.Channel, str]] = []
     if settings.ALERT_EMAIL:
-        addresses = {admin.email for admin in admins if admin.email}
+        column = get_user_model().get_email_field_name()
+        addresses = {address for admin in admins if (address := getattr(admin, column, ""))}
         recipients += [(AlertDelivery.Channel.EMAIL, address) for address in sorted(addresses)]
     if settings.ALERT_HOOK:
         recipients.append((AlertDelivery.Channel.HOOK, ""))

@@ -2,12 +2,14 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.base.base import BaseDatabaseWrapper
 from prometheus_client.core import Metric
 
+from monitoring.alerts.threshold_file import load, save
 from monitoring.alerts.threshold_names import DEFINITIONS
 from monitoring.conf import get_settings
 from monitoring.databases.probe import ask
@@ -24,27 +26,33 @@ _FIRST_WAIT_SECONDS = 0.5
 class ThresholdGauges:
     """A source for a scraper: what a thread last read, also while the database is away."""
 
-    def __init__(self) -> None:
-        self._last: dict[str, float | None] | None = None  # until the database is first heard of
-        self._thresholds = Refreshed("thresholds", self._read, _EVERY_SECONDS)
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._last = load(directory)
+        self._reading = Refreshed("thresholds", self._read, _EVERY_SECONDS)
 
     def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
         if not apps.is_installed("monitoring"):
             return
-        found = self._thresholds.get(_FIRST_WAIT_SECONDS)
-        if found is not None and names.claim(THRESHOLD.name, THRESHOLD.type):
+        self._reading.get(_FIRST_WAIT_SECONDS if self._last is None else 0.0)
+        if self._last is not None and names.claim(THRESHOLD.name, THRESHOLD.type):
             family = THRESHOLD.new()
-            for name, value in found.items():
+            for name, value in self._last.items():
                 if value is not None:
                     family.add_metric([name], value)
             yield family
 
-    def _read(self) -> dict[str, float | None] | None:
-        with contextlib.suppress(DatabaseUnavailableError):
+    def _read(self) -> None:
+        try:
             stored = ask(DEFAULT_DB_ALIAS, _rows, get_settings().DATABASE_TIMEOUT_MS / 1000)
-            # What has no row has its default.
-            self._last = {name: stored.get(name, of.default) for name, of in DEFINITIONS.items()}
-        return self._last
+        except DatabaseUnavailableError:
+            return
+        # What has no row has its default.
+        found = {name: stored.get(name, of.default) for name, of in DEFINITIONS.items()}
+        is_new, self._last = found != load(self._directory), found
+        if is_new:
+            with contextlib.suppress(OSError):  # it is only for the next start
+                save(self._directory, found)
 
 
 def _rows(connection: BaseDatabaseWrapper) -> dict[str, float | None]:

@@ -1,13 +1,16 @@
 """Sends what is in the outbox: each entry on its own, again and again until it is sent.
 
 An entry is leased before it is tried: a process that dies over it, or a server that hangs, delays
-this entry and no other. A day after the event it is given up.
+this entry and no other. A day after the event it is given up. What a server took and could not say
+so is sent again: at least once, hardly ever twice.
 """
 
 import logging
 from datetime import timedelta
+from time import monotonic
+from typing import Any
 
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage, get_connection
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -20,6 +23,8 @@ _LEASE = timedelta(minutes=2)
 _LONGEST_PAUSE = timedelta(hours=1)
 _GIVE_UP_AFTER = timedelta(days=1)
 _BROKER_SECONDS = 1.0
+_MAIL_SECONDS = 10.0
+_CHANNEL_SECONDS = 30.0  # in one run: then the other channel has its turn
 
 DELIVER = "monitoring.deliver_alerts"
 
@@ -27,7 +32,13 @@ logger = logging.getLogger("monitoring.alerts")
 
 
 def deliver_soon() -> None:
-    """Have a Celery worker deliver; without a broker the next scheduled run does."""
+    """Have a Celery worker deliver; without a broker the next scheduled run does.
+
+    May take a second: once for all events of a message, and after the transaction.
+    """
+    settings = get_settings()
+    if not (settings.ALERT_EMAIL or settings.ALERT_HOOK):
+        return
     try:
         app = celery_app()
         if app is None:
@@ -39,12 +50,17 @@ def deliver_soon() -> None:
 
 
 def deliver_due() -> int:
-    """Try every entry that is due, oldest first; returns how many were sent."""
-    now = timezone.now()
+    """Try the entries that are due, oldest first, for a while; returns how many were sent."""
+    return sum(_deliver_by(channel) for channel in AlertDelivery.Channel)
+
+
+def _deliver_by(channel: AlertDelivery.Channel) -> int:
+    late = monotonic() + _CHANNEL_SECONDS
     due = AlertDelivery.objects.filter(
-        status=AlertDelivery.Status.PENDING, next_attempt_at__lte=now
+        channel=channel, status=AlertDelivery.Status.PENDING, next_attempt_at__lte=timezone.now()
     ).order_by("next_attempt_at", "pk")
-    return sum(_try(pk) for pk in list(due.values_list("pk", flat=True)[:_BATCH]))
+    pks = list(due.values_list("pk", flat=True)[:_BATCH])
+    return sum(_try(pk) for pk in pks if monotonic() < late)
 
 
 def _try(pk: int) -> bool:
@@ -77,7 +93,12 @@ def _try(pk: int) -> bool:
 def _send(delivery: AlertDelivery) -> None:
     if delivery.channel == AlertDelivery.Channel.EMAIL:
         event = delivery.event
-        send_mail(_subject(event), _body(event), None, [delivery.recipient])
+        connection: Any = get_connection()
+        if getattr(connection, "timeout", 0.0) is None:  # without EMAIL_TIMEOUT: for ever
+            connection.timeout = _MAIL_SECONDS
+        EmailMessage(
+            _subject(event), _body(event), None, [delivery.recipient], connection=connection
+        ).send()
     else:
         hook = get_settings().ALERT_HOOK
         if hook:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from celery.schedules import crontab
+
 from monitoring.conf import get_settings
 
 _DELIVERY_SECONDS = 60.0
-_CLEAN_UP_SECONDS = 86_400.0
+_DAY_SECONDS = 86_400.0
 
 
 def beat_schedule() -> dict[str, dict[str, Any]]:
@@ -15,7 +17,11 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
     return {
         "monitoring-check-performance-alerts": _entry("check_performance_alerts", interval),
         "monitoring-deliver-alerts": _entry("deliver_alerts", _DELIVERY_SECONDS),
-        "monitoring-clean-up-alerts": _entry("clean_up_alerts", _CLEAN_UP_SECONDS),
+        "monitoring-clean-up-alerts": {
+            **_entry("clean_up_alerts", _DAY_SECONDS),
+            # By the clock: a beat that is restarted each day, its file lost, counts no day.
+            "schedule": crontab(hour="3", minute="17"),
+        },
     }
 
 

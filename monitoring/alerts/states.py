@@ -5,6 +5,7 @@ that try the same step, the database lets one through.
 """
 
 import enum
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q
@@ -26,24 +27,32 @@ class Outcome(enum.Enum):
     RESOLVED_QUIETLY = "resolved quietly"  # they were not
 
 
-def observe(
-    name: str,
-    is_breached: bool,
-    source: AlertEvent.Source,
-    now: datetime,
-    cooldown: timedelta,
-) -> tuple[Outcome, datetime]:
-    """Note that the alert's condition holds, or does not; returns what follows, and since when.
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """That an alert's condition held, or did not: who says so, and since when that is so.
 
-    Call it in the transaction that records what follows, so that both happen or neither.
+    `at` may lie behind: a message may come late, or a second time.
     """
-    AlertState.objects.get_or_create(name=name)
-    row = AlertState.objects.filter(name=name)
-    if is_breached:
-        row.filter(is_firing=False).update(
-            is_firing=True, since=now, notified_since=None, source=source
+
+    name: str
+    is_breached: bool
+    source: AlertEvent.Source
+    at: datetime
+
+
+def observe(seen: Sighting, now: datetime, cooldown: timedelta) -> tuple[Outcome, datetime]:
+    """Note it; returns what follows from it, and since when the alert fires or fired.
+
+    The row has to exist. Call it in the transaction that records what follows, so that both happen
+    or neither.
+    """
+    row = AlertState.objects.filter(name=seen.name)
+    if seen.is_breached:
+        is_new = Q(ended_at=None) | Q(ended_at__lt=seen.at)
+        row.filter(is_new, is_firing=False).update(
+            is_firing=True, since=seen.at, notified_since=None, source=seen.source
         )
-        row.filter(source=source).update(seen_at=now)
+        row.filter(source=seen.source).update(seen_at=now)
         rested = Q(last_notified_at=None) | Q(last_notified_at__lte=now - cooldown)
         untold = row.filter(is_firing=True, notified_since=None)
         told = untold.filter(rested).update(notified_since=F("since"), last_notified_at=now)
@@ -51,10 +60,11 @@ def observe(
         if not told and untold.exists():
             outcome = Outcome.HELD_BACK
     else:
-        own = row.filter(Q(source=source) | Q(seen_at__lte=now - _SILENCE), is_firing=True)
-        if own.exclude(notified_since=None).update(is_firing=False):
+        is_its_own = Q(source=seen.source) | Q(seen_at__lte=now - _SILENCE)
+        own = row.filter(is_its_own, is_firing=True, since__lte=seen.at)
+        if own.exclude(notified_since=None).update(is_firing=False, ended_at=seen.at):
             outcome = Outcome.RESOLVED
-        elif own.update(is_firing=False):
+        elif own.update(is_firing=False, ended_at=seen.at):
             outcome = Outcome.RESOLVED_QUIETLY
         else:
             outcome = Outcome.UNCHANGED

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from monitoring.alerts.events import NewEvent, record
-from monitoring.alerts.states import Outcome, observe
+from monitoring.alerts.states import Outcome, Sighting, observe
 from monitoring.alerts.threshold_names import DEFINITIONS
 from monitoring.conf import get_settings
-from monitoring.models import AlertEvent
+from monitoring.models import AlertEvent, AlertState
 
 _TOLD = {Outcome.FIRED: AlertEvent.Status.FIRING, Outcome.RESOLVED: AlertEvent.Status.RESOLVED}
 
@@ -25,11 +25,21 @@ class Observation:
     window_seconds: float | None = None
 
 
-def note(seen: Observation, source: AlertEvent.Source, now: datetime) -> Outcome:
-    """Change the alert's state and tell the admins if there is something to tell."""
+def note(
+    seen: Observation, source: AlertEvent.Source, now: datetime, at: datetime | None = None
+) -> Outcome:
+    """Change the alert's state and tell the admins if there is something to tell.
+
+    `at` is when it began or ended, for a source that knows; never after `now`.
+    """
     cooldown = timedelta(seconds=get_settings().ALERT_COOLDOWN_SECONDS)
+    at = now if at is None else min(at, now)
+    # Before the transaction, which then begins with an UPDATE: one that begins with a SELECT
+    # cannot wait for SQLite's write lock, it fails.
+    AlertState.objects.get_or_create(name=seen.name)
     with transaction.atomic():
-        outcome, since = observe(seen.name, seen.is_breached, source, now, cooldown)
+        sighting = Sighting(seen.name, seen.is_breached, source, at)
+        outcome, since = observe(sighting, now, cooldown)
         status = _TOLD.get(outcome)
         if status is not None:
             record(
@@ -40,7 +50,7 @@ def note(seen: Observation, source: AlertEvent.Source, now: datetime) -> Outcome
                     severity=AlertEvent.Severity(DEFINITIONS[seen.name].severity),
                     source=source,
                     starts_at=since,
-                    ends_at=now if status is AlertEvent.Status.RESOLVED else None,
+                    ends_at=at if status is AlertEvent.Status.RESOLVED else None,
                     summary=_summary(seen, status),
                     value=seen.value,
                     threshold=seen.threshold,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from monitoring.alerts.threshold_names import DEFINITIONS, Definition
@@ -31,14 +32,15 @@ def change_thresholds(given: object, user: Any) -> dict[str, float | None]:
     Raises InvalidThresholdsError for a name that is unknown or a value that is not allowed.
     """
     wanted = check_thresholds(given)
+    store_defaults()
     with transaction.atomic():
-        # The rows are locked in one order, so that two changes at once come one after the other.
-        list(Threshold.objects.select_for_update().order_by("name"))
+        # Locks all rows, also with SQLite: two changes at once come one after the other.
+        Threshold.objects.update(value=F("value"))
         before = current_thresholds()
         now = timezone.now()
         for name, value in wanted.items():
-            Threshold.objects.update_or_create(name=name, defaults={"value": value})
             if before[name] != value:
+                Threshold.objects.filter(name=name).update(value=value)
                 ThresholdChange.objects.create(
                     name=name,
                     old_value=before[name],
@@ -49,9 +51,19 @@ def change_thresholds(given: object, user: Any) -> dict[str, float | None]:
     return before | wanted
 
 
+def store_defaults() -> None:
+    """Have a row for each threshold."""
+    missing = set(DEFINITIONS) - set(Threshold.objects.values_list("name", flat=True))
+    if missing:
+        Threshold.objects.bulk_create(
+            [Threshold(name=name, value=DEFINITIONS[name].default) for name in sorted(missing)],
+            ignore_conflicts=True,
+        )
+
+
 def check_thresholds(given: object) -> dict[str, float | None]:
     """The thresholds as numbers. Raises InvalidThresholdsError, which names every problem."""
-    if not isinstance(given, Mapping) or not given:
+    if not isinstance(given, Mapping):
         raise InvalidThresholdsError(
             {"thresholds": [f"an object with some of {', '.join(DEFINITIONS)} is needed"]}
         )

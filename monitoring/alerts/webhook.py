@@ -8,13 +8,16 @@ start time and status, however often Alertmanager sends it.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeGuard
 
+from django.conf import settings as django_settings
+from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from monitoring.alerts.events import NewEvent, record
+from monitoring.alerts.outbox import deliver_soon
 from monitoring.alerts.states import Outcome
 from monitoring.alerts.threshold_alerts import Observation, note
 from monitoring.alerts.threshold_names import DEFINITIONS
@@ -67,17 +70,25 @@ def parse_webhook(message: object) -> list[Alert]:
 def receive(alerts: list[Alert]) -> int:
     """Tell the admins what they were not told yet; returns how many events were new."""
     now = timezone.now()
-    return sum(_receive_one(alert, now) for alert in alerts)
+    new = sum(_receive_one(alert, now) for alert in alerts)
+    if new:
+        transaction.on_commit(deliver_soon)
+    return new
 
 
 def _receive_one(alert: Alert, now: datetime) -> bool:
     name = alert.labels.get("threshold", "")
     if name in DEFINITIONS:
         is_firing = alert.status is AlertEvent.Status.FIRING
-        outcome = note(Observation(name, is_firing), AlertEvent.Source.ALERTMANAGER, now)
+        outcome = note(
+            Observation(name, is_firing),
+            AlertEvent.Source.ALERTMANAGER,
+            now,
+            alert.starts_at if is_firing else alert.ends_at,
+        )
         return outcome in (Outcome.FIRED, Outcome.RESOLVED)
     severity = alert.labels.get("severity", "").lower()
-    title = alert.labels.get("alertname", "") or "alert"
+    title = " ".join(alert.labels.get("alertname", "").split()) or "alert"
     text = alert.annotations.get("summary") or alert.annotations.get("description") or title
     started = alert.starts_at.isoformat()
     identity = hashlib.sha256(f"{alert.fingerprint}\0{started}".encode()).hexdigest()
@@ -103,7 +114,7 @@ def _parse_alert(item: object, where: str) -> Alert:
     except ValueError:
         raise InvalidWebhookError(f"{where}.status", "allowed are firing and resolved") from None
     fingerprint = item.get("fingerprint")
-    if not isinstance(fingerprint, str) or not 0 < len(fingerprint) <= 200:
+    if not _is_text(fingerprint) or not 0 < len(fingerprint) <= 200:
         raise InvalidWebhookError(f"{where}.fingerprint", "1 to 200 characters are needed")
     starts_at = _moment(item.get("startsAt"), f"{where}.startsAt")
     resolved = status is AlertEvent.Status.RESOLVED
@@ -118,12 +129,20 @@ def _parse_alert(item: object, where: str) -> Alert:
 
 
 def _texts(value: Any, where: str) -> Mapping[str, str]:
-    # NUL is refused: PostgreSQL has no place for it.
-    if not isinstance(value, dict) or not all(
-        isinstance(text, str) and "\0" not in text for text in value.values()
-    ):
+    if not isinstance(value, dict) or not all(map(_is_text, value.values())):
         raise InvalidWebhookError(where, "an object of strings is needed")
     return value
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """What a database takes: no NUL, which PostgreSQL has no place for, and no lone surrogate."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _moment(value: object, where: str) -> datetime:
@@ -133,6 +152,7 @@ def _moment(value: object, where: str) -> datetime:
             moment = parse_datetime(value)
         except ValueError:
             moment = None
-    if moment is None or timezone.is_naive(moment):
+    # Years that every database and time zone can hold.
+    if moment is None or timezone.is_naive(moment) or not 1970 < moment.year < 9999:
         raise InvalidWebhookError(where, "an RFC 3339 time is needed")
-    return moment
+    return moment.astimezone(UTC) if django_settings.USE_TZ else timezone.make_naive(moment)

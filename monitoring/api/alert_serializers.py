@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
 
 from monitoring.alerts.states import Outcome
@@ -28,8 +29,41 @@ ThresholdValuesSerializer = type(
 )
 
 
+_CHANGE_SCHEMA = {
+    "type": "object",
+    "required": ["thresholds"],
+    "additionalProperties": False,
+    "properties": {
+        "thresholds": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                name: {
+                    "type": "number",
+                    "nullable": True,
+                    "minimum": 0,
+                    "maximum": definition.highest,
+                }
+                for name, definition in DEFINITIONS.items()
+            },
+        }
+    },
+}
+
+
 class ThresholdsSerializer(serializers.Serializer[Any]):
     thresholds = ThresholdValuesSerializer()
+
+
+class ChangeThresholdsSerializer(ThresholdsSerializer):
+    """What is sent; other names are refused, which DRF's serializers cannot say."""
+
+
+class _ChangeThresholdsExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    target_class = ChangeThresholdsSerializer
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return _CHANGE_SCHEMA
 
 
 class CheckedAlertSerializer(serializers.Serializer[Any]):

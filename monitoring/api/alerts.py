@@ -9,13 +9,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.alerts.evaluation import EvaluationRunningError, evaluate_now
+from monitoring.alerts.outbox import deliver_soon
 from monitoring.alerts.states import Outcome
 from monitoring.alerts.thresholds import (
     InvalidThresholdsError,
     change_thresholds,
     current_thresholds,
 )
-from monitoring.api.alert_serializers import CheckSerializer, ThresholdsSerializer
+from monitoring.api.alert_serializers import (
+    ChangeThresholdsSerializer,
+    CheckSerializer,
+    ThresholdsSerializer,
+)
 from monitoring.api.base import AdminView
 from monitoring.api.errors import ServiceUnavailable
 from monitoring.api.serializers import BODY_ERRORS, ERRORS, UNAVAILABLE, ErrorAnswerSerializer
@@ -43,7 +48,7 @@ class ThresholdsView(AdminView):
     @extend_schema(
         operation_id="change_thresholds",
         description="Any subset; all of it is taken or nothing. `null` switches one off.",
-        request=ThresholdsSerializer,
+        request=ChangeThresholdsSerializer,
         responses={200: ThresholdsSerializer, **ERRORS, **BODY_ERRORS, **UNAVAILABLE},
     )
     def put(self, request: Request) -> Response:
@@ -82,6 +87,9 @@ class CheckAlertsView(AdminView):
             raise AlreadyRunning from error
         except SourceUnavailableError as error:
             raise ServiceUnavailable(str(error), error.code) from error
+        told = done.names(Outcome.FIRED, Outcome.RESOLVED)
+        if told:
+            deliver_soon()
         alerts: list[dict[str, Any]] = [
             {
                 "name": each.observation.name,
@@ -96,7 +104,7 @@ class CheckAlertsView(AdminView):
             {
                 "window_seconds": done.window_seconds,
                 "alerts": alerts,
-                "sent": done.names(Outcome.FIRED, Outcome.RESOLVED),
+                "sent": told,
                 "held_back": done.names(Outcome.HELD_BACK),
                 "timestamp": time.time(),
             }

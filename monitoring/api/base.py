@@ -7,13 +7,14 @@ from django.http import HttpRequest
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
+from monitoring.api.bodies import BoundedJson
 from monitoring.api.database_first import check_database
 from monitoring.api.errors import handle_error
 from monitoring.conf import get_settings
@@ -46,7 +47,7 @@ class AdminView(APIView):
 
     permission_classes: tuple[type[BasePermission], ...] = (IsActiveStaff,)
     renderer_classes = (JSONRenderer,)
-    parser_classes: tuple[type[BaseParser], ...] = (JSONParser,)
+    parser_classes: tuple[type[BaseParser], ...] = (BoundedJson,)
     content_negotiation_class: type[BaseContentNegotiation] = OnlyJson
     throttle_classes = ()
     versioning_class = None

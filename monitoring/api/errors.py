@@ -41,7 +41,7 @@ def _shape(error: exceptions.APIException) -> dict[str, Any]:
         return {
             "code": "invalid",
             "message": "The request is not valid; see fields.",
-            "fields": {str(name): _texts(messages) for name, messages in fields.items()},
+            "fields": {_sound(name): _texts(messages) for name, messages in fields.items()},
         }
     if isinstance(detail, dict):  # simplejwt's: detail, code, messages
         code = str(detail.get("code", error.default_code))
@@ -57,4 +57,9 @@ def _texts(messages: Any) -> list[str]:
         return [text for nested in messages.values() for text in _texts(nested)]
     if isinstance(messages, list | tuple):
         return [text for nested in messages for text in _texts(nested)]
-    return [str(messages)]
+    return [_sound(messages)]
+
+
+def _sound(text: object) -> str:
+    """A text that may have been given, as UTF-8 can hold it: without lone surrogates."""
+    return str(text).encode(errors="replace").decode()

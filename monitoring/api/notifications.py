@@ -81,6 +81,13 @@ class ReadNotificationView(AdminView):
 
     @extend_schema(
         operation_id="read_notification",
+        parameters=[
+            OpenApiParameter(
+                "id",
+                {"type": "integer", "minimum": 1, "maximum": _LARGEST_ID},
+                OpenApiParameter.PATH,
+            )
+        ],
         request=None,
         responses={
             200: NotificationSerializer,
@@ -90,9 +97,11 @@ class ReadNotificationView(AdminView):
             **UNAVAILABLE,
         },
     )
-    def post(self, request: Request, pk: int) -> Response:
-        own = _own(request).select_related("event")
-        notification = own.filter(pk=pk).first() if pk <= _LARGEST_ID else None
+    def post(self, request: Request, **path: str) -> Response:
+        pk = _id(path["id"])
+        if pk is None:
+            raise NotFound
+        notification = _own(request).select_related("event").filter(pk=pk).first()
         if notification is None:
             raise NotFound
         AlertNotification.objects.filter(pk=pk, is_read=False).update(is_read=True)
@@ -107,9 +116,16 @@ def _own(request: Request) -> "QuerySet[AlertNotification]":
 def _before(given: str | None) -> int | None:
     if given is None:
         return None
-    if not (given.isascii() and given.isdigit() and len(given) < 20 and int(given) > 0):
+    pk = _id(given)
+    if pk is None:
         raise ValidationError({"before": ["allowed is the id of a notification"]})
-    return min(int(given), _LARGEST_ID)
+    return pk
+
+
+def _id(given: str) -> int | None:
+    """A primary key; None for what is none."""
+    is_number = given.isascii() and given.isdigit() and len(given) < 20
+    return int(given) if is_number and 0 < int(given) <= _LARGEST_ID else None
 
 
 def _only_unread(given: str | None) -> bool:

@@ -113,5 +113,8 @@ ERRORS = {
     403: OpenApiResponse(ErrorAnswerSerializer, "Not an admin, or no CSRF token."),
     405: OpenApiResponse(ErrorAnswerSerializer, "Wrong method."),
 }
-BODY_ERRORS = {415: OpenApiResponse(ErrorAnswerSerializer, "The body is not JSON by its type.")}
+BODY_ERRORS = {
+    413: OpenApiResponse(ErrorAnswerSerializer, "The body is too large."),
+    415: OpenApiResponse(ErrorAnswerSerializer, "The body is not JSON by its type."),
+}
 UNAVAILABLE = {503: OpenApiResponse(ErrorAnswerSerializer, "The source of figures is away.")}

@@ -38,5 +38,11 @@ def exporter_scraper(directory: Path) -> Scraper:
 
     return Scraper(
         directory,
-        (system, SummaryGauges(directory), ThresholdGauges(), DependencyGauges(), collectors),
+        (
+            system,
+            SummaryGauges(directory),
+            ThresholdGauges(directory),
+            DependencyGauges(),
+            collectors,
+        ),
     )

@@ -230,4 +230,4 @@ def scraper() -> Scraper:
 @lru_cache(maxsize=1)
 def _scraper_of(pid: int) -> Scraper:
     directory = configured_directory()
-    return Scraper(directory, [SummaryGauges(directory), ThresholdGauges()])
+    return Scraper(directory, [SummaryGauges(directory), ThresholdGauges(directory)])

@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=255, primary_key=True, serialize=False)),
                 ("is_firing", models.BooleanField(default=False)),
                 ("since", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
                 ("source", models.CharField(blank=True, max_length=12)),
                 ("seen_at", models.DateTimeField(null=True)),
                 ("notified_since", models.DateTimeField(null=True)),

@@ -199,6 +199,10 @@ def test_a_threshold_is_changed_whole_or_not_at_all_and_shows_in_the_scrape(
         try:
             time.sleep(6)  # longer than it takes to ask again
             assert shown(exporter.get().text)
+            with run_exporter(
+                tmp_path / "new", directory=site.directory, env=site.environment
+            ) as started:
+                assert shown(started.get().text)
         finally:
             site.postgresql.send(signal.SIGCONT)
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.checks import run_checks
 from django.test import override_settings
 
@@ -44,6 +45,27 @@ def test_a_metrics_directory_that_others_may_write_to_is_refused(
     tmp_path.chmod(0o777)
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     assert found() == ["monitoring.E003"]
+
+
+@pytest.mark.parametrize("hook", ["no.such.module", "monitoring.conf.nothing", "os.sep"])
+def test_a_hook_that_cannot_be_called_is_an_error(hook: str) -> None:
+    with override_settings(MONITORING={"ALERT_HOOK": hook}):
+        assert found() == ["monitoring.E005"]
+    with override_settings(MONITORING={"ALERT_HOOK": "os.getpid"}):
+        assert found() == []
+
+
+def test_a_short_webhook_token_is_refused_and_not_shown() -> None:
+    with override_settings(MONITORING={"WEBHOOK_TOKEN": "fifteen-letters"}):
+        messages = run_checks(tags=["monitoring"])
+    assert [message.id for message in messages] == ["monitoring.E001"]
+    assert "fifteen" not in messages[0].msg
+
+
+def test_an_admin_that_stands_first_hides_unread_alerts() -> None:
+    last = [*(app for app in settings.INSTALLED_APPS if app != "monitoring"), "monitoring"]
+    with override_settings(INSTALLED_APPS=last):
+        assert found() == ["monitoring.W004"]
 
 
 def test_redis_without_its_client_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

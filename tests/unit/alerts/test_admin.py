@@ -1,0 +1,166 @@
+"""The admin: thresholds with their history, one's own alerts, and how many are unread."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client, override_settings
+
+from monitoring.alerts.events import NewEvent, record
+from monitoring.alerts.thresholds import change_thresholds, current_thresholds
+from monitoring.models import AlertEvent, AlertNotification, ThresholdChange
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+THRESHOLDS = "/admin/monitoring/threshold/"
+ALERTS = "/admin/monitoring/alertnotification/"
+
+
+@pytest.fixture(autouse=True)
+def defaults() -> Iterator[None]:
+    with override_settings(MONITORING={}):
+        yield
+
+
+def event(key: str) -> NewEvent:
+    return NewEvent(
+        key,
+        "error_rate",
+        AlertEvent.Status.FIRING,
+        AlertEvent.Severity.CRITICAL,
+        AlertEvent.Source.CELERY,
+        NOW,
+        summary="error_rate is <b>high</b>",
+    )
+
+
+def page(user: User, url: str = "/admin/") -> str:
+    client = Client()
+    client.force_login(user)
+    response = client.get(url)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def superuser(user: User) -> User:
+    user.is_superuser = True
+    user.save()
+    return user
+
+
+def test_the_header_counts_what_is_unread_and_links_to_it(admins: list[User]) -> None:
+    anna, ben = admins
+    assert "unread alert" not in page(anna)
+    record(event("1"))
+    assert f'<a href="{ALERTS}?is_read__exact=0">1 unread alert</a>' in page(anna)
+    record(event("2"))
+    assert "2 unread alerts" in page(anna)
+    AlertNotification.objects.filter(user=ben).update(is_read=True)
+    assert "unread alert" not in page(ben)
+
+
+def test_many_unread_are_counted_as_far_as_99(admins: list[User]) -> None:
+    for number in range(120):
+        record(event(str(number)))
+    assert "99+ unread alerts" in page(admins[0])
+
+
+def test_the_login_page_has_the_header_without_a_count(admins: list[User]) -> None:
+    record(event("1"))
+    login = Client().get("/admin/login/").content.decode()
+    assert "Django administration" in login
+    assert "unread alert" not in login
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_table_the_admin_goes_on(admins: list[User]) -> None:
+    with connection.schema_editor() as editor:
+        editor.execute("ALTER TABLE monitoring_alertnotification RENAME TO elsewhere")
+    try:
+        assert "unread alert" not in page(admins[0])
+    finally:
+        with connection.schema_editor() as editor:
+            editor.execute("ALTER TABLE elsewhere RENAME TO monitoring_alertnotification")
+
+
+def test_a_site_s_own_header_keeps_the_count_by_extending_ours(
+    admins: list[User], tmp_path: Path
+) -> None:
+    (tmp_path / "admin").mkdir()
+    (tmp_path / "admin" / "base_site.html").write_text(
+        '{% extends "admin/base_site.html" %}{% block branding %}The shop{% endblock %}'
+    )
+    templates = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    record(event("1"))
+    with override_settings(TEMPLATES=templates):
+        shown = page(admins[0])
+    assert "The shop" in shown
+    assert "1 unread alert" in shown
+
+
+def test_every_admin_sees_their_own_alerts_and_marks_them_as_read(admins: list[User]) -> None:
+    record(event("1"))
+    anna, ben = admins
+    listed = page(anna, ALERTS)
+    assert "error_rate is &lt;b&gt;high&lt;/b&gt;" in listed
+    assert "1 alert notification" in listed
+    client = Client()
+    client.force_login(anna)
+    mine = AlertNotification.objects.get(user=anna)
+    theirs = AlertNotification.objects.get(user=ben)
+    chosen = {"action": "mark_as_read", "_selected_action": [mine.pk, theirs.pk]}
+    assert client.post(ALERTS, chosen).status_code == 302
+    mine.refresh_from_db()
+    theirs.refresh_from_db()
+    assert (mine.is_read, theirs.is_read) == (True, False)
+    assert client.get(f"{ALERTS}{theirs.pk}/change/").status_code == 302
+
+
+def test_thresholds_are_all_listed_and_changed_with_their_history(admins: list[User]) -> None:
+    anna = superuser(admins[0])
+    assert "6 thresholds" in page(anna, THRESHOLDS)
+    client = Client()
+    client.force_login(anna)
+    change = f"{THRESHOLDS}error_5Frate/change/"
+    assert client.post(change, {"value": "5"}).status_code == 302
+    assert client.post(change, {"value": ""}).status_code == 302
+    assert current_thresholds()["error_rate"] is None
+    history = ThresholdChange.objects.values_list("old_value", "new_value", "changed_by__username")
+    assert list(history) == [(5, None, "anna"), (10, 5, "anna")]
+    link = client.get(f"{THRESHOLDS}error_5Frate/history/")
+    assert "anna" in page(anna, link["Location"])
+
+
+@pytest.mark.parametrize("value", ["100.5", "-1", "nan", "inf", "x"])
+def test_a_value_that_is_not_allowed_changes_nothing(admins: list[User], value: str) -> None:
+    client = Client()
+    client.force_login(superuser(admins[0]))
+    client.get(THRESHOLDS)
+    answer = client.post(f"{THRESHOLDS}error_5Frate/change/", {"value": value})
+    assert answer.status_code == 200
+    assert "errorlist" in answer.content.decode()
+    assert current_thresholds()["error_rate"] == 10
+
+
+def test_the_history_cannot_be_changed(admins: list[User]) -> None:
+    anna = superuser(admins[0])
+    change_thresholds({"error_rate": 5}, anna)
+    client = Client()
+    client.force_login(anna)
+    entry = f"/admin/monitoring/thresholdchange/{ThresholdChange.objects.get().pk}"
+    for url in (f"{entry}/change/", f"{entry}/delete/", "/admin/monitoring/thresholdchange/add/"):
+        assert client.post(url, {"new_value": "1", "post": "yes"}).status_code == 403
+    assert ThresholdChange.objects.get().new_value == 5
+
+
+def test_thresholds_need_their_permission(admins: list[User]) -> None:
+    client = Client()
+    client.force_login(admins[0])
+    assert client.get(THRESHOLDS).status_code == 403
+    admins[0].user_permissions.add(Permission.objects.get(codename="view_threshold"))
+    assert client.get(THRESHOLDS).status_code == 200
+    answer = client.post(f"{THRESHOLDS}error_5Frate/change/", {"value": "5"})
+    assert answer.status_code == 403
