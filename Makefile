@@ -60,7 +60,7 @@ references: setup
 
 # The chart library of the status page, as npm has it.
 vendor:
-	sh vendor/fetch_uplot.sh
+	sh project/vendor/fetch_uplot.sh
 
 bench: setup
 	@sh project/run/apt_install.sh wrk wrk

@@ -11,7 +11,7 @@ LIBRARY = ROOT / "monitoring/static/monitoring/vendor/uplot"
 
 
 def test_the_library_s_files_are_as_they_were_fetched() -> None:
-    lines = (ROOT / "vendor/uplot.sha256").read_text().splitlines()
+    lines = (ROOT / "project/vendor/uplot.sha256").read_text().splitlines()
     expected = {name: digest for digest, name in (line.split() for line in lines)}
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in LIBRARY.iterdir()}
     assert found == expected
@@ -19,7 +19,7 @@ def test_the_library_s_files_are_as_they_were_fetched() -> None:
 
 
 def test_the_script_that_fetches_names_the_version_that_is_there() -> None:
-    script = (ROOT / "vendor/fetch_uplot.sh").read_text()
+    script = (ROOT / "project/vendor/fetch_uplot.sh").read_text()
     (version,) = (line[8:] for line in script.splitlines() if line.startswith("version="))
     assert f"(v{version})" in (LIBRARY / "uPlot.iife.min.js").read_text()[:200]
 
