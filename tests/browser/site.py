@@ -65,5 +65,6 @@ def serve(work: Path, directory: Path, **extra: str) -> AbstractContextManager[G
         directory=directory,
         workers=2,
         DJANGO_SETTINGS_MODULE="tests.browser.settings",
+        SLOW_QUERY_LOG=str(work / "slow_queries.log"),
         **extra,
     )

@@ -44,6 +44,19 @@ def test_a_threshold_that_is_saved_shows_in_its_alert_line(site: Site, status: S
     assert thresholds(site)["avg_response_time"] is None
 
 
+def test_a_tile_says_in_words_that_its_figure_is_above_a_limit(
+    site: Site, status: StatusPage
+) -> None:
+    tile = '[data-figure="p95_response_time"]'
+    assert "above" not in status.text(tile)
+    status.page.fill(FIELD.format("p95_response_time"), "0.2")
+    status.page.press(FIELD.format("p95_response_time"), "Enter")
+    status.wait_for("the mark", lambda: "▲ above 0.2 ms" in status.text(tile))
+    status.page.fill(FIELD.format("p95_response_time"), "")
+    status.page.click(SAVE)
+    status.wait_for("no mark", lambda: "above" not in status.text(tile))
+
+
 def test_what_is_not_allowed_is_said_at_its_field_and_nothing_is_changed(
     site: Site, status: StatusPage
 ) -> None:

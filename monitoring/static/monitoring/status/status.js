@@ -109,7 +109,7 @@ function tell(error, part) {
 
 function showSummary(answer) {
   summary = answer;
-  tiles.show(answer);
+  tiles.show(answer, thresholds);
   routes.show(answer.endpoints);
   slowRequests.show(answer.slow_requests);
   showLive(answer, poller.paused);
@@ -129,7 +129,9 @@ function showThresholds(values) {
   thresholds = values;
   form.show(values);
   charts.setLimits(values);
-  if (summary) alertLines.show(values, summary);
+  if (!summary) return;
+  tiles.show(summary, values);
+  alertLines.show(values, summary);
 }
 
 function whyNoThresholds(reason) {

@@ -2,12 +2,14 @@
 
 import { element, setText } from "./dom.js";
 import { count, counted, duration, isNumber, MISSING, number } from "./format.js";
+import { isAbove, limitOf } from "./limits.js";
 
 const NO_REQUESTS = "no requests in this window";
 
-const times = (label, field, note) => ({
+const times = (label, field, note, limits = []) => ({
   field,
   label,
+  limits,
   show: (summary) => ({ ...duration(summary[field]), note, raw: summary[field] }),
   why: noRequests,
 });
@@ -27,12 +29,12 @@ const TILES = [
   {
     field: "error_rate",
     label: "Error rate",
+    limits: ["error_rate", "server_error_rate"],
     show: (summary) => ({
       value: number(summary.error_rate),
       unit: "%",
       note: `${counted(summary.error_count, "error")}, ${count(summary.server_error_count)} of the server`,
       raw: summary.error_rate,
-      mark: summary.server_error_count > 0 ? "bad" : "",
     }),
     why: noRequests,
   },
@@ -55,17 +57,18 @@ const TILES = [
       unit: isNumber(workers.alive) && isNumber(workers.busy) ? `of ${count(workers.alive)}` : "",
       note: isNumber(workers.configured) ? `${count(workers.configured)} configured` : "alive",
       raw: workers.busy,
-      mark: isNumber(workers.configured) && workers.alive < workers.configured ? "bad" : "",
+      over: isNumber(workers.configured) && workers.alive < workers.configured ? "missing some" : "",
     }),
     why: (summary) =>
       summary.source === "prometheus" ? "Prometheus scrapes no exporter" : "the source does not know",
   },
   times("Median", "median_response_time", "half of all responses"),
-  times("95th percentile", "p95_response_time", "19 of 20 responses"),
+  times("95th percentile", "p95_response_time", "19 of 20 responses", ["p95_response_time"]),
   times("99th percentile", "p99_response_time", "99 of 100 responses"),
   {
     field: "active_sessions",
     label: "Active sessions",
+    limits: ["active_sessions"],
     show: (summary) => ({
       value: count(summary.active_sessions),
       unit: "",
@@ -75,6 +78,14 @@ const TILES = [
     why: () => "the source does not know",
   },
 ];
+
+function overLimit({ field, limits = [] }, summary, thresholds) {
+  const name = limits.find((each) => isAbove(summary[limitOf(each).field], thresholds[each] ?? null));
+  if (!name) return "";
+  const known = limitOf(name);
+  const what = known.field === field ? "" : `${known.label.toLowerCase()} `;
+  return `${what}above ${known.limit(thresholds[name])}`;
+}
 
 function noRequests(summary) {
   return summary.request_count === 0 ? NO_REQUESTS : "not observed";
@@ -88,18 +99,20 @@ export class Tiles {
       const value = element("span", { class: "sp-value" }, MISSING);
       const unit = element("span", { class: "sp-unit" });
       const note = element("span", { class: "sp-note" }, "\u00a0");
+      const over = element("span", { class: "sp-over" });
       const box = element(
         "div",
         { class: "sp-tile", "data-figure": tile.field },
-        element("dt", {}, tile.label),
+        element("dt", {}, tile.label, over),
         element("dd", {}, element("span", { class: "sp-figure" }, value, unit), note),
       );
       list.append(box);
-      this.#parts.set(tile, { box, value, unit, note });
+      this.#parts.set(tile, { box, over, value, unit, note });
     }
   }
 
-  show(summary) {
+  // A tile whose figure is above one of its limits is marked, in words too.
+  show(summary, thresholds) {
     for (const [tile, parts] of this.#parts) {
       const shown = tile.show(summary);
       const missing = !isNumber(shown.raw);
@@ -109,7 +122,8 @@ export class Tiles {
         unit: missing ? "" : shown.unit,
         note: missing ? reason() : shown.note,
         raw: missing ? "" : String(shown.raw),
-        mark: missing ? "missing" : (shown.mark ?? ""),
+        over: missing ? "" : (shown.over ?? overLimit(tile, summary, thresholds ?? {})),
+        missing,
       });
     }
   }
@@ -117,13 +131,14 @@ export class Tiles {
   // All figures are missing, for one reason.
   showReason(reason) {
     for (const parts of this.#parts.values()) {
-      this.#write(parts, { value: MISSING, unit: "", note: reason, raw: "", mark: "missing" });
+      this.#write(parts, { value: MISSING, unit: "", note: reason, raw: "", over: "", missing: true });
     }
   }
 
-  #write({ box, value, unit, note }, shown) {
+  #write({ box, over, value, unit, note }, shown) {
     box.dataset.value = shown.raw;
-    box.dataset.mark = shown.mark;
+    box.dataset.mark = shown.missing ? "missing" : shown.over ? "bad" : "";
+    setText(over, shown.over ? ` ▲ ${shown.over}` : "");
     setText(value, shown.value);
     setText(unit, shown.unit);
     setText(note, shown.note);
