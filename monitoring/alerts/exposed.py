@@ -1,5 +1,6 @@
 """The gauge of the live thresholds: alerting rules follow it without a reload."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +51,8 @@ class ThresholdGauges:
         found = {name: stored.get(name, of.default) for name, of in DEFINITIONS.items()}
         is_new, self._last = found != load(self._directory), found
         if is_new:
-            save(self._directory, found)
+            with contextlib.suppress(OSError):  # it is only for the next start
+                save(self._directory, found)
 
 
 def _rows(connection: BaseDatabaseWrapper) -> dict[str, float | None]:

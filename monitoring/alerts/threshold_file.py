@@ -30,7 +30,11 @@ def save(directory: Path, thresholds: Thresholds) -> None:
     draft = directory / f"{_FILE}.{os.getpid()}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(draft, flags, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        give_to_owner(descriptor, directory)
-        json.dump(dict(thresholds), file)
-    draft.replace(directory / _FILE)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            give_to_owner(descriptor, directory)
+            json.dump(dict(thresholds), file)
+        draft.replace(directory / _FILE)
+    except OSError:  # no space, say: every process would leave one
+        draft.unlink(missing_ok=True)
+        raise

@@ -11,7 +11,7 @@ Series = tuple[str, tuple[tuple[str, str], ...]]
 _CUMULATIVE = re.compile(r".*_(total|bucket|count|sum)")
 
 
-def series(name: str, **labels: str) -> Series:
+def series(name: str, /, **labels: str) -> Series:
     return name, tuple(sorted(labels.items()))
 
 

@@ -6,8 +6,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.servers.ports import free_port, wait_for
@@ -25,9 +25,20 @@ def program(name: str) -> str:
 class PostgreSQL:
     """A running server; `url` is a DATABASE_URL for it."""
 
-    process: "subprocess.Popen[bytes]"
+    launch: Callable[[], "subprocess.Popen[bytes]"]
     port: int
     log: Path
+    process: "subprocess.Popen[bytes]" = field(init=False)
+
+    def start(self) -> None:
+        """On the data that it had."""
+        self.process = self.launch()
+        wait_for(f"PostgreSQL ({self.log})", self._is_ready)
+
+    def kill(self) -> None:
+        """At once, with all its backends."""
+        self.send(signal.SIGKILL)
+        self.process.wait(20)
 
     @property
     def url(self) -> str:
@@ -40,6 +51,12 @@ class PostgreSQL:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+    def _is_ready(self) -> bool:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            return self.sql("SELECT 1") == "1"
+        assert self.process.poll() is None, self.log.read_text()
+        return False
 
     def sql(self, statement: str) -> str:
         """What psql prints for a statement."""
@@ -77,36 +94,33 @@ def run_postgresql(*options: str) -> Iterator[PostgreSQL]:
         )
         port = free_port()
         log = work / "postgresql.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [
-                    *(program("postgres"), "-D", str(work / "data"), "-p", str(port)),
-                    *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
-                    *("-c", "fsync=off", "-c", "max_connections=40"),
-                    *(part for option in options for part in ("-c", option)),
-                ],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=work,
-                start_new_session=True,
-                **user,  # type: ignore[call-overload]
-            )
-        server = PostgreSQL(process, port, log)
 
-        def ready() -> bool:
-            with contextlib.suppress(subprocess.CalledProcessError):
-                return server.sql("SELECT 1") == "1"
-            assert process.poll() is None, log.read_text()
-            return False
+        def launch() -> "subprocess.Popen[bytes]":
+            with log.open("ab") as output:
+                process: subprocess.Popen[bytes] = subprocess.Popen(
+                    [
+                        *(program("postgres"), "-D", str(work / "data"), "-p", str(port)),
+                        *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
+                        *("-c", "fsync=off", "-c", "max_connections=40"),
+                        *(part for option in options for part in ("-c", option)),
+                    ],
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd=work,
+                    start_new_session=True,
+                    **user,  # type: ignore[call-overload]
+                )
+            return process
 
+        server = PostgreSQL(launch, port, log)
         try:
-            wait_for(f"PostgreSQL ({log})", ready)
+            server.start()
             yield server
         finally:
             with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                 server.send(signal.SIGCONT)
-            process.send_signal(signal.SIGQUIT)
-            process.wait(20)
+            server.process.send_signal(signal.SIGQUIT)
+            server.process.wait(20)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
