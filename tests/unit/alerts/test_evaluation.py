@@ -111,6 +111,35 @@ def test_a_missed_run_is_caught_up_once_over_what_was_missed(clock: Clock) -> No
     assert site.windows == [300, 27 * 60, 300]
 
 
+def test_a_run_that_is_late_leaves_nothing_out(clock: Clock) -> None:
+    """The other beat takes over, say."""
+    site = Site()
+    evaluate_if_due(site)
+    for minutes in (7, 3, 5):
+        clock.tick(timedelta(minutes=minutes))
+        evaluate_if_due(site)
+    assert site.windows == [300, 420, 300, 300]
+
+
+def test_a_run_taken_for_dead_does_not_end_the_claim_of_another(clock: Clock) -> None:
+    site = Site()
+
+    def stuck(seconds: float) -> Mapping[str, Any]:
+        clock.tick(timedelta(minutes=3))
+
+        def meanwhile(seconds: float) -> Mapping[str, Any]:
+            clock.tick(timedelta(seconds=1))
+            return site.figures
+
+        evaluate_now(meanwhile)
+        AlertEvaluation.objects.update(running_until=clock.now + timedelta(minutes=1))
+        return site.figures
+
+    evaluate_now(stuck)
+    with pytest.raises(EvaluationRunningError):
+        evaluate_now(site)
+
+
 def test_no_window_is_longer_than_a_day(clock: Clock) -> None:
     site = Site()
     evaluate_if_due(site)

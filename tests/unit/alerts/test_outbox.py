@@ -1,12 +1,14 @@
 """Each delivery is tried on its own until it is sent; none is sent twice."""
 
+import socket
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
+from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 from django.test import override_settings
 
 from monitoring.alerts.events import NewEvent, record
@@ -110,6 +112,46 @@ def test_a_broken_hook_delays_nothing_but_itself(clock: list[datetime], admins: 
         record(event())
         assert deliver_due() == 2
     assert AlertDelivery.objects.get(channel="hook").status == "pending"
+
+
+def test_a_mail_server_that_hangs_keeps_no_hook_waiting(
+    clock: list[datetime], admins: list[User]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and says nothing
+        host, port = silent.getsockname()
+        smtp = override_settings(
+            EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend",
+            EMAIL_HOST=host,
+            EMAIL_PORT=port,
+            EMAIL_TIMEOUT=0.2,
+        )
+        with settings(ALERT_HOOK=f"{__name__}.hook"), smtp:
+            record(event())
+            assert deliver_due() == 1
+    assert len(HOOKED) == 1
+    assert AlertDelivery.objects.filter(status="pending", attempts=1).count() == 2
+
+
+class NotesTimeout(SmtpBackend):
+    """How long it would wait for the server."""
+
+    seen: ClassVar[list[float | None]] = []
+
+    def send_messages(self, messages: Any) -> int:
+        self.seen.append(self.timeout)
+        return len(messages)
+
+
+@pytest.mark.parametrize(("configured", "used"), [(None, 10), (3, 3)])
+def test_no_mail_server_is_waited_for_without_a_limit(
+    clock: list[datetime], admins: list[User], configured: int | None, used: int
+) -> None:
+    backend = override_settings(EMAIL_BACKEND=f"{__name__}.NotesTimeout", EMAIL_TIMEOUT=configured)
+    with settings(), backend:
+        record(event())
+        NotesTimeout.seen.clear()
+        assert deliver_due() == 2
+    assert NotesTimeout.seen == [used, used]
 
 
 def test_after_a_day_it_is_given_up(clock: list[datetime], admins: list[User]) -> None:

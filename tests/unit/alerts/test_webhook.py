@@ -1,10 +1,12 @@
 """Alertmanager's messages become notifications, once each; other bodies are refused whole."""
 
 import copy
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import override_settings
 from django.utils import timezone
 
 from monitoring.alerts.threshold_alerts import Observation, note
@@ -78,6 +80,56 @@ def test_a_threshold_alert_is_told_once_whoever_sees_it(admins: list[User]) -> N
     note(gone, AlertEvent.Source.CELERY, timezone.now())
     assert deliver(over) == 0
     assert list(AlertEvent.objects.values_list("status", flat=True)) == ["firing", "resolved"]
+
+
+def by_rule(status: str, started: str, ended: str = "") -> dict[str, Any]:
+    labels = {"alertname": "ErrorRate", "threshold": "error_rate"}
+    return message(status=status, labels=labels, startsAt=started, endsAt=ended)
+
+
+def test_messages_about_a_threshold_that_come_late_or_again_change_nothing(
+    admins: list[User],
+) -> None:
+    first = by_rule("firing", "2026-11-23T20:00:00Z")
+    over = by_rule("resolved", "2026-11-23T20:00:00Z", "2026-11-23T20:10:00Z")
+    second = by_rule("firing", "2026-11-23T20:30:00Z")
+    second_over = by_rule("resolved", "2026-11-23T20:30:00Z", "2026-11-23T20:50:00Z")
+    with override_settings(MONITORING={"ALERT_COOLDOWN_SECONDS": 0.000001}):
+        in_turn = (first, first, over, over, first, second, over, first, second_over, second, first)
+        assert [deliver(body) for body in in_turn] == [1, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0]
+    told = AlertEvent.objects.order_by("pk").values_list("status", "starts_at__minute")
+    assert list(told) == [("firing", 0), ("resolved", 0), ("firing", 30), ("resolved", 30)]
+    ended = AlertEvent.objects.order_by("pk")[1].ends_at
+    assert ended == datetime(2026, 11, 23, 20, 10, tzinfo=UTC)
+
+
+def test_a_rule_that_still_fires_when_the_task_says_it_is_over_is_not_told_again(
+    admins: list[User],
+) -> None:
+    """It keeps firing for some minutes; and Alertmanager repeats it."""
+    seen = Observation("error_rate", True, 50.0, 10.0, 300.0)
+    gone = Observation("error_rate", False, 0.0, 10.0, 300.0)
+    with override_settings(MONITORING={"ALERT_COOLDOWN_SECONDS": 0.000001}):
+        note(seen, AlertEvent.Source.CELERY, timezone.now())
+        rule = by_rule("firing", timezone.now().isoformat())
+        assert deliver(rule) == 0
+        note(gone, AlertEvent.Source.CELERY, timezone.now())
+        assert deliver(rule) == 0
+        later = by_rule("firing", timezone.now().isoformat())
+        assert deliver(later) == 1
+
+
+def test_a_clock_that_is_ahead_does_not_keep_an_alert_from_ending(admins: list[User]) -> None:
+    with override_settings(MONITORING={"ALERT_COOLDOWN_SECONDS": 0.000001}):
+        assert deliver(by_rule("firing", "2126-11-23T20:00:00Z")) == 1
+        over = by_rule("resolved", "2126-11-23T20:00:00Z", "2126-11-23T20:10:00Z")
+        assert deliver(over) == 1
+
+
+@override_settings(USE_TZ=False)
+def test_a_site_without_time_zones_takes_messages(admins: list[User]) -> None:
+    assert deliver(MESSAGE) == 1
+    assert deliver(by_rule("firing", "2026-11-23T20:00:00Z")) == 1
 
 
 @pytest.mark.parametrize(
