@@ -1,18 +1,15 @@
 """Every metric family, flat: its name, type, help and labels are this package's public API."""
 
-from bisect import bisect_left
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import ldexp
 from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.utils import floatToGoString
 
+from monitoring.bisect_histogram import BisectHistogram
 from monitoring.conf import DEFAULT_LATENCY_BUCKETS, get_settings
-from monitoring.storage.exemplar_format import Place, bucket_digest, hashed_place
-from monitoring.storage.values import SlotValue, add_all
+from monitoring.storage.values import SlotValue
 
 # The bounds of a native histogram of schema 4, from 2^-11 s to 2^7 s: 16 for each doubling.
 HIGHR_BOUNDS = tuple(ldexp(2 ** (k % 16 / 16), k // 16) for k in range(-11 * 16, 7 * 16 + 1))
@@ -29,35 +26,6 @@ _TASK_BUCKETS = (
 # 4 for each doubling, from 61 µs to 64 s.
 QUERY_HIGHR_BOUNDS = tuple(2 ** (k / 4) for k in range(-14 * 4, 6 * 4 + 1))
 _QUERIES_BUCKETS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
-
-
-class BisectHistogram(Histogram):
-    """A Histogram that finds its bucket by bisection: with 290 buckets a scan costs more."""
-
-    def observe(self, amount: float, exemplar: Mapping[str, str] | None = None) -> None:
-        self._raise_if_not_observable()  # type: ignore[no-untyped-call]
-        add_all(self.writes(amount))
-
-    def writes(self, amount: float) -> tuple[tuple[SlotValue, float], tuple[SlotValue, float]]:
-        """What `observe(amount)` adds, to be made together with other writes by `add_all`."""
-        bucket = self._buckets[bisect_left(self._upper_bounds, amount)]
-        return (self._sum, amount), (bucket, 1.0)
-
-    def exemplar_place(self, amount: float) -> Place:
-        """The record of the bucket that `amount` falls into, worked out once for each bucket."""
-        number = bisect_left(self._upper_bounds, amount)
-        place = self._places.get(number)
-        if place is None:
-            labels = sorted(zip(self._labelnames, self._labelvalues, strict=True))
-            bound = floatToGoString(self._upper_bounds[number])
-            digest = bucket_digest(f"{self._name}_bucket", (*labels, ("le", bound)))
-            place = hashed_place(digest) if labels else Place(number, digest)
-            self._places[number] = place
-        return place
-
-    def _metric_init(self) -> None:
-        super()._metric_init()
-        self._places: dict[int, Place] = {}
 
 
 def value_of(metric: Counter | Gauge) -> SlotValue:

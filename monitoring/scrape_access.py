@@ -4,7 +4,7 @@ import hmac
 import ipaddress
 from collections.abc import Collection
 
-from monitoring.conf import IPNetwork
+from monitoring.setting_values import IPNetwork
 
 
 def is_in_networks(address: str, networks: Collection[IPNetwork]) -> bool:

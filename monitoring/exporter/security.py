@@ -5,8 +5,8 @@ import hmac
 import ssl
 from dataclasses import dataclass
 
-from monitoring.conf import IPNetwork
 from monitoring.scrape_access import is_bearer, is_in_networks
+from monitoring.setting_values import IPNetwork
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from time import perf_counter, time
 
 from django.http import HttpRequest
 
+from monitoring.bisect_histogram import BisectHistogram
 from monitoring.conf import Settings, get_settings
 from monitoring.databases.track import RequestTracker, begin_request, end_request
 from monitoring.instruments.queue_time import HEADER, queue_seconds
@@ -19,7 +20,7 @@ from monitoring.instruments.slow_requests import keep_details
 from monitoring.instruments.trace_context import sampled_trace
 from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.labels import METHODS, OTHER, Routes, refused_match
-from monitoring.metrics import BisectHistogram, HttpMetrics, http_metrics, value_of
+from monitoring.metrics import HttpMetrics, http_metrics, value_of
 from monitoring.self_report import report_error
 from monitoring.storage import own_counters, values
 from monitoring.storage.exemplar_format import Trace, encode_record
