@@ -13,7 +13,7 @@ from typing import Any
 from prometheus_client import Counter, Histogram
 
 from monitoring.conf import get_settings
-from monitoring.databases.track import current
+from monitoring.databases.trackers import current
 from monitoring.labels import OTHER
 from monitoring.metrics import DatabaseMetrics, database_metrics, value_of
 from monitoring.self_report import report_error

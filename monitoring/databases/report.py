@@ -24,7 +24,7 @@ from monitoring.conf import Settings, get_settings
 from monitoring.databases.known_names import known_names
 from monitoring.databases.log_file import SharedLogFile
 from monitoring.databases.normalise import MAX_INPUT, fingerprint, normalise
-from monitoring.databases.track import RequestTracker, Tracker, current
+from monitoring.databases.trackers import RequestTracker, Tracker, current
 from monitoring.labels import OTHER, UNMATCHED, template_label
 from monitoring.metrics import database_metrics
 from monitoring.self_report import report_error

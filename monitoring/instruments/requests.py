@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from monitoring.bisect_histogram import BisectHistogram
 from monitoring.conf import Settings, get_settings
-from monitoring.databases.track import RequestTracker, begin_request, end_request
+from monitoring.databases.trackers import RequestTracker, begin_request, end_request
 from monitoring.instruments.queue_time import HEADER, queue_seconds
 from monitoring.instruments.sessions import session_watch
 from monitoring.instruments.slow_requests import keep_details

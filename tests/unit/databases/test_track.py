@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, connections
 from django.http import HttpRequest
 
 from monitoring.databases.recorder import QueryRecorder
-from monitoring.databases.track import begin_request, current, end_request
+from monitoring.databases.trackers import begin_request, current, end_request
 from monitoring.db_logging import track_queries
 from monitoring.metrics import database_metrics
 
