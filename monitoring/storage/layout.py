@@ -50,7 +50,7 @@ class Buckets:
 
     series: Indices  # (children, buckets): where the plain counts come from
     lines: Indices  # (children, buckets): where the cumulative counts go
-    count_lines: Indices  # (children,): where `_count` goes
+    total_lines: Indices  # (children, 1 or 2): where the last of them goes as well
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -70,7 +70,7 @@ class Layout:
         for group in self.buckets:
             cumulative = totals[group.series].cumsum(axis=1)
             values[group.lines] = cumulative
-            values[group.count_lines] = cumulative[:, -1]
+            values[group.total_lines] = cumulative[:, -1:]
         return values
 
 
@@ -78,7 +78,7 @@ class Layout:
 class _Child:
     series: list[int]
     lines: list[int]
-    count_line: int
+    total_lines: list[int]
 
 
 def build_layout(series: Sequence[Series], shown: Indices) -> Layout:
@@ -89,18 +89,19 @@ def build_layout(series: Sequence[Series], shown: Indices) -> Layout:
     families: list[Family] = []
     lines: list[Line] = []
     plain: list[tuple[int, int]] = []
-    children: dict[int, list[_Child]] = defaultdict(list)
+    children: dict[tuple[int, int], list[_Child]] = defaultdict(list)
     for name in sorted(by_family):
         numbers = by_family[name]
         start = len(lines)
         first = series[numbers[0]]
         if first.type == "histogram":
             for child in _add_histograms(series, name, numbers, lines, plain):
-                children[len(child.series)].append(child)
+                children[len(child.series), len(child.total_lines)].append(child)
         else:
             for number in sorted(numbers, key=lambda n: (series[n].labels, series[n].sample)):
                 _add_plain(series, number, lines, plain)
-        families.append(Family(name, first.type, first.help, start, len(lines)))
+        if len(lines) > start:
+            families.append(Family(name, first.type, first.help, start, len(lines)))
     return Layout(
         tuple(families),
         tuple(lines),
@@ -110,7 +111,7 @@ def build_layout(series: Sequence[Series], shown: Indices) -> Layout:
             Buckets(
                 np.array([child.series for child in group], np.intp),
                 np.array([child.lines for child in group], np.intp),
-                np.array([child.count_line for child in group], np.intp),
+                np.array([child.total_lines for child in group], np.intp),
             )
             for group in children.values()
         ),
@@ -131,7 +132,12 @@ def _add_histograms(
     lines: list[Line],
     plain: list[tuple[int, int]],
 ) -> list[_Child]:
-    """Add each child's buckets, its sum and its count, as the stock collector names them."""
+    """Add each child's buckets, its sum and its count, as the stock collector names them.
+
+    A process makes a child's sum first and its buckets one after the other, up to +Inf; it may be
+    killed meanwhile. Both formats require +Inf: where it is missing, all of the child's counts are
+    in it. A sum alone is left out.
+    """
     buckets: dict[Labels, list[tuple[float, int]]] = defaultdict(list)
     others: dict[Labels, list[int]] = defaultdict(list)
     for number in numbers:
@@ -144,14 +150,22 @@ def _add_histograms(
     children: list[_Child] = []
     for labels in sorted(buckets.keys() | others.keys()):
         rows = sorted(buckets.get(labels, ()))
+        rest = others.get(labels, ())
+        if not rows and all(series[number].sample == f"{name}_sum" for number in rest):
+            continue
         first_line = len(lines)
         lines.extend(Line(f"{name}_bucket", series[number].labels) for _, number in rows)
-        for number in others.get(labels, ()):
+        totals = []
+        if rows and rows[-1][0] != math.inf:
+            totals.append(len(lines))
+            lines.append(Line(f"{name}_bucket", (*labels, ("le", "+Inf"))))
+        for number in rest:
             if not rows or series[number].sample != f"{name}_count":
                 _add_plain(series, number, lines, plain)
         if rows:
             at = list(range(first_line, first_line + len(rows)))
-            children.append(_Child([number for _, number in rows], at, len(lines)))
+            totals.append(len(lines))
+            children.append(_Child([number for _, number in rows], at, totals))
             lines.append(Line(f"{name}_count", labels))
     return children
 

@@ -26,3 +26,27 @@ def stock_metrics(directory: Path) -> list[Metric]:
 
 def stock_samples(directory: Path) -> Samples:
     return samples_of(stock_metrics(directory))
+
+
+def with_whole_histograms(metrics: Iterable[Metric]) -> Samples:
+    """The stock samples, but each histogram as the formats require it: what is half made has a
+    bucket +Inf with all its counts; of what has no bucket yet there is nothing."""
+    found: Samples = {}
+    for metric in metrics:
+        samples = samples_of([metric])
+        if metric.type == "histogram":
+            counts = {
+                labels: value
+                for (name, labels), value in samples.items()
+                if name.endswith("_count")
+            }
+            samples = {key: value for key, value in samples.items() if _child(key[1]) in counts}
+            for labels, value in counts.items():
+                infinite = tuple(sorted((*labels, ("le", "+Inf"))))
+                samples[f"{metric.name}_bucket", infinite] = value
+        found |= samples
+    return found
+
+
+def _child(labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(pair for pair in labels if pair[0] != "le")

@@ -1,4 +1,5 @@
-"""Our merge gives what the stock collector gives, on any directory that it can read."""
+"""Our merge gives what the stock collector gives, on any directory that it can read, with every
+histogram whole."""
 
 import math
 import shutil
@@ -6,14 +7,24 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as openmetrics_families,
+)
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.utils import floatToGoString
 
 from monitoring.exposition.text import TextRenderer
 from monitoring.storage.merge import Merger
-from tests.unit.stock import Samples, samples_of, stock_metrics, stock_samples
+from tests.unit.stock import (
+    Samples,
+    samples_of,
+    stock_metrics,
+    stock_samples,
+    with_whole_histograms,
+)
 from tests.unit.storage.files import StockFile
 
 MODES = ("all", "liveall", "min", "livemin", "max", "livemax", "sum", "livesum", "mostrecent")
@@ -101,7 +112,7 @@ def test_any_directory_read_once_or_while_it_grows(steps: list[list[Entry]]) -> 
         merger, renderer = Merger(directory, no_damage), TextRenderer()
         for step in steps:
             write(directory, step)
-            stock = stock_samples(directory)
+            stock = with_whole_histograms(stock_metrics(directory))
             merged = merger.merge()
             ours = {
                 (line.name, tuple(sorted(line.labels))): value
@@ -116,6 +127,21 @@ def test_any_directory_read_once_or_while_it_grows(steps: list[list[Entry]]) -> 
             assert {name: types[name] for name in shown} == shown
     finally:
         shutil.rmtree(directory)
+
+
+@pytest.mark.parametrize("made", range(6))
+def test_a_histogram_whose_process_was_killed_while_it_made_it_spoils_no_scrape(
+    tmp_path: Path, made: int
+) -> None:
+    whole = [("h_sum", {}), *(("h_bucket", {"le": le}) for le in ("0.1", "1.0", "2.5", "+Inf"))]
+    file = StockFile(tmp_path, "histogram_web-0.db")
+    for sample, labels in whole[:made]:
+        file.write("h", sample, labels, 1.0)
+    file.close()
+    text = TextRenderer().render_openmetrics(Merger(tmp_path, no_damage).merge(), []).decode()
+    shown = samples_of(openmetrics_families(text))
+    assert shown.get(("h_count", ())) == (made - 1 if made > 1 else None)
+    assert shown.get(("h_bucket", (("le", "+Inf"),))) == shown.get(("h_count", ()))
 
 
 def test_bounds_written_in_two_ways_are_one_bucket(tmp_path: Path) -> None:
