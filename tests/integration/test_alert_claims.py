@@ -14,7 +14,7 @@ from tests.servers.mariadb import run_mariadb
 from tests.servers.postgresql import run_postgresql
 
 PROCESSES = 4
-ROUNDS = 5
+ROUNDS = 3
 
 PREPARE = """
 import django

@@ -1,4 +1,4 @@
-"""Thousands of scrapes while processes start, grow their files, are killed and replaced."""
+"""A thousand scrapes while processes start, grow their files, are killed and replaced."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ from tests.load.writers import WRITERS
 from tests.servers.exporter import Exporter, read, run_exporter
 from tests.servers.gunicorn import ROOT, environment
 
-SCRAPES = 2000
+SCRAPES = 1000
 THREADS = 4
 Samples = dict[str, float]
 
@@ -25,7 +25,7 @@ def exporter(tmp_path: Path, shm_directory: Path) -> Iterator[Exporter]:
 
 
 def samples_of(text: str) -> Samples:
-    """By line, without parsing labels: two thousand scrapes have a million lines."""
+    """By line, without parsing labels: a thousand scrapes have half a million lines."""
     lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}
 

@@ -43,7 +43,7 @@ def test_each_worker_alone_gives_the_clients_count(
     mode: str, tmp_path: Path, shm_directory: Path
 ) -> None:
     with run_gunicorn(tmp_path, *MODES[mode], directory=shm_directory) as server:
-        result = Load(server.address).start(400).finish()
+        result = Load(server.address).start(250).finish()
         assert (result.surprises, result.failed.total()) == ([], 0)
         for worker in server.workers():
             with only(server, worker):
@@ -58,7 +58,7 @@ def test_reloads_and_kills_lose_nothing_that_was_answered(
 ) -> None:
     chance = random.Random(11)
     with run_gunicorn(tmp_path, *MODES[mode], directory=shm_directory) as server:
-        with under_load(server, 1000) as load:
+        with under_load(server, 600) as load:
             for _ in range(4):
                 time.sleep(0.3)
                 workers = server.workers()
@@ -67,7 +67,7 @@ def test_reloads_and_kills_lose_nothing_that_was_answered(
                         os.kill(chance.choice(workers), signal.SIGKILL)
             wait_for("4 workers", lambda: len(server.workers()) == 4)
             reload(server)
-        assert load.result.total > 800
+        assert load.result.total > 500
         assert_nothing_lost(server, load.result)
         wait_for("no request in progress", lambda: server.scrape()[IN_PROGRESS] == 0)
         assert len(server.worker_slots()) <= 8
@@ -96,7 +96,7 @@ def test_an_upgrade_with_quit_of_the_old_master_keeps_every_count(
         before = server.scrape()
         assert requests_by_series(before) == dict(first.answered)
 
-        load = Load(server.address, seed=2).start(1500)
+        load = Load(server.address, seed=2).start(800)
         wait_for("traffic", lambda: load.result.total > 200)
         server.signal(signal.SIGQUIT)
         server.master.wait(20)

@@ -14,7 +14,7 @@ from tests.servers.mariadb import run_mariadb
 from tests.servers.ports import wait_for
 from tests.servers.postgresql import PostgreSQL, run_postgresql
 
-ROUNDS = 12
+ROUNDS = 6
 
 
 @pytest.fixture(scope="module")

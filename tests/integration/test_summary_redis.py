@@ -15,7 +15,7 @@ from tests.servers.gunicorn import SCRAPE, Gunicorn, run_gunicorn
 from tests.servers.ports import wait_for
 from tests.servers.redis import run_redis
 
-SECONDS = 2.0  # of load for each figure
+SECONDS = 1.5  # of load for each figure
 
 
 @dataclass
