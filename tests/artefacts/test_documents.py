@@ -22,7 +22,7 @@ from django.urls import Resolver404, resolve
 
 from monitoring.conf import Settings
 from tests.artefacts.documents import Document, code_in, documents, said_by, target_of
-from tests.artefacts.queries import family, metrics
+from tests.artefacts.queries import dashboards, family, metrics
 from tests.servers.gunicorn import ROOT
 from tests.servers.prometheus import program
 
@@ -208,6 +208,27 @@ def test_promtool_takes_every_query_of_the_documents(tmp_path: Path) -> None:
     status, said = said_by(program("promtool"), "check", "rules", path)
     assert status == 0, said
     assert len(rules) > 30
+
+
+def test_every_section_of_the_runbook_has_a_query_of_what_is_exposed() -> None:
+    sections = re.split(r"^## ", of("docs/runbook.md").text, flags=re.MULTILINE)[1:]
+    for section in sections:
+        [(language, query)] = Document("", section).blocks
+        assert language == "promql"
+        assert metrics(query) <= our_metrics() | {"up"}, query
+
+
+def test_every_panel_that_the_runbook_names_is_on_a_dashboard() -> None:
+    titles = {panel["title"] for each in dashboards().values() for panel in each["panels"]}
+    titles |= {each["title"].rpartition("/")[2].strip() for each in dashboards().values()}
+    _, *sections = re.split(r"^## ", of("docs/runbook.md").prose, flags=re.MULTILINE)
+    named = {
+        " ".join(found.split())
+        for section in sections
+        for found in re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", section)
+    }
+    assert len(named) > 10
+    assert named <= titles
 
 
 @EVERY
