@@ -15,6 +15,7 @@ from monitoring import redis_store
 from monitoring.conf import parse
 from monitoring.errors import MetricsDirectoryError
 from monitoring.storage import directory as metrics_directory
+from monitoring.storage import sharing
 
 AppConfigs = Sequence[AppConfig] | None
 
@@ -62,11 +63,32 @@ def check_middleware(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessag
 
 @register("monitoring")
 def check_directory(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    directory = metrics_directory.configured_directory()
     try:
-        metrics_directory.ensure(metrics_directory.configured_directory())
+        metrics_directory.ensure(directory)
     except MetricsDirectoryError as error:
         return [Error(str(error), id="monitoring.E003")]
-    return []
+    hint = "Give each host a directory of its own in memory, such as one in /dev/shm."
+    messages: list[CheckMessage] = []
+    if (kind := sharing.network_file_system(directory)) is not None:
+        messages.append(
+            checks.Warning(
+                f"{metrics_directory.ENVIRONMENT_VARIABLE}={directory} is on a network file system "
+                f"({kind}): its locks and its shared memory end at the host.",
+                hint=hint,
+                id="monitoring.W005",
+            )
+        )
+    if (name := sharing.other_host(directory)) is not None:
+        messages.append(
+            checks.Warning(
+                f"{metrics_directory.ENVIRONMENT_VARIABLE}={directory} was last used by the host "
+                f"{name!r}: if it still is, both count in the same files.",
+                hint=hint,
+                id="monitoring.W006",
+            )
+        )
+    return messages
 
 
 @register("monitoring")

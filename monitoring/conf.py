@@ -234,7 +234,7 @@ def parse(given: Any) -> tuple[Settings, list[str]]:
     if not isinstance(given, Mapping):
         return Settings(), [f"MONITORING is {given!r}; allowed is a dict of settings"]
     known = {item.name: item.metadata["parse"] for item in fields(Settings)}
-    values: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
     problems: list[str] = []
     for name, value in given.items():
         if name not in known:
@@ -243,11 +243,11 @@ def parse(given: Any) -> tuple[Settings, list[str]]:
             problems.append(f"MONITORING[{name!r}] is not a setting; {hint}")
             continue
         try:
-            values[name] = known[name](value)
+            chosen[name] = known[name](value)
         except ValueError as error:
             shown = "(hidden)" if name.endswith(_MAY_HOLD_SECRETS) else repr(value)
             problems.append(f"MONITORING[{name!r}] is {shown}; allowed is {error}")
-    return Settings(**values), problems
+    return Settings(**chosen), problems
 
 
 @cache

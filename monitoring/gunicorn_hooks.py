@@ -20,6 +20,7 @@ from monitoring import storage
 from monitoring.metrics import server_metrics
 from monitoring.self_report import report_error
 from monitoring.storage import directory as metrics_directory
+from monitoring.storage import sharing
 from monitoring.storage.roles import MASTER, WEB
 from monitoring.storage.server_facts import ServerFacts, write_facts
 from monitoring.summary import recorder
@@ -59,7 +60,21 @@ def _claim(pid: int) -> metrics_directory.MasterLock:
     # so, but it may have been started by a configuration without this lock.
     if lock.start(may_wipe="GUNICORN_PID" not in os.environ):
         _begin_snapshots(directory)
+        _mark_host(directory)
     return lock
+
+
+def _mark_host(directory: Path) -> None:
+    """So that a second host on the same directory is told."""
+    other = sharing.other_host(directory)
+    if other is not None:
+        logger.warning(
+            "the metrics directory was last used by the host %r: each needs one of its own", other
+        )
+    try:
+        sharing.mark(directory)
+    except OSError as error:
+        logger.warning("the metrics directory cannot be marked as this host's: %s", error)
 
 
 def _begin_snapshots(directory: Path) -> None:

@@ -1,5 +1,7 @@
 """`manage.py check` finds each misconfiguration and says what to do."""
 
+import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +11,11 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.test import override_settings
 
+from monitoring.storage import sharing
+
 MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
 COMMON = "django.middleware.common.CommonMiddleware"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def found() -> list[str]:
@@ -37,6 +42,56 @@ def test_the_middleware_is_there_once_and_first(middleware: list[str], ids: list
 def test_every_bad_setting_is_reported() -> None:
     with override_settings(MONITORING={"MAX_ROUTES": 0, "NOPE": 1}):
         assert found() == ["monitoring.E001", "monitoring.E001"]
+
+
+def test_an_unknown_setting_is_named_with_the_nearest_that_there_is() -> None:
+    with override_settings(MONITORING={"SLOW_REQUESTS_MS": 100}):
+        (message,) = run_checks(tags=["monitoring"])
+    assert "SLOW_REQUESTS_MS" in message.msg
+    assert "SLOW_REQUEST_MS" in message.msg.replace("SLOW_REQUESTS_MS", "")
+
+
+def test_a_metrics_directory_that_cannot_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    missing = tmp_path / "file" / "metrics"
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(missing))
+    (message,) = run_checks(tags=["monitoring"])
+    assert message.id == "monitoring.E003"
+    assert str(missing) in message.msg
+
+
+def test_a_metrics_directory_that_another_host_uses_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    sharing.mark(tmp_path)
+    assert found() == []
+    monkeypatch.setattr(sharing, "this_host", lambda: sharing.Host("web2", "another-kernel"))
+    (message,) = run_checks(tags=["monitoring"])
+    assert message.id == "monitoring.W006"
+    assert repr(socket.gethostname()) in message.msg
+    assert message.hint is not None
+
+
+def test_a_metrics_directory_on_a_network_file_system_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    monkeypatch.setattr(sharing, "network_file_system", lambda path: "nfs4")
+    (message,) = run_checks(tags=["monitoring"])
+    assert message.id == "monitoring.W005"
+    assert "nfs4" in message.msg
+
+
+def test_every_check_is_in_the_documentation_and_tried_here() -> None:
+    ids = set(re.findall(r"monitoring\.[EW]\d{3}", (ROOT / "monitoring/checks.py").read_text()))
+    assert len(ids) >= 11
+    assert ids == set(re.findall(r"monitoring\.[EW]\d{3}", (ROOT / "docs/checks.md").read_text()))
+    assert ids == set(re.findall(r"monitoring\.[EW]\d{3}", Path(__file__).read_text()))
 
 
 def test_a_metrics_directory_that_others_may_write_to_is_refused(

@@ -1,0 +1,1 @@
+"""A project of somebody else adopts the built package by the README's lines."""
