@@ -7,6 +7,7 @@ from typing import Any
 from prometheus_client.metrics import MetricWrapperBase
 
 from monitoring import metrics
+from monitoring.databases.migrations import migration_gauges
 from monitoring.derived_families import derived_families
 from monitoring.storage import own_counters
 
@@ -42,6 +43,8 @@ _NOTES = {
     " fetched.",
     "monitoring_health_status": "1 healthy, 0.5 impaired, 0 down; a check that is disabled has no"
     " sample.",
+    "django_migrations_applied_total": "Needs `MIGRATIONS_EVERY_SECONDS`.",
+    "django_migrations_unapplied_total": "Needs `MIGRATIONS_EVERY_SECONDS`.",
     "http_active_sessions": "Needs `REDIS_URL`.",
     "http_status_{code}_total": "One family for each status seen; off by `STATUS_COUNTERS`.",
     "gunicorn_worker_exits_total": "`exit_0`, `SIGKILL`, …; `unknown` in a gunicorn whose hook"
@@ -58,7 +61,7 @@ class _Row:
     help: str
 
     def __str__(self) -> str:
-        text = f"{self.help} {_NOTES.get(self.name, '')}".strip()
+        text = f"{self.help.rstrip('.')}. {_NOTES.get(self.name, '')}".strip()
         return f"| `{self.name}` | {self.type} | {', '.join(self.labels)} | {text} |\n"
 
 
@@ -83,7 +86,14 @@ def _sections() -> Iterator[tuple[str, list[_Row]]]:
         return [row for row in everywhere if row.name.startswith(prefix)]
 
     yield "Requests", [*_stored(metrics.http_metrics()), *beside("http_")]
-    yield "Databases", [*_stored(metrics.database_metrics()), *_stored(metrics.pool_metrics())]
+    yield (
+        "Databases",
+        [
+            *_stored(metrics.database_metrics()),
+            *_stored(metrics.pool_metrics()),
+            *(_stored_row(gauge) for gauge in migration_gauges()),
+        ],
+    )
     yield "Caches", _stored(metrics.cache_metrics())
     yield "Celery", _stored(metrics.celery_metrics())
     yield "Processes", [*_stored(metrics.server_metrics()), *_stored(metrics.garbage_metrics())]

@@ -19,8 +19,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.artefacts.documents import documents
 from tests.artefacts.queries import (
     RULES,
+    Query,
     family,
     groupings,
     panel_queries,
@@ -47,14 +49,15 @@ SEND = "import live_tasks\nfor _ in range(10): live_tasks.ok.delay(); live_tasks
 
 CALLS = (
     *MIX,
-    Call("GET", "/demo/queries/?n=5", "/demo/queries/", 200),
+    Call("GET", "/demo/queries/?n=15", "/demo/queries/", 200),  # more than REPEATED_QUERIES
     Call("GET", "/demo/cache/?key=live", "/demo/cache/", 200),
 )
 
 RECORDINGS = rule_queries("record")
 ALERTS = rule_queries("alert")
 PANELS = panel_queries()
-EVERY = RECORDINGS + ALERTS + PANELS
+RUNBOOK = [Query("runbook", code) for _, code in documents()["docs/runbook.md"].blocks]
+EVERY = RECORDINGS + ALERTS + PANELS + RUNBOOK
 
 
 @pytest.fixture(scope="module")
