@@ -4,19 +4,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server openssl postgresql mariadb-server logrotate chromium
-PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server openssl pg_ctlcluster psql mariadbd mariadb-install-db logrotate chromium
+APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server openssl postgresql mariadb-server logrotate chromium faketime
+PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server openssl pg_ctlcluster psql mariadbd mariadb-install-db logrotate chromium faketime
 
 # A notice of a newer pip is of no use here: what is installed is pinned.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-tools lint format rules dashboards vendor references bench constraints clean
+.PHONY: help setup run test test-tools chaos lint format rules dashboards vendor references bench constraints clean
 
 help:
 	@echo "make setup   install into $(VENV), start nothing"
 	@echo "make run     start everything on an embedded default and print the URLs"
 	@echo "make test    install what the tests need, then check and test everything"
+	@echo "make chaos   disturb everything for ten minutes and see that nothing is lost"
 	@echo "make bench   measure the cost of monitoring"
 	@echo "make rules   write prometheus/rules;  make dashboards  write grafana/dashboards"
 	@echo "make references  write docs/metrics.md and docs/settings.md"
@@ -36,6 +37,11 @@ run: setup
 
 test: setup test-tools lint
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
+# CHAOS_SEED, CHAOS_SECONDS, CHAOS_STEPS: docs/chaos.md
+chaos: setup test-tools
+	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} CHAOS_SEED=$${CHAOS_SEED:-$$(date +%s)} \
+		$(BIN)/python -m pytest --capture=no tests/chaos/test_chaos.py
 
 test-tools:
 	@sh project/run/apt_install.sh "$(PROGRAMS_FOR_TESTS)" "$(APT_FOR_TESTS)"

@@ -164,7 +164,7 @@ def run_stack(work: Path, seed: int) -> Iterator[Stack]:
             run_celery(work / "celery", given, "-c", "2") as celery,
         ):
             exporter = Exporter(web.master, free_port(), work / "exporter" / "exporter.log")
-            load = Load(web.address, MIX, threads=5, seed=seed, pause=0.03)
+            load = Load(web.address, MIX, threads=4, seed=seed, pause=0.06)
             stack = Stack(
                 *(web, web.master.pid, celery, redis, postgresql, exporter, directory, clock, load),
                 Ledger(load, exporter),

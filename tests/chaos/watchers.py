@@ -12,7 +12,7 @@ from tests.servers.exposition import Series, went_down
 class Watcher(threading.Thread):
     """Looks every `interval` seconds until it is stopped; `wrong` is what must not be seen."""
 
-    interval = 0.2
+    interval = 0.4
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(daemon=True)
@@ -79,10 +79,11 @@ class HealthWatcher(Watcher):
     """While nothing is done to the database and to Redis, health says that they are well."""
 
     name = "health"
+    interval = 1.0
 
     def _look(self, started: float) -> None:
         found = self._stack.health()
-        if overlaps(started, time.monotonic(), self._stack.troubles, after=2.0):
+        if overlaps(started, time.monotonic(), self._stack.troubles, after=4.0):
             return
         ill = {name: found[name] for name in ("database", "redis") if found[name] != "healthy"}
         if ill:
