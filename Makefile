@@ -38,11 +38,6 @@ run: setup
 test: setup test-tools lint
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-# CHAOS_SEED, CHAOS_SECONDS, CHAOS_STEPS: docs/chaos.md
-chaos: setup test-tools
-	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} CHAOS_SEED=$${CHAOS_SEED:-$$(date +%s)} \
-		$(BIN)/python -m pytest --capture=no tests/chaos/test_chaos.py
-
 test-tools:
 	@sh project/run/apt_install.sh "$(PROGRAMS_FOR_TESTS)" "$(APT_FOR_TESTS)"
 
@@ -74,6 +69,15 @@ bench: setup
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.dependency_cost
 	$(BIN)/python -m bench.scrape_time
+
+# A replay gives the seed and the number of steps, which then are the end.
+CHAOS_SEED ?= $(shell $(PYTHON) -c "import secrets; print(secrets.randbelow(10**6))")
+CHAOS_STEPS ?= 1000000
+CHAOS_SECONDS ?= $(if $(filter 1000000,$(CHAOS_STEPS)),600,86400)
+
+chaos: setup test-tools
+	CHAOS_SEED=$(CHAOS_SEED) CHAOS_SECONDS=$(CHAOS_SECONDS) CHAOS_STEPS=$(CHAOS_STEPS) \
+		$(BIN)/python -m pytest -p no:cacheprovider -s tests/chaos
 
 # Resolves the newest versions that pyproject.toml allows and pins them.
 constraints: setup

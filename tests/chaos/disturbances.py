@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from tests.chaos.damage import damage
-from tests.chaos.ledger import counts_of_dead_slots
+from tests.chaos.ledger import CHILDREN, counts_of_dead_slots
 from tests.chaos.plan import Step
 from tests.chaos.stack import WORKERS, Stack
 from tests.integration.conftest import fill
@@ -72,6 +72,7 @@ def kill_exporter(stack: Stack, step: Step) -> None:
 def kill_celery_child(stack: Stack, step: Step) -> None:
     before = stack.celery.children()
     killed = step.chance().choice(before)
+    stack.tasks.interrupted += 1
     os.kill(killed, signal.SIGKILL)
     wait_for(
         "another child",
@@ -81,6 +82,7 @@ def kill_celery_child(stack: Stack, step: Step) -> None:
 
 
 def kill_celery(stack: Stack, step: Step) -> None:
+    stack.tasks.interrupted += CHILDREN
     stack.celery.kill()
     stack.wait_for_health(celery="unhealthy")
     stack.celery.start()
@@ -227,7 +229,7 @@ def _writes_may_be_dropped(stack: Stack) -> Iterator[None]:
     missing = stack.ledger.missing() - stack.ledger.dropped
     assert missing <= during, f"more is missing than was answered: {missing - during}"
     if missing:
-        wait_for("the drops to be counted", lambda: _dropped(stack) > dropped)
+        wait_for(f"{missing} to be counted as dropped", lambda: _dropped(stack) > dropped)
         stack.ledger.dropped += missing
 
 

@@ -26,6 +26,10 @@ KINDS = (
     "step_clock",
 )
 
+# The short form: its steps go to each part of the site once.
+SHORT_SEED = 19548
+SHORT_STEPS = 7
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.clock import SteppedClock, stepped_clock
-from tests.chaos.ledger import Ledger
+from tests.chaos.ledger import CHILDREN, Ledger
+from tests.chaos.task_load import TaskLoad
+from tests.chaos.tasks import MARKS
 from tests.load.client import MIX, Load
 from tests.servers.celery import CeleryWorker, run_celery
 from tests.servers.exporter import Exporter, start_exporter
@@ -40,6 +43,7 @@ class Stack:
     directory: Path
     clock: SteppedClock
     load: Load
+    tasks: TaskLoad
     ledger: Ledger
     environment: dict[str, str]
     cuts: list[list[float]] = field(default_factory=list)
@@ -49,6 +53,12 @@ class Stack:
 
     def workers(self) -> list[int]:
         return children(self.master)
+
+    def tell_threads(self) -> None:
+        """In gunicorn's log: where each thread of each worker is."""
+        for worker in self.workers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGRTMIN)
 
     def wait_for_workers(self, count: int = WORKERS) -> None:
         wait_for(f"{count} workers", lambda: len(self.workers()) == count, 60)
@@ -143,7 +153,7 @@ def run_stack(work: Path, seed: int) -> Iterator[Stack]:
         run_redis(work / "redis") as redis,
         stepped_clock(work) as clock,
     ):
-        directory = memory / "metrics"
+        directory, marks = memory / "metrics", work / "marks"
         extra = {
             "DATABASE_URL": postgresql.url,
             "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
@@ -161,21 +171,29 @@ def run_stack(work: Path, seed: int) -> Iterator[Stack]:
                 **extra,
                 **clock.environment,
             ) as web,
-            run_celery(work / "celery", given, "-c", "2") as celery,
+            run_celery(
+                work / "celery",
+                {**given, MARKS: str(marks)},
+                *("-c", str(CHILDREN)),
+                app="tests.chaos.tasks",
+            ) as celery,
         ):
             exporter = Exporter(web.master, free_port(), work / "exporter" / "exporter.log")
             load = Load(web.address, MIX, threads=4, seed=seed, pause=0.06)
+            tasks = TaskLoad(redis.url, marks)
             stack = Stack(
-                *(web, web.master.pid, celery, redis, postgresql, exporter, directory, clock, load),
-                Ledger(load, exporter),
+                *(web, web.master.pid, celery, redis, postgresql, exporter, directory, clock),
+                *(load, tasks, Ledger(load, tasks, exporter)),
                 {**extra, **clock.environment},
             )
             stack.start_exporter()
             try:
                 load.start(_MOST_REQUESTS)
+                tasks.start()
                 stack.wait_for_health(status="healthy", celery="healthy")
                 yield stack
             finally:
                 load.finish(early=True)
+                tasks.stop()
                 exporter.process.kill()
                 exporter.process.wait(20)

@@ -1,7 +1,7 @@
 """No request fails because of monitoring, and every one is counted, whatever happens to the site.
 
-`make chaos` runs it for ten minutes with a seed of its own; by default it is a short run of a fixed
-one. CHAOS_SEED, CHAOS_SECONDS and CHAOS_STEPS say otherwise.
+By default it is the first steps of one seed; `make chaos` runs it for ten minutes with a new seed.
+CHAOS_SEED, CHAOS_SECONDS and CHAOS_STEPS say otherwise: docs/chaos.md.
 """
 
 import os
@@ -12,13 +12,13 @@ import pytest
 
 from tests.chaos.disturbances import DISTURBANCES
 from tests.chaos.invariants import Invariants
-from tests.chaos.plan import plan
+from tests.chaos.plan import KINDS, SHORT_SEED, SHORT_STEPS, plan
 from tests.chaos.stack import Stack, run_stack
 from tests.chaos.watchers import HealthWatcher, ScrapeWatcher, Watcher
 
-SEED = int(os.environ.get("CHAOS_SEED", "20"))
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "40"))
-STEPS = int(os.environ.get("CHAOS_STEPS", "1000000"))
+SEED = int(os.environ.get("CHAOS_SEED", str(SHORT_SEED)))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "240"))
+STEPS = int(os.environ.get("CHAOS_STEPS", str(SHORT_STEPS)))
 
 
 @pytest.mark.timeout(SECONDS + 300)
@@ -35,7 +35,7 @@ def test_what_is_promised_holds_whatever_happens(tmp_path: Path) -> None:
                     watcher.stop()
             assert_seen(stack, watchers)
     except BaseException:
-        print(f"replay: CHAOS_SEED={SEED} CHAOS_STEPS={len(done)} make chaos")
+        print(f"replay: make chaos CHAOS_SEED={SEED} CHAOS_STEPS={len(done)}")
         raise
 
 
@@ -68,7 +68,11 @@ def assert_seen(stack: Stack, watchers: list[Watcher]) -> None:
     """It is no proof if nobody looked."""
     result = stack.load.so_far()
     print(f"{result.answered.total()} answered, {result.failed.total()} cut off,", end=" ")
+    print(f"{stack.tasks.ran()} tasks ran,", end=" ")
     print(", ".join(f"{watcher.name} {watcher.looks} looks" for watcher in watchers))
-    assert result.answered.total() > 20 * SECONDS or STEPS < 10
-    assert all(watcher.looks > 10 for watcher in watchers)
+    assert all(watcher.looks for watcher in watchers)
+    if len(KINDS) < STEPS:
+        assert result.answered.total() > 10 * SECONDS
+        assert stack.tasks.ran() > SECONDS / 2
+        assert all(watcher.looks > SECONDS / 5 for watcher in watchers)
     assert [watcher.wrong for watcher in watchers] == [[] for _ in watchers]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.chaos.disturbances import DISTURBANCES
-from tests.chaos.plan import KINDS, Step, plan
+from tests.chaos.plan import KINDS, SHORT_SEED, SHORT_STEPS, Step, plan
 
 seeds = st.integers(0, 2**64)
 
@@ -32,6 +32,12 @@ def test_another_seed_gives_other_steps(seed: int) -> None:
 def test_what_is_left_to_chance_is_in_the_step(seed: int) -> None:
     step = next(plan(seed))
     assert step.chance().random() == step.chance().random()
+
+
+def test_the_short_form_goes_to_each_part_of_the_site() -> None:
+    kinds = " ".join(step.kind for step in islice(plan(SHORT_SEED), SHORT_STEPS))
+    parts = ("worker", "upgrade", "exporter", "celery", "redis", "postgresql", "directory")
+    assert [part for part in parts if part not in kinds] == []
 
 
 def test_there_is_something_to_do_for_each_kind() -> None:

@@ -29,7 +29,8 @@ class Watcher(threading.Thread):
                 self.looks += 1
             except (OSError, http.client.HTTPException) as error:
                 if not overlaps(started, time.monotonic(), self._excuses()):
-                    self.wrong.append(f"{self.name}: {error!r}")
+                    self._stack.tell_threads()
+                    self.wrong.append(f"{self.name}: {error!r} after {_seconds(started)}")
             except Exception as error:
                 self.wrong.append(f"{self.name}: {error!r}")
 
@@ -87,7 +88,12 @@ class HealthWatcher(Watcher):
             return
         ill = {name: found[name] for name in ("database", "redis") if found[name] != "healthy"}
         if ill:
-            self.wrong.append(f"health: {ill} though nothing was done to them")
+            self._stack.tell_threads()
+            self.wrong.append(f"health: {ill} though nothing was done, after {_seconds(started)}")
 
     def _excuses(self) -> list[list[float]]:
         return self._stack.cuts
+
+
+def _seconds(started: float) -> str:
+    return f"{time.monotonic() - started:.1f} s"
