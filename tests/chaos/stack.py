@@ -107,13 +107,16 @@ class Stack:
         return {**checks, "status": body["status"]}
 
     def wait_for_health(self, **statuses: str) -> None:
+        """In the time that results are shared and a check may take, and the machine's slack; with
+        Celery, whose new workers are looked for once a minute, in more than that."""
+
         def told() -> bool:
             try:
                 return statuses.items() <= self.health().items()
             except (http.client.HTTPException, ValueError):
                 return False
 
-        wait_for(f"health to say {statuses}", told, 60)
+        wait_for(f"health to say {statuses}", told, 100 if "celery" in statuses else 30)
 
 
 def overlaps(started: float, ended: float, spans: list[list[float]], after: float = 1.0) -> bool:

@@ -12,13 +12,15 @@ import pytest
 
 from tests.chaos.disturbances import DISTURBANCES
 from tests.chaos.invariants import Invariants
-from tests.chaos.plan import KINDS, SHORT_SEED, SHORT_STEPS, plan
+from tests.chaos.plan import SHORT_SEED, SHORT_STEPS, plan
 from tests.chaos.stack import Stack, run_stack
 from tests.chaos.watchers import HealthWatcher, ScrapeWatcher, Watcher
 
-SEED = int(os.environ.get("CHAOS_SEED", str(SHORT_SEED)))
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "240"))
-STEPS = int(os.environ.get("CHAOS_STEPS", str(SHORT_STEPS)))
+_WITHOUT_END = 1_000_000
+_asked = os.environ.get
+SEED = int(_asked("CHAOS_SEED", SHORT_SEED))
+SECONDS = float(_asked("CHAOS_SECONDS", 600))
+STEPS = int(_asked("CHAOS_STEPS", _WITHOUT_END if "CHAOS_SECONDS" in os.environ else SHORT_STEPS))
 
 
 @pytest.mark.timeout(SECONDS + 300)
@@ -29,11 +31,11 @@ def test_what_is_promised_holds_whatever_happens(tmp_path: Path) -> None:
         with run_stack(tmp_path, SEED) as stack:
             watchers = watch(stack)
             try:
-                disturb(stack, watchers, done)
+                seconds = disturb(stack, watchers, done)
             finally:
                 for watcher in watchers:
                     watcher.stop()
-            assert_seen(stack, watchers)
+            assert_seen(stack, watchers, seconds)
     except BaseException:
         print(f"replay: make chaos CHAOS_SEED={SEED} CHAOS_STEPS={len(done)}")
         raise
@@ -50,29 +52,33 @@ def watch(stack: Stack) -> list[Watcher]:
     return watchers
 
 
-def disturb(stack: Stack, watchers: list[Watcher], done: list[str]) -> None:
+def disturb(stack: Stack, watchers: list[Watcher], done: list[str]) -> float:
+    """How many seconds it took."""
     invariants = Invariants(stack)
     started = time.monotonic()
     for number, step in enumerate(plan(SEED), start=1):
         if time.monotonic() - started > SECONDS or number > STEPS:
-            return
+            break
         time.sleep(step.pause)
         done.append(step.kind)
         print(f"{time.monotonic() - started:6.1f} s  {number}  {step}", flush=True)
+        cut_off = stack.load.so_far().failed.total()
         DISTURBANCES[step.kind](stack, step)
         invariants.check()
+        cut_off = stack.load.so_far().failed.total() - cut_off
+        if cut_off:
+            print(f"{cut_off} requests cut off by {step.kind}", flush=True)
         assert [watcher.wrong for watcher in watchers] == [[] for _ in watchers]
+    return time.monotonic() - started
 
 
-def assert_seen(stack: Stack, watchers: list[Watcher]) -> None:
+def assert_seen(stack: Stack, watchers: list[Watcher], seconds: float) -> None:
     """It is no proof if nobody looked."""
     result = stack.load.so_far()
     print(f"{result.answered.total()} answered, {result.failed.total()} cut off,", end=" ")
     print(f"{stack.tasks.ran()} tasks ran,", end=" ")
     print(", ".join(f"{watcher.name} {watcher.looks} looks" for watcher in watchers))
-    assert all(watcher.looks for watcher in watchers)
-    if len(KINDS) < STEPS:
-        assert result.answered.total() > 10 * SECONDS
-        assert stack.tasks.ran() > SECONDS / 2
-        assert all(watcher.looks > SECONDS / 5 for watcher in watchers)
+    assert all(watcher.looks > seconds / 10 for watcher in watchers)
+    assert result.answered.total() > 5 * seconds
+    assert stack.tasks.ran() > seconds / 4
     assert [watcher.wrong for watcher in watchers] == [[] for _ in watchers]
