@@ -244,7 +244,7 @@ def _counts_come_back(stack: Stack) -> Iterator[None]:
     with stack.counts_are_deleted():
         stack.ledger.lost += counts_of_dead_slots(stack.directory)
         yield
-        wait_for("the counts", lambda: not stack.ledger.faults(), 30)
+        stack.ledger.wait_until_it_adds_up(30)
 
 
 def _is_deleted(stack: Stack) -> bool:

@@ -4,7 +4,6 @@ from collections import Counter
 from pathlib import Path
 
 from tests.chaos.stack import WORKERS, Stack, overlaps
-from tests.servers.ports import wait_for
 
 # Slots of workers: those of a reload or an upgrade overlap, and a successor may be there before a
 # kill is seen.
@@ -26,7 +25,7 @@ class Invariants:
         """Raises AssertionError with what does not hold."""
         stack = self._stack
         stack.wait_for_workers()
-        wait_for("every request counted", lambda: not stack.ledger.faults(), 10)
+        stack.ledger.wait_until_it_adds_up(10)
         self._check_load()
         stack.wait_for_health(status="healthy", celery="healthy")
         self._check_files()

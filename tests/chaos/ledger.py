@@ -51,6 +51,13 @@ class Ledger:
             <= sent[labels]
         ]
 
+    def wait_until_it_adds_up(self, seconds: float) -> None:
+        """Raises AssertionError with what does not."""
+        deadline = time.monotonic() + seconds
+        while faults := self.faults():
+            assert time.monotonic() < deadline, "\n".join(faults)
+            time.sleep(0.1)
+
     def missing(self) -> Counter[Labels]:
         """What was answered and is not counted, and stays so.
 

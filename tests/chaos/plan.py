@@ -1,10 +1,10 @@
 """What is done to the site, and when: the seed alone decides, so that a failure can be replayed."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-KINDS = (
+ALL_KINDS = (
     "kill_worker",
     "kill_all_workers",
     "stop_worker",
@@ -47,11 +47,11 @@ class Step:
         return random.Random(self.number)
 
 
-def plan(seed: int) -> Iterator[Step]:
+def plan(seed: int, kinds: Sequence[str] = ALL_KINDS) -> Iterator[Step]:
     """Steps without an end, in rounds: each has every kind once, in another order."""
     chance = random.Random(seed)
     while True:
-        for kind in chance.sample(KINDS, len(KINDS)):
+        for kind in chance.sample(kinds, len(kinds)):
             yield Step(
                 kind,
                 pause=round(chance.uniform(0.2, 1.0), 2),

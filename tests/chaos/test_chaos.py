@@ -1,7 +1,7 @@
 """No request fails because of monitoring, and every one is counted, whatever happens to the site.
 
 By default it is the first steps of one seed; `make chaos` runs it for ten minutes with a new seed.
-CHAOS_SEED, CHAOS_SECONDS and CHAOS_STEPS say otherwise: docs/chaos.md.
+CHAOS_SEED, CHAOS_SECONDS, CHAOS_STEPS and CHAOS_KINDS say otherwise: docs/chaos.md.
 """
 
 import os
@@ -12,7 +12,7 @@ import pytest
 
 from tests.chaos.disturbances import DISTURBANCES
 from tests.chaos.invariants import Invariants
-from tests.chaos.plan import SHORT_SEED, SHORT_STEPS, plan
+from tests.chaos.plan import ALL_KINDS, SHORT_SEED, SHORT_STEPS, plan
 from tests.chaos.stack import Stack, run_stack
 from tests.chaos.watchers import HealthWatcher, ScrapeWatcher, Watcher
 
@@ -21,6 +21,8 @@ _asked = os.environ.get
 SEED = int(_asked("CHAOS_SEED", SHORT_SEED))
 SECONDS = float(_asked("CHAOS_SECONDS", 600))
 STEPS = int(_asked("CHAOS_STEPS", _WITHOUT_END if "CHAOS_SECONDS" in os.environ else SHORT_STEPS))
+
+KINDS = tuple(filter(None, _asked("CHAOS_KINDS", "").split(","))) or ALL_KINDS
 
 
 @pytest.mark.timeout(SECONDS + 300)
@@ -56,7 +58,7 @@ def disturb(stack: Stack, watchers: list[Watcher], done: list[str]) -> float:
     """How many seconds it took."""
     invariants = Invariants(stack)
     started = time.monotonic()
-    for number, step in enumerate(plan(SEED), start=1):
+    for number, step in enumerate(plan(SEED, KINDS), start=1):
         if time.monotonic() - started > SECONDS or number > STEPS:
             break
         time.sleep(step.pause)
