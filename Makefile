@@ -4,19 +4,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server openssl postgresql mariadb-server logrotate chromium systemd
-PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server openssl pg_ctlcluster psql mariadbd mariadb-install-db logrotate chromium systemd-analyze
+APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server openssl postgresql mariadb-server logrotate chromium systemd faketime
+PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server openssl pg_ctlcluster psql mariadbd mariadb-install-db logrotate chromium systemd-analyze faketime
 
 # A notice of a newer pip is of no use here: what is installed is pinned.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-tools lint format rules dashboards vendor references bench constraints clean
+.PHONY: help setup run test test-tools chaos lint format rules dashboards vendor references bench constraints clean
 
 help:
 	@echo "make setup   install into $(VENV), start nothing"
 	@echo "make run     start everything on an embedded default and print the URLs"
 	@echo "make test    install what the tests need, then check and test everything"
+	@echo "make chaos   disturb everything for ten minutes and see that nothing is lost"
 	@echo "make bench   measure the cost of monitoring"
 	@echo "make rules   write prometheus/rules;  make dashboards  write grafana/dashboards"
 	@echo "make references  write docs/metrics.md and docs/settings.md"
@@ -68,6 +69,14 @@ bench: setup
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.dependency_cost
 	$(BIN)/python -m bench.scrape_time
+
+# A replay (docs/chaos.md) gives the seed and the number of steps.
+CHAOS_SEED ?= $(shell $(PYTHON) -c "import secrets; print(secrets.randbelow(10**6))")
+CHAOS_SECONDS ?= $(if $(CHAOS_STEPS),86400,600)
+
+chaos: setup test-tools
+	CHAOS_SEED=$(CHAOS_SEED) CHAOS_SECONDS=$(CHAOS_SECONDS) $(if $(CHAOS_STEPS),CHAOS_STEPS=$(CHAOS_STEPS)) \
+		$(BIN)/python -m pytest -p no:cacheprovider -s tests/chaos
 
 # Resolves the newest versions that pyproject.toml allows and pins them.
 constraints: setup

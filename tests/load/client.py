@@ -3,6 +3,7 @@
 import http.client
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -39,10 +40,15 @@ MIX = (
 
 @dataclass
 class Result:
-    """What was answered, by labels, and what got no answer (the server was killed meanwhile)."""
+    """What was answered, by labels, and what got no answer (the server was killed meanwhile).
 
+    `failures` says from when to when (monotonic seconds) and of what.
+    """
+
+    sent: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     answered: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     failed: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    failures: list[tuple[float, float, str]] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
 
     @property
@@ -54,13 +60,20 @@ class Load:
     """Threads that call the server, each request on a connection of its own."""
 
     def __init__(
-        self, address: str, calls: Sequence[Call] = MIX, threads: int = 8, seed: int = 1
+        self,
+        address: str,
+        calls: Sequence[Call] = MIX,
+        threads: int = 8,
+        seed: int = 1,
+        pause: float = 0.0,
     ) -> None:
+        """`pause` is what each thread waits before a request, in seconds."""
         self._address = address
         self._calls = calls
         self._seed = seed
         self._lock = threading.Lock()
         self._left = 0
+        self._pause = pause
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._work, args=(number,), daemon=True)
@@ -75,6 +88,18 @@ class Load:
             thread.start()
         return self
 
+    def so_far(self) -> Result:
+        """A copy of what is known now."""
+        with self._lock:
+            now = self.result
+            return Result(
+                now.sent.copy(),
+                now.answered.copy(),
+                now.failed.copy(),
+                list(now.failures),
+                list(now.surprises),
+            )
+
     def finish(self, *, early: bool = False) -> Result:
         """Wait for the last answer; `early` does not begin any further request."""
         if early:
@@ -86,17 +111,20 @@ class Load:
 
     def _work(self, number: int) -> None:
         chance = random.Random(self._seed * 1000 + number)
-        while not self._stop.is_set():
+        while not self._stop.wait(self._pause):
+            call = chance.choice(self._calls)
             with self._lock:
                 if self._left == 0:
                     return
                 self._left -= 1
-            call = chance.choice(self._calls)
+                self.result.sent[call.labels] += 1
+            started = time.monotonic()
             try:
                 status = self._make(call)
-            except (OSError, http.client.HTTPException):
+            except (OSError, http.client.HTTPException) as error:
                 with self._lock:
                     self.result.failed[call.labels] += 1
+                    self.result.failures.append((started, time.monotonic(), f"{call}: {error!r}"))
                 continue
             with self._lock:
                 self.result.answered[call.labels] += 1

@@ -83,7 +83,7 @@ def start_exporter(
         return subprocess.Popen(
             [sys.executable, "manage.py", "exporter", "--bind", "127.0.0.1:0", *arguments],
             cwd=ROOT,
-            env={**environment(directory, work, **(env or {})), "PYTHONPATH": str(work)},
+            env={"PYTHONPATH": str(work), **environment(directory, work, **(env or {}))},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -1,0 +1,202 @@
+"""The site and all that it stands on, each part of which can be disturbed."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.clock import SteppedClock, stepped_clock
+from tests.chaos.ledger import CHILDREN, Ledger
+from tests.chaos.task_load import TaskLoad
+from tests.chaos.tasks import MARKS
+from tests.load.client import MIX, Load
+from tests.servers.celery import CeleryWorker, run_celery
+from tests.servers.exporter import Exporter, start_exporter
+from tests.servers.gunicorn import ROOT, Gunicorn, children, environment, run_gunicorn
+from tests.servers.ports import free_port, wait_for
+from tests.servers.postgresql import PostgreSQL, run_postgresql
+from tests.servers.redis import RedisServer, run_redis
+
+WORKERS = 4
+HEALTH = "/api/health/"
+_MOST_REQUESTS = 10_000_000
+
+
+@dataclass
+class Stack:
+    """A running site under load. `master` is gunicorn's pid, which an upgrade changes."""
+
+    web: Gunicorn
+    master: int
+    celery: CeleryWorker
+    redis: RedisServer
+    postgresql: PostgreSQL
+    exporter: Exporter
+    directory: Path
+    clock: SteppedClock
+    load: Load
+    tasks: TaskLoad
+    ledger: Ledger
+    environment: dict[str, str]
+    cuts: list[list[float]] = field(default_factory=list)
+    gaps: list[list[float]] = field(default_factory=list)
+    troubles: list[list[float]] = field(default_factory=list)
+    deletions: list[list[float]] = field(default_factory=list)
+
+    def workers(self) -> list[int]:
+        return children(self.master)
+
+    def tell_threads(self) -> None:
+        """In gunicorn's log: where each thread of each worker is."""
+        for worker in self.workers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGRTMIN)
+
+    def wait_for_workers(self, count: int = WORKERS) -> None:
+        wait_for(f"{count} workers", lambda: len(self.workers()) == count, 60)
+
+    @contextlib.contextmanager
+    def connections_are_cut(self) -> Iterator[None]:
+        """Requests that get no answer now are those of processes that we end."""
+        with _span(self.cuts):
+            yield
+
+    @contextlib.contextmanager
+    def exporter_is_away(self) -> Iterator[None]:
+        with _span(self.gaps):
+            yield
+
+    @contextlib.contextmanager
+    def counts_are_deleted(self) -> Iterator[None]:
+        """Until what live processes had counted is back."""
+        with _span(self.deletions):
+            yield
+
+    @contextlib.contextmanager
+    def dependencies_are_away(self) -> Iterator[None]:
+        with _span(self.troubles):
+            yield
+
+    def start_exporter(self) -> None:
+        """On the port that it had."""
+        self.exporter.process = start_exporter(
+            self.exporter.log.parent,
+            *("--bind", self.exporter.address),
+            directory=self.directory,
+            env=self.environment,
+        )
+        wait_for("the exporter", lambda: self.exporter.get().status == 200, 60)
+
+    def health(self) -> dict[str, str]:
+        """The status of each check, and `status` of all."""
+        connection = http.client.HTTPConnection(self.web.address, timeout=30)
+        try:
+            connection.request("GET", HEALTH, headers={"Connection": "close"})
+            body: dict[str, Any] = json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+        checks = {name: found["status"] for name, found in body["checks"].items()}
+        return {**checks, "status": body["status"]}
+
+    def wait_for_health(self, **statuses: str) -> None:
+        """In the time that results are shared and a check may take, and the machine's slack; with
+        Celery, whose new workers are looked for once a minute, in more than that."""
+
+        def told() -> bool:
+            try:
+                return statuses.items() <= self.health().items()
+            except (http.client.HTTPException, ValueError):
+                return False
+
+        wait_for(f"health to say {statuses}", told, 100 if "celery" in statuses else 30)
+
+
+def overlaps(started: float, ended: float, spans: list[list[float]], after: float = 1.0) -> bool:
+    """Whether this was under way in one of the spans, or up to `after` seconds behind it."""
+    return any(begin <= ended and started <= end + after for begin, end in spans)
+
+
+@contextlib.contextmanager
+def _span(spans: list[list[float]]) -> Iterator[None]:
+    span = [time.monotonic(), float("inf")]
+    spans.append(span)
+    try:
+        yield
+    finally:
+        span[1] = time.monotonic()
+
+
+@contextlib.contextmanager
+def mounted(path: Path, size: str) -> Iterator[Path]:
+    """A file system in memory that can be filled without harm to others."""
+    assert os.geteuid() == 0, "the chaos suite mounts file systems: run it as root"
+    path.mkdir(mode=0o700, parents=True)
+    options = f"size={size},mode=0700"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)], check=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+@contextlib.contextmanager
+def run_stack(work: Path, seed: int) -> Iterator[Stack]:
+    """Everything started, healthy, and under load."""
+    with (
+        mounted(work / "memory", "24m") as memory,
+        run_postgresql() as postgresql,
+        run_redis(work / "redis") as redis,
+        stepped_clock(work) as clock,
+    ):
+        directory, marks = memory / "metrics", work / "marks"
+        extra = {
+            "DATABASE_URL": postgresql.url,
+            "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
+            "REDIS_URL": redis.url,
+        }
+        given = environment(directory, work, **extra)
+        migrate = [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"]
+        subprocess.run(migrate, cwd=ROOT, env=given, check=True, timeout=120)
+        with (
+            run_gunicorn(
+                work / "web",
+                *("-k", "gthread", "--threads", "8", "--graceful-timeout", "10"),
+                directory=directory,
+                workers=WORKERS,
+                **extra,
+                **clock.environment,
+            ) as web,
+            run_celery(
+                work / "celery",
+                {**given, MARKS: str(marks)},
+                *("-c", str(CHILDREN)),
+                app="tests.chaos.tasks",
+            ) as celery,
+        ):
+            exporter = Exporter(web.master, free_port(), work / "exporter" / "exporter.log")
+            load = Load(web.address, MIX, threads=4, seed=seed, pause=0.06)
+            tasks = TaskLoad(redis.url, marks)
+            stack = Stack(
+                *(web, web.master.pid, celery, redis, postgresql, exporter, directory, clock),
+                *(load, tasks, Ledger(load, tasks, exporter)),
+                {**extra, **clock.environment},
+            )
+            stack.start_exporter()
+            try:
+                load.start(_MOST_REQUESTS)
+                tasks.start()
+                stack.wait_for_health(status="healthy", celery="healthy")
+                yield stack
+            finally:
+                load.finish(early=True)
+                tasks.stop()
+                exporter.process.kill()
+                exporter.process.wait(20)

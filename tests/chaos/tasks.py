@@ -1,0 +1,16 @@
+"""The reference project's Celery application, and a task that leaves a mark each time it runs."""
+
+import os
+
+from project.celery import app
+
+TICK = "chaos.tick"
+MARKS = "CHAOS_MARKS"  # the environment variable that names the file of marks
+
+
+@app.task(name=TICK, ignore_result=True)
+def tick() -> None:
+    # One byte, appended by one system call: runs of all children add up.
+    mark = os.open(os.environ[MARKS], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(mark, b".")
+    os.close(mark)
