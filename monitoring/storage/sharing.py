@@ -6,6 +6,8 @@ import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from monitoring.storage.ownership import give_to_owner
+
 _MARKER = "host.json"
 _NETWORK = {
     "9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.s3fs",
@@ -32,7 +34,12 @@ def this_host() -> Host:
 def mark(directory: Path) -> None:
     """Note that this host uses the directory. Raises OSError."""
     draft = directory / f"{_MARKER}.{os.getpid()}.tmp"
-    draft.write_text(json.dumps(asdict(this_host())))
+    # No link is followed: root may write here, in another user's directory.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(draft, flags, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        give_to_owner(descriptor, directory)
+        json.dump(asdict(this_host()), file)
     draft.replace(directory / _MARKER)
 
 

@@ -31,6 +31,7 @@ KEYS = {item.name for item in fields(Settings)}
 # Of the environment, of Django and of those we work with: not keys of MONITORING.
 OTHER_NAMES = {
     *(name for name in dir(global_settings) if name.isupper()),
+    *("CHAOS_KINDS", "CHAOS_SECONDS", "CHAOS_SEED", "CHAOS_STEPS"),
     *("BIND", "DATABASE_URL", "DEMO_VIEWS", "EXPORTER_BIND", "WEB_CONCURRENCY"),
     *("PROMETHEUS_MULTIPROC_DIR", "REMOTE_ADDR", "CREDENTIALS_DIRECTORY"),
     *("PROMETHEUS_EXPORT_MIGRATIONS", "PROMETHEUS_LATENCY_BUCKETS", "PROMETHEUS_METRIC_NAMESPACE"),

@@ -1,6 +1,8 @@
 """Whether a directory is this host's alone."""
 
 import json
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,16 @@ MOUNTS = [
 )
 def test_the_file_system_is_that_of_the_nearest_mount(path: str, kind: str | None) -> None:
     assert sharing._network_type(Path(path), MOUNTS) == kind
+
+
+def test_the_mark_is_for_its_owner_alone_and_follows_no_link(tmp_path: Path) -> None:
+    directory, victim = tmp_path / "metrics", tmp_path / "victim"
+    directory.mkdir()
+    victim.write_text("untouched")
+    (directory / f"host.json.{os.getpid()}.tmp").symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic links"):
+        mark(directory)
+    assert victim.read_text() == "untouched"
+    (directory / f"host.json.{os.getpid()}.tmp").unlink()
+    mark(directory)
+    assert stat.S_IMODE((directory / "host.json").stat().st_mode) == 0o600
