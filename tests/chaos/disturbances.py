@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from tests.chaos.damage import damage
 from tests.chaos.ledger import CHILDREN, counts_of_dead_slots
@@ -135,13 +136,19 @@ def fill_directory(stack: Stack, step: Step) -> None:
 
 def read_only_directory(stack: Stack, step: Step) -> None:
     """A read-only mount over it: what is open stays writable, nothing else can be opened."""
-    path = str(stack.directory)
+    path, beside = str(stack.directory), str(stack.directory.with_name("read-only"))
     with _writes_may_be_dropped(stack):
-        subprocess.run(["mount", "--bind", path, path], check=True)
-        subprocess.run(["mount", "-o", "remount,bind,ro", path], check=True)
+        Path(beside).mkdir()
+        # Made read-only where nobody opens files, then put over the directory with that flag.
+        subprocess.run(["mount", "--bind", path, beside], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", beside], check=True)
+        subprocess.run(["mount", "--bind", beside, path], check=True)
+        assert os.statvfs(path).f_flag & os.ST_RDONLY
         _perhaps_kill_worker(stack, step)
         time.sleep(step.hold)
-        subprocess.run(["umount", "-l", path], check=True)
+        for mount in (path, beside):
+            subprocess.run(["umount", "-l", mount], check=True)
+        Path(beside).rmdir()
 
 
 def delete_files(stack: Stack, step: Step) -> None:
