@@ -62,6 +62,7 @@ class TaskRecorder:
             (signals.worker_init, self._take_slot),
             (signals.worker_process_init, self._take_slot),
             (signals.beat_init, self._take_slot),
+            (signals.heartbeat_sent, self._tend),
             (signals.before_task_publish, self._send),
             (signals.task_received, self._receive),
             (signals.task_prerun, self._begin),
@@ -85,6 +86,11 @@ class TaskRecorder:
     @_safely
     def _take_slot(self, **_: Any) -> None:
         attach()  # an idle worker is seen as well
+
+    @_safely
+    def _tend(self, **_: Any) -> None:
+        # The parent runs no task, but its slot may hold what an earlier owner counted.
+        upkeep().tick()
 
     @_safely
     def _send(self, headers: dict[str, Any] | None = None, **_: Any) -> None:
