@@ -53,13 +53,12 @@ def build_wheel(work: Path) -> Path:
 
 def make_environment(work: Path, python: str, wheel: Path) -> Environment:
     """Django and its like in the newest versions for the Python where ours are not for it."""
-    uv = [sys.executable, "-m", "uv"]
     path = work / "venv"
-    run([*uv, "venv", "--quiet", "--python", python, str(path)], work)
+    run([python, "-m", "venv", str(path)], work)
     pins = ["--constraint", str(ROOT / "constraints.txt")]
-    install = [*uv, "pip", "install", "--quiet", "--python", str(path / "bin/python")]
+    install = [str(path / "bin/pip"), "install", "--quiet", "--no-compile", *pins]
     hosts = ["gunicorn", "uvicorn-worker", "djangorestframework-simplejwt"]
-    run([*install, *pins, str(wheel), *hosts], work)
+    run([*install, str(wheel), *hosts], work)
     return Environment(path)
 
 
