@@ -1,5 +1,6 @@
 """What the page shows is what the endpoints say, and soon after it happened."""
 
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from playwright.sync_api import Response
@@ -11,9 +12,10 @@ REFRESH_MS = 5000
 
 
 def three_digits(value: float) -> str:
-    """As the page writes figures in British English."""
+    """As the page writes figures in British English: halves go up, as Intl.NumberFormat has it."""
     digits = 0 if value == 0 or value >= 99.95 else 1 if value >= 9.995 else 2
-    return f"{value:,.{digits}f}"
+    rounded = Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return f"{rounded:,}"
 
 
 def milliseconds(value: float) -> str:

@@ -15,7 +15,7 @@ from tests.servers.gunicorn import SCRAPE, Gunicorn, run_gunicorn
 from tests.servers.ports import wait_for
 from tests.servers.redis import run_redis
 
-SECONDS = 1.5  # of load for each figure
+SECONDS = 2.0  # of load for each figure
 
 
 @dataclass
@@ -75,6 +75,13 @@ def measured(server: Gunicorn, users: dict[str, User]) -> _Times:
     return times
 
 
+def wait_for_sessions(server: Gunicorn, users: dict[str, User]) -> None:
+    """All of them are active again as they go on asking: with a session or, the admin, a token."""
+    admin = users["admin"]
+    with load(server, users):
+        wait_for("the sessions", lambda: ask(server, admin)["active_sessions"] == len(users) + 1)
+
+
 def test_redis_stopped_paused_and_started_again_under_load(
     tmp_path: Path, shm_directory: Path
 ) -> None:
@@ -98,8 +105,7 @@ def test_redis_stopped_paused_and_started_again_under_load(
             PYTHONPATH=str(tmp_path),
         ) as server,
     ):
-        measured(server, users)
-        wait_for("the sessions", lambda: ask(server, admin)["active_sessions"] == 22)
+        wait_for_sessions(server, users)
         # The best of three rounds: another process may take the processor in any of them.
         healthy, paused, stopped = [], [], []
         for _ in range(3):
@@ -115,9 +121,9 @@ def test_redis_stopped_paused_and_started_again_under_load(
             stopped.append(measured(server, users).p99)
             assert ask(server, admin)["active_sessions"] is None
             redis.start()
-            measured(server, users)
-            wait_for("the figures", lambda: ask(server, admin)["active_sessions"] == 22)
-        assert min(paused) < min(healthy) + 5
-        assert min(stopped) < min(healthy) + 5
+            wait_for_sessions(server, users)
+        # A request that waited for Redis would wait for its time limit: 100 ms and more.
+        assert min(paused) < min(healthy) + 25
+        assert min(stopped) < min(healthy) + 25
         assert ask(server, admin)["slow_requests"]
         assert "Traceback" not in server.log.read_text()
