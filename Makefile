@@ -21,7 +21,7 @@ help:
 	@echo "make bench   measure the cost of monitoring"
 	@echo "make rules   write prometheus/rules;  make dashboards  write grafana/dashboards"
 	@echo "make references  write docs/metrics.md and docs/settings.md"
-	@echo "make lint    ruff and mypy;  make format  ruff's formatter"
+	@echo "make lint    ruff, mypy and the import contracts;  make format  ruff's formatter"
 
 setup: $(STAMP)
 
@@ -45,6 +45,7 @@ lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: setup
 	$(BIN)/ruff check --fix
@@ -84,4 +85,4 @@ constraints: setup
 	$(BIN)/uv pip compile --quiet --universal --upgrade --all-extras pyproject.toml --output-file constraints.txt
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

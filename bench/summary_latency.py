@@ -25,7 +25,7 @@ storage.install("web")
 import django
 from django.conf import settings
 settings.configure()
-from monitoring.metrics import http_metrics
+from monitoring.metrics.families import http_metrics
 seed, routes = map(int, sys.argv[1:])
 chance = random.Random(seed)
 metrics = http_metrics()
@@ -81,7 +81,7 @@ def _measure(directory: Path, rounds: int) -> tuple[float, list[float], list[flo
     from django.test import Client
     from rest_framework_simplejwt.tokens import AccessToken
 
-    from monitoring.summary.taking import take_snapshot
+    from monitoring.figures.snapshots import take_snapshot
 
     call_command("migrate", verbosity=0)
     user = get_user_model().objects.create(username="admin", is_staff=True)

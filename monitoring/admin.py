@@ -12,18 +12,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from monitoring.alerts.threshold_names import DEFINITIONS
 from monitoring.alerts.thresholds import (
+    DEFINITIONS,
     InvalidThresholdsError,
     change_thresholds,
     check_thresholds,
     store_defaults,
 )
 from monitoring.models import AlertNotification, Threshold, ThresholdChange
-from monitoring.page.entry import Status
-from monitoring.page.status_admin import StatusAdmin
+from monitoring.page.status_admin import StatusAdmin, StatusEntry
 
-admin.site.register(Status, StatusAdmin)
+admin.site.register(StatusEntry, StatusAdmin)
 
 
 class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]

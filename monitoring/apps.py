@@ -21,10 +21,10 @@ class MonitoringConfig(AppConfig):
 
     def ready(self) -> None:
         from monitoring import checks  # noqa: F401, PLC0415  (registers the system checks)
-        from monitoring.caches.instrument import instrument_caches  # noqa: PLC0415
         from monitoring.conf import forget_settings  # noqa: PLC0415
-        from monitoring.databases.instrument import instrument_databases  # noqa: PLC0415
-        from monitoring.instruments.celery_loading import watch_celery  # noqa: PLC0415
+        from monitoring.instruments.caches.instrument import instrument_caches  # noqa: PLC0415
+        from monitoring.instruments.celery.loading import watch_celery  # noqa: PLC0415
+        from monitoring.instruments.databases.instrument import instrument_databases  # noqa: PLC0415
 
         setting_changed.connect(forget_settings)
         instrument_databases()
@@ -35,7 +35,7 @@ class MonitoringConfig(AppConfig):
 
 def _keep_snapshots() -> None:
     """Web servers without gunicorn's hooks take snapshots from their first request on."""
+    from monitoring.figures.snapshot_taker import run_in_web_server  # noqa: PLC0415
     from monitoring.instruments.upkeep import add_job  # noqa: PLC0415
-    from monitoring.summary.recorder import run_in_web_server  # noqa: PLC0415
 
     add_job(run_in_web_server)

@@ -11,11 +11,10 @@ from django.utils.module_loading import import_string
 from prometheus_client import REGISTRY, values
 from prometheus_client.metrics import MetricWrapperBase
 
-from monitoring import redis_store
+from monitoring.backing_services import redis_client
 from monitoring.conf import parse
 from monitoring.errors import MetricsDirectoryError
 from monitoring.storage import directory as metrics_directory
-from monitoring.storage import sharing
 
 AppConfigs = Sequence[AppConfig] | None
 
@@ -70,7 +69,7 @@ def check_directory(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage
         return [Error(str(error), id="monitoring.E003")]
     hint = "Give each host a directory of its own in memory, such as one in /dev/shm."
     messages: list[CheckMessage] = []
-    if (kind := sharing.network_file_system(directory)) is not None:
+    if (kind := metrics_directory.network_file_system(directory)) is not None:
         messages.append(
             checks.Warning(
                 f"{metrics_directory.ENVIRONMENT_VARIABLE}={directory} is on a network file system "
@@ -79,7 +78,7 @@ def check_directory(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage
                 id="monitoring.W005",
             )
         )
-    if (name := sharing.other_host(directory)) is not None:
+    if (name := metrics_directory.other_host(directory)) is not None:
         messages.append(
             checks.Warning(
                 f"{metrics_directory.ENVIRONMENT_VARIABLE}={directory} was last used by the host "
@@ -94,7 +93,7 @@ def check_directory(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage
 @register("monitoring")
 def check_redis(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     chosen, _ = parse(getattr(settings, "MONITORING", {}))
-    if not chosen.REDIS_URL or redis_store.is_installed():
+    if not chosen.REDIS_URL or redis_client.is_installed():
         return []
     return [
         Error(

@@ -17,14 +17,13 @@ from typing import Any
 from django.urls import get_resolver
 
 from monitoring import storage
-from monitoring.metrics import server_metrics
-from monitoring.self_report import report_error
+from monitoring.figures import snapshot_taker
+from monitoring.figures.ring_file import start_afresh
+from monitoring.metrics.families import server_metrics
+from monitoring.processes.server_facts import ServerFacts, write_facts
 from monitoring.storage import directory as metrics_directory
-from monitoring.storage import sharing
-from monitoring.storage.roles import MASTER, WEB
-from monitoring.storage.server_facts import ServerFacts, write_facts
-from monitoring.summary import recorder
-from monitoring.summary.ring_start import start_afresh
+from monitoring.storage.self_report import report_error
+from monitoring.storage.slots import MASTER, WEB
 
 __all__ = [
     "child_exit",
@@ -66,13 +65,13 @@ def _claim(pid: int) -> metrics_directory.MasterLock:
 
 def _mark_host(directory: Path) -> None:
     """So that a second host on the same directory is told."""
-    other = sharing.other_host(directory)
+    other = metrics_directory.other_host(directory)
     if other is not None:
         logger.warning(
             "the metrics directory was last used by the host %r: each needs one of its own", other
         )
     try:
-        sharing.mark(directory)
+        metrics_directory.mark(directory)
     except OSError as error:
         logger.warning("the metrics directory cannot be marked as this host's: %s", error)
 
@@ -135,7 +134,7 @@ def post_worker_init(worker: Any) -> None:
         _ = get_resolver().url_patterns
     except Exception:
         report_error("the URLs could not be loaded before the first request")
-    recorder.ensure_running(metrics_directory.configured_directory(), before_requests=True)
+    snapshot_taker.ensure_running(metrics_directory.configured_directory(), before_requests=True)
 
 
 def _wait_status() -> object:

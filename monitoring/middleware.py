@@ -9,8 +9,8 @@ from django.core.signals import got_request_exception
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from monitoring.instruments.requests import request_recorder
-from monitoring.instruments.streams import watch_stream
+from monitoring.instruments.requests.recorder import request_recorder
+from monitoring.instruments.requests.streams import watch_stream
 
 _CLIENT_CLOSED_REQUEST = 499  # nginx's code for a client that left before it was answered
 

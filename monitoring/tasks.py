@@ -3,8 +3,8 @@
 from celery import shared_task
 
 from monitoring.alerts.evaluation import evaluate_if_due
+from monitoring.alerts.events import clean_up
 from monitoring.alerts.outbox import DELIVER, deliver_due
-from monitoring.alerts.retention import clean_up
 
 # A hook or a mail backend that hangs must not keep a worker: first an exception, then its end.
 _LIMITS = {"soft_time_limit": 90, "time_limit": 110}
@@ -14,7 +14,7 @@ _LIMITS = {"soft_time_limit": 90, "time_limit": 110}
 def check_performance_alerts() -> None:
     """Evaluate the thresholds, unless that was done less than half an interval ago."""
     # numpy is for those who evaluate, and not for every process that knows the task.
-    from monitoring.alerts.observed import summarize  # noqa: PLC0415
+    from monitoring.alerts.evaluation import summarize  # noqa: PLC0415
 
     evaluate_if_due(summarize)
     deliver_due()

@@ -2,22 +2,23 @@
 
 from django.urls import path
 
-from monitoring.api import health, views
-from monitoring.api.lazy import admin_view
+from monitoring.api import health
+from monitoring.api.mounting import admin_view
+from monitoring.api.scrape_view import scrape
 
 app_name = "monitoring"
 
 urlpatterns = [
-    path("alerts/webhook/", admin_view("webhook.WebhookView"), name="webhook"),
+    path("alerts/webhook/", admin_view("alerts.WebhookView"), name="webhook"),
     path("health/", health.health, name="health"),
     path("health/live/", health.live, name="health-live"),
     path("health/ready/", health.ready, name="health-ready"),
     path("metrics/", admin_view("summary.SummaryView"), name="summary"),
-    path("metrics/cache/", admin_view("dependencies.CacheView"), name="cache"),
+    path("metrics/cache/", admin_view("database_and_cache.CacheView"), name="cache"),
     path("metrics/check-alerts/", admin_view("alerts.CheckAlertsView"), name="check-alerts"),
-    path("metrics/database/", admin_view("dependencies.DatabaseView"), name="database"),
-    path("metrics/prometheus/", views.scrape, name="scrape"),
-    path("metrics/series/", admin_view("series.SeriesView"), name="series"),
+    path("metrics/database/", admin_view("database_and_cache.DatabaseView"), name="database"),
+    path("metrics/prometheus/", scrape, name="scrape"),
+    path("metrics/series/", admin_view("summary.SeriesView"), name="series"),
     path("metrics/thresholds/", admin_view("alerts.ThresholdsView"), name="thresholds"),
     path("notifications/", admin_view("notifications.NotificationsView"), name="notifications"),
     path(

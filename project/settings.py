@@ -105,7 +105,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "monitoring.api.errors.handle_error",
+    "EXCEPTION_HANDLER": "monitoring.api.error_answers.handle_error",
 }
 SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(hours=1), "UPDATE_LAST_LOGIN": True}
 SPECTACULAR_SETTINGS = {"TITLE": "Monitoring", "VERSION": __version__}

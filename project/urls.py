@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from monitoring.api.lazy import LazyView
+from monitoring.api.mounting import LazyView
 from project.views import index
 
 urlpatterns = [

@@ -6,9 +6,9 @@ from typing import Any
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from monitoring import metrics
-from monitoring.databases.migrations import migration_gauges
-from monitoring.derived_families import derived_families
+from monitoring.instruments.databases.migrations import migration_gauges
+from monitoring.metrics import families as metrics
+from monitoring.metrics.derived import derived_families
 from monitoring.storage import own_counters
 
 _HEAD = """\

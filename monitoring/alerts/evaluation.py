@@ -10,9 +10,11 @@ from django.utils import timezone
 
 from monitoring.alerts.states import Outcome
 from monitoring.alerts.threshold_alerts import Observation, note
-from monitoring.alerts.threshold_names import DEFINITIONS
-from monitoring.alerts.thresholds import current_thresholds
+from monitoring.alerts.thresholds import DEFINITIONS, current_thresholds
 from monitoring.conf import get_settings
+from monitoring.figures.traffic import SourceUnavailableError
+from monitoring.figures.window import Window
+from monitoring.instruments.requests import sessions
 from monitoring.models import AlertEvaluation, AlertEvent
 
 _LEASE = timedelta(minutes=2)  # a run that takes longer is taken for dead
@@ -26,7 +28,7 @@ class EvaluationRunningError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Comparison:
     """What was found about one threshold."""
 
     observation: Observation
@@ -38,7 +40,7 @@ class Evaluation:
     """The result of one evaluation."""
 
     window_seconds: float
-    findings: tuple[Finding, ...]
+    findings: tuple[Comparison, ...]
 
     def names(self, *outcomes: Outcome) -> list[str]:
         return [each.observation.name for each in self.findings if each.outcome in outcomes]
@@ -106,7 +108,7 @@ def _evaluate(summarize: Summarize, window_seconds: float, now: datetime) -> Eva
     for name, threshold in thresholds.items():
         seen = _compare(name, threshold, summary, window_seconds)
         if seen is not None:
-            findings.append(Finding(seen, note(seen, AlertEvent.Source.CELERY, now)))
+            findings.append(Comparison(seen, note(seen, AlertEvent.Source.CELERY, now)))
     return Evaluation(window_seconds, tuple(findings))
 
 
@@ -126,3 +128,16 @@ def _compare(
         and (enough or not definition.is_guarded)
     )
     return Observation(name, is_breached, value, threshold, window_seconds)
+
+
+def summarize(seconds: float) -> dict[str, Any]:
+    """The summary of the last `seconds`. Raises SourceUnavailableError."""
+    # numpy is for those who evaluate, and not for every process that knows the task.
+    from monitoring.figures.request_figures import figures  # noqa: PLC0415
+    from monitoring.figures.sources import read_traffic  # noqa: PLC0415
+
+    traffic, _ = read_traffic(Window(seconds))
+    if traffic.covered_seconds == 0:  # figures of nothing would end every alert
+        raise SourceUnavailableError("no_data", "nothing is known of this window yet")
+    active, _ = sessions.count_active()
+    return {**figures(traffic), "active_sessions": active}

@@ -1,8 +1,8 @@
-"""An alert event becomes one row for each admin, and one outbox entry for each channel."""
+"""An alert event: a row for each admin, an outbox entry for each channel, and its end by age."""
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from monitoring.conf import get_settings
-from monitoring.models import AlertDelivery, AlertEvent, AlertNotification
+from monitoring.models import AlertDelivery, AlertEvent, AlertNotification, ThresholdChange
 
 logger = logging.getLogger("monitoring.alerts")
 
@@ -86,3 +86,19 @@ def _deliveries(event: AlertEvent, admins: Any) -> list[AlertDelivery]:
         AlertDelivery(event=event, channel=channel, recipient=recipient, next_attempt_at=now)
         for channel, recipient in recipients
     ]
+
+
+_BATCH = 1000
+
+
+def clean_up() -> int:
+    """Delete old events with their notifications, and old threshold changes; returns the rows."""
+    oldest = timezone.now() - timedelta(days=get_settings().ALERT_RETENTION_DAYS)
+    deleted = ThresholdChange.objects.filter(changed_at__lt=oldest).delete()[0]
+    while True:  # in batches, so that no lock is held for long
+        keys = list(
+            AlertEvent.objects.filter(created_at__lt=oldest).values_list("pk", flat=True)[:_BATCH]
+        )
+        if not keys:
+            return deleted
+        deleted += AlertEvent.objects.filter(pk__in=keys).delete()[0]

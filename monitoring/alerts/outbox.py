@@ -14,8 +14,8 @@ from django.core.mail import EmailMessage, get_connection
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from monitoring.backing_services.celery_broker import broker_connection, celery_app
 from monitoring.conf import get_settings
-from monitoring.health.celery_workers import broker_connection, celery_app
 from monitoring.models import AlertDelivery, AlertEvent
 
 _BATCH = 100

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from monitoring.alerts.events import NewEvent, record
 from monitoring.alerts.states import Outcome, Sighting, observe
-from monitoring.alerts.threshold_names import DEFINITIONS
+from monitoring.alerts.thresholds import DEFINITIONS
 from monitoring.conf import get_settings
 from monitoring.models import AlertEvent, AlertState
 

@@ -1,15 +1,44 @@
-"""The thresholds that alerts compare with: their values and changes."""
+"""The thresholds that alerts compare with: names, bounds, defaults, values and their changes."""
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from monitoring.alerts.threshold_names import DEFINITIONS, Definition
 from monitoring.models import Threshold, ThresholdChange
+
+_LARGEST = 1e12
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A threshold: `field` of the summary may not exceed it.
+
+    `is_guarded` figures say nothing about a few requests: they need ALERT_MIN_REQUESTS.
+    """
+
+    field: str
+    default: float | None
+    unit: str
+    is_guarded: bool
+    severity: Literal["critical", "warning", "info"]
+    highest: float = _LARGEST
+
+
+DEFINITIONS: Mapping[str, Definition] = {
+    "error_rate": Definition("error_rate", 10.0, "percent", True, "critical", highest=100.0),
+    "server_error_rate": Definition(
+        "server_error_rate", None, "percent", True, "critical", highest=100.0
+    ),
+    "avg_response_time": Definition("avg_response_time", 2000.0, "ms", True, "warning"),
+    "p95_response_time": Definition("p95_response_time", None, "ms", True, "warning"),
+    "slow_request_count": Definition("slow_requests_count", 50.0, "requests", False, "warning"),
+    "active_sessions": Definition("active_sessions", 1000.0, "sessions", False, "info"),
+}
 
 
 class InvalidThresholdsError(Exception):

@@ -6,7 +6,7 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
 
 from monitoring.alerts.states import Outcome
-from monitoring.alerts.threshold_names import DEFINITIONS
+from monitoring.alerts.thresholds import DEFINITIONS
 from monitoring.models import AlertEvent
 
 

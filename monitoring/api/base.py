@@ -1,11 +1,13 @@
 """What all endpoints for admins have in common."""
 
+import json
 from time import monotonic
 from typing import Any
 
 from django.http import HttpRequest
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
@@ -14,9 +16,8 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from monitoring.api.bodies import BoundedJson
 from monitoring.api.database_first import check_database
-from monitoring.api.errors import handle_error
+from monitoring.api.error_answers import handle_error
 from monitoring.conf import get_settings
 
 
@@ -37,6 +38,35 @@ class OnlyJson(BaseContentNegotiation):
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
         return renderers[0], renderers[0].media_type
+
+
+class TooLarge(APIException):
+    """413."""
+
+    status_code = 413
+    default_code = "too_large"
+    default_detail = "The body is too large."
+
+
+class BoundedJson(BaseParser):
+    """JSON of at most `most` bytes, whatever its length is said to be."""
+
+    media_type = "application/json"
+    most = 64 * 1024
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        """Raises TooLarge or ParseError."""
+        body = stream.read(self.most + 1)
+        if len(body) > self.most:
+            raise TooLarge(f"A body may have at most {self.most} bytes.")
+        try:
+            return json.loads(body, parse_constant=_refuse)
+        except (ValueError, RecursionError) as error:
+            raise ParseError("The body is not JSON.") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 class AdminView(APIView):

@@ -7,11 +7,11 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from rest_framework.request import Request
 
-from monitoring.api.errors import ServiceUnavailable
-from monitoring.databases.pools import wait_for_pool
-from monitoring.databases.probe import ask
+from monitoring.api.error_answers import ServiceUnavailable
+from monitoring.backing_services.database_probe import ask
 from monitoring.errors import DatabaseUnavailableError
-from monitoring.self_report import logger
+from monitoring.instruments.databases.pools import wait_for_pool
+from monitoring.storage.self_report import logger
 
 UNAVAILABLE = "database_unavailable"
 

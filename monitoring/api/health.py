@@ -12,17 +12,16 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from monitoring.api.tracking import View, untracked
+from monitoring.api.mounting import PlainView, untracked
 from monitoring.conf import get_settings
 from monitoring.health import catalogue
 from monitoring.health.examiner import examiner
-from monitoring.health.findings import Report, Status, summarize, to_json, to_text
-from monitoring.health.publication import for_the_public
+from monitoring.health.findings import Report, Status, for_the_public, summarize, to_json, to_text
 
 _JSON, _TEXT = "application/json", "text/plain"
 
 
-def _without_body(view: View) -> View:
+def _without_body(view: PlainView) -> PlainView:
     """What HEAD is answered with (RFC 9110, 9.3.2); gunicorn warns of a body."""
 
     @wraps(view)
@@ -36,7 +35,7 @@ def _without_body(view: View) -> View:
     return answer
 
 
-def _endpoint(view: View) -> View:
+def _endpoint(view: PlainView) -> PlainView:
     """Without a transaction: ATOMIC_REQUESTS would ask a database before the view is called."""
     return transaction.non_atomic_requests(
         csrf_exempt(untracked(require_safe(_without_body(view))))

@@ -1,17 +1,28 @@
-"""All JSON shapes, for the OpenAPI schema."""
+"""JSON shapes of the figures, for the OpenAPI schema."""
 
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
+_Integer = serializers.IntegerField
+_Text = serializers.CharField
+
 
 def _number(help_text: str, **more: Any) -> serializers.FloatField:
     return serializers.FloatField(help_text=help_text, **more)
 
 
-def _milliseconds(what: str) -> serializers.FloatField:
-    return _number(f"{what}, in milliseconds; null without a request.", allow_null=True)
+def _milliseconds(what: str, **more: Any) -> serializers.FloatField:
+    return _number(f"{what}, in milliseconds.", **more)
+
+
+def _without_requests_null(what: str) -> serializers.FloatField:
+    return _number(f"{what}; null without a request.", allow_null=True)
+
+
+def _response_time(what: str) -> serializers.FloatField:
+    return _without_requests_null(f"{what}, in milliseconds")
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -55,8 +66,8 @@ class EndpointSerializer(serializers.Serializer[Any]):
     method = serializers.CharField()
     request_count = serializers.IntegerField()
     error_rate = _number("Percent with a status of 400 and above.", allow_null=True)
-    avg_response_time = _milliseconds("Mean")
-    p95_response_time = _milliseconds("95th percentile, as fine as LATENCY_BUCKETS")
+    avg_response_time = _response_time("Mean")
+    p95_response_time = _response_time("95th percentile, as fine as LATENCY_BUCKETS")
 
 
 class SummarySerializer(serializers.Serializer[Any]):
@@ -68,13 +79,13 @@ class SummarySerializer(serializers.Serializer[Any]):
     active_sessions = serializers.IntegerField(
         allow_null=True, help_text="Sessions and bearer users of the last 30 minutes."
     )
-    avg_response_time = _milliseconds("Mean")
-    min_response_time = _milliseconds("Shortest")
-    max_response_time = _milliseconds("Longest")
-    median_response_time = _milliseconds("Median")
-    p90_response_time = _milliseconds("90th percentile")
-    p95_response_time = _milliseconds("95th percentile")
-    p99_response_time = _milliseconds("99th percentile")
+    avg_response_time = _response_time("Mean")
+    min_response_time = _response_time("Shortest")
+    max_response_time = _response_time("Longest")
+    median_response_time = _response_time("Median")
+    p90_response_time = _response_time("90th percentile")
+    p95_response_time = _response_time("95th percentile")
+    p99_response_time = _response_time("99th percentile")
     requests_per_second = _number("null if no time is covered.", allow_null=True)
     status_codes = serializers.DictField(child=serializers.IntegerField())
     slow_requests_count = serializers.IntegerField()
@@ -118,3 +129,146 @@ BODY_ERRORS = {
     415: OpenApiResponse(ErrorAnswerSerializer, "The body is not JSON by its type."),
 }
 UNAVAILABLE = {503: OpenApiResponse(ErrorAnswerSerializer, "The source of figures is away.")}
+
+
+class SlowQuerySerializer(serializers.Serializer[Any]):
+    timestamp = serializers.FloatField(help_text="Unix seconds, at its end.")
+    fingerprint = _Text()
+    sql = _Text(help_text="Without literals, parameters and comments.")
+    duration_ms = serializers.FloatField()
+    alias = _Text()
+    route = _Text(allow_null=True)
+    request_id = _Text(allow_null=True)
+    rows = _Integer(allow_null=True)
+
+
+class RepeatedQuerySerializer(serializers.Serializer[Any]):
+    timestamp = serializers.FloatField(help_text="Unix seconds, at the end of the request.")
+    fingerprint = _Text()
+    sql = _Text()
+    count = _Integer(help_text="How often the request ran it.")
+    alias = _Text()
+    route = _Text(allow_null=True)
+    request_id = _Text(allow_null=True)
+
+
+class PoolSerializer(serializers.Serializer[Any]):
+    in_use = _Integer()
+    idle = _Integer()
+    max = _Integer()
+    requests = _Integer()
+    requests_queued = _Integer()
+    requests_waiting = _Integer()
+    request_errors = _Integer()
+    wait_ms = serializers.FloatField()
+
+
+class ConnectionsSerializer(serializers.Serializer[Any]):
+    vendor = _Text()
+    in_use = _Integer(allow_null=True, help_text="The server's, to this database.")
+    idle = _Integer(allow_null=True)
+    max = _Integer(allow_null=True, help_text="The server's limit.")
+    states = serializers.DictField(child=_Integer(), help_text="By the server's names.")
+    pages = serializers.DictField(child=_Integer(), allow_null=True, help_text="SQLite's.")
+    pool = PoolSerializer(allow_null=True, help_text="psycopg's pools of all processes.")
+
+
+class TableSerializer(serializers.Serializer[Any]):
+    alias = _Text()
+    name = _Text()
+    total_bytes = _Integer(allow_null=True)
+    table_bytes = _Integer(allow_null=True)
+    index_bytes = _Integer(allow_null=True)
+    row_estimate = _Integer(allow_null=True)
+
+
+class DatabaseSerializer(serializers.Serializer[Any]):
+    query_count = _Integer(help_text="Calls of execute and executemany.")
+    statement_count = _Integer(help_text="With each item of an executemany.")
+    error_count = _Integer()
+    total_execution_time = _milliseconds("Time of all queries")
+    avg_execution_time = _milliseconds("Mean", allow_null=True)
+    p95_execution_time = _milliseconds("95th percentile", allow_null=True)
+    queries_per_request = serializers.FloatField(allow_null=True)
+    slow_queries_count = _Integer()
+    slow_queries = SlowQuerySerializer(many=True, help_text="The last 10, newest first.")
+    repeated_queries_count = _Integer()
+    repeated_queries = RepeatedQuerySerializer(many=True, help_text="The last 10, newest first.")
+    connections = serializers.DictField(child=ConnectionsSerializer(), help_text="By alias.")
+    tables = TableSerializer(many=True, help_text="The 20 largest of each alias.")
+    window = WindowSerializer()
+    source = serializers.ChoiceField(choices=["local"])  # type: ignore[assignment]
+    timestamp = serializers.FloatField(help_text="Unix seconds.")
+
+
+class CacheAliasSerializer(serializers.Serializer[Any]):
+    hits = _Integer()
+    misses = _Integer()
+    hit_rate = serializers.FloatField(allow_null=True, help_text="Percent.")
+    sets = _Integer()
+    deletes = _Integer()
+    errors = _Integer()  # type: ignore[assignment]
+
+
+class RedisSerializer(serializers.Serializer[Any]):
+    used_memory_bytes = _Integer()
+    used_memory_peak_bytes = _Integer()
+    connected_clients = _Integer()
+    total_commands_processed = _Integer()
+    evicted_keys = _Integer()
+    expired_keys = _Integer()
+    uptime_seconds = _Integer()
+    version = _Text()
+
+
+class CacheSerializer(serializers.Serializer[Any]):
+    hits = _Integer()
+    misses = _Integer()
+    hit_rate = serializers.FloatField(allow_null=True, help_text="Percent; null without a get.")
+    per_alias = serializers.DictField(child=CacheAliasSerializer())
+    redis = RedisSerializer(allow_null=True, help_text="The first of redis_servers.")
+    redis_servers = serializers.DictField(
+        child=RedisSerializer(allow_null=True), help_text="By cache alias, or REDIS_URL."
+    )
+    unavailable = serializers.DictField(
+        child=_Text(), help_text="Why a server's figures are null, by its name in redis_servers."
+    )
+    window = WindowSerializer()
+    source = serializers.ChoiceField(choices=["local"])  # type: ignore[assignment]
+    timestamp = serializers.FloatField(help_text="Unix seconds.")
+
+
+class PointSerializer(serializers.Serializer[Any]):
+    time = serializers.FloatField(help_text="Unix seconds, at its end.")
+    seconds = serializers.FloatField(help_text="How much time it stands for.")
+    requests_per_second = serializers.FloatField(allow_null=True)
+    status_classes = serializers.DictField(
+        child=_Integer(), help_text="Requests by class (`2xx`); classes without one are left out."
+    )
+    error_rate = _without_requests_null("Percent with a status of 400 and above")
+    server_error_rate = _without_requests_null("Percent with a status of 500 and above")
+    median_response_time = _without_requests_null("In milliseconds")
+    p95_response_time = _without_requests_null("In milliseconds")
+    p99_response_time = _without_requests_null("In milliseconds")
+
+
+class LatencyBucketSerializer(serializers.Serializer[Any]):
+    from_ms = serializers.FloatField(help_text="Exclusive.")
+    to_ms = serializers.FloatField(allow_null=True, help_text="Inclusive; null: no upper bound.")
+    count = _Integer()
+
+
+class SeriesSerializer(serializers.Serializer[Any]):
+    points = PointSerializer(many=True, help_text="At most 120, oldest first.")
+    step_seconds = serializers.FloatField(help_text="The distance that points are meant to have.")
+    histogram = LatencyBucketSerializer(
+        many=True, help_text="Of the whole window; at most 40, from the first with a request."
+    )
+    window = WindowSerializer()
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=["local", "prometheus"]
+    )
+    fallback_reason = serializers.CharField(
+        allow_null=True, help_text="Why the source is not the configured one."
+    )
+    timestamp = serializers.FloatField(help_text="Unix seconds.")

@@ -1,4 +1,4 @@
-"""GET /api/metrics/: the figures of a window for admins."""
+"""GET /api/metrics/ and /series/: the figures of a window, and its points for charts."""
 
 import time
 
@@ -7,21 +7,20 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from monitoring import sessions
 from monitoring.api.base import AdminView
-from monitoring.api.errors import ServiceUnavailable
-from monitoring.api.serializers import ERRORS, UNAVAILABLE, WINDOW, SummarySerializer
-from monitoring.conf import get_settings
-from monitoring.slow_requests import store
-from monitoring.storage.directory import configured_directory
-from monitoring.summary.traffic import SourceUnavailableError
-from monitoring.summary.window import (
-    LOCAL_SECONDS,
-    MOST_SECONDS,
-    Window,
-    WindowError,
-    parse_window,
+from monitoring.api.error_answers import ServiceUnavailable
+from monitoring.api.serializers import (
+    ERRORS,
+    UNAVAILABLE,
+    WINDOW,
+    SeriesSerializer,
+    SummarySerializer,
 )
+from monitoring.conf import get_settings
+from monitoring.figures.traffic import SourceUnavailableError
+from monitoring.figures.window import LOCAL_SECONDS, MOST_SECONDS, Window, WindowError, parse_window
+from monitoring.instruments.requests import sessions, slow_requests
+from monitoring.storage.directory import configured_directory
 
 SLOW_REQUESTS = 10
 
@@ -46,8 +45,8 @@ class SummaryView(AdminView):
     )
     def get(self, request: Request) -> Response:
         # Imported at the first summary: numpy costs a worker that never answers one.
-        from monitoring.summary.figures import figures  # noqa: PLC0415
-        from monitoring.summary.sources import read_traffic  # noqa: PLC0415
+        from monitoring.figures.request_figures import figures  # noqa: PLC0415
+        from monitoring.figures.sources import read_traffic  # noqa: PLC0415
 
         window = window_of(request)
         try:
@@ -69,7 +68,7 @@ class SummaryView(AdminView):
                         "timestamp": slow.timestamp,
                         "request_id": slow.request_id,
                     }
-                    for slow in store.last(configured_directory(), SLOW_REQUESTS)
+                    for slow in slow_requests.last(configured_directory(), SLOW_REQUESTS)
                 ],
                 "window": {
                     "requested_seconds": window.seconds,
@@ -77,6 +76,39 @@ class SummaryView(AdminView):
                 },
                 "fallback_reason": fallback_reason,
                 "unavailable": {"active_sessions": reason} if reason else {},
+                "timestamp": time.time(),
+            }
+        )
+
+
+class SeriesView(AdminView):
+    """Traffic, errors and percentiles over a window, in at most 120 points."""
+
+    @extend_schema(
+        operation_id="metrics_series",
+        parameters=[WINDOW],
+        responses={200: SeriesSerializer, **ERRORS, **UNAVAILABLE},
+    )
+    def get(self, request: Request) -> Response:
+        from monitoring.figures.intervals import latency_histogram, points  # noqa: PLC0415
+        from monitoring.figures.sources import read_intervals  # noqa: PLC0415  (numpy)
+
+        window = window_of(request)
+        try:
+            found, fallback_reason = read_intervals(window)
+        except SourceUnavailableError as error:
+            raise ServiceUnavailable(str(error), error.code) from error
+        return Response(
+            {
+                "points": points(found.intervals),
+                "step_seconds": found.step_seconds,
+                "histogram": latency_histogram(found.duration),
+                "window": {
+                    "requested_seconds": window.seconds,
+                    "covered_seconds": found.covered_seconds,
+                },
+                "source": found.source,
+                "fallback_reason": fallback_reason,
                 "timestamp": time.time(),
             }
         )

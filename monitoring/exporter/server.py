@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from monitoring import __version__
 from monitoring.exporter.connections import Connections
-from monitoring.exporter.security import Security
+from monitoring.exposition.access import Security
 from monitoring.exposition.scrape import REQUEST_HEADERS, BusyError, Scraper
 
 MAX_CONNECTIONS = 512  # a thread that waits costs some 30 KiB

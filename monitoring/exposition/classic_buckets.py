@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitoring.storage.layout import Indices, Layout
-from monitoring.storage.merge import Merged
+from monitoring.merging.layout import Indices, Layout
+from monitoring.merging.merge import Merged
 
 
 class BucketFilter:

@@ -24,9 +24,9 @@ from monitoring.exposition.protobuf_messages import (
     label_fields,
 )
 from monitoring.exposition.protobuf_wire import bytes_field, integer_field, text_field, varint
-from monitoring.storage.layout import Indices, Layout, Line, Values
-from monitoring.storage.merge import Merged
-from monitoring.storage.reader import Labels
+from monitoring.merging.layout import Indices, Layout, Line, Values
+from monitoring.merging.merge import Merged
+from monitoring.merging.reader import Labels
 
 NATIVE_FAMILY = "http_request_duration_highr_seconds"
 

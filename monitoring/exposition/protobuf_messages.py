@@ -29,8 +29,8 @@ from monitoring.exposition.protobuf_wire import (
     signed_field,
     text_field,
 )
-from monitoring.metrics import HIGHR_BOUNDS
-from monitoring.storage.layout import Values
+from monitoring.merging.layout import Values
+from monitoring.metrics.families import HIGHR_BOUNDS
 
 NATIVE_BOUNDS = (*HIGHR_BOUNDS, math.inf)
 _NATIVE_SCHEMA = 4

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from monitoring.self_report import report_error
+from monitoring.storage.self_report import report_error
 
 T = TypeVar("T")
 

@@ -3,34 +3,29 @@
 import gzip
 import os
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from time import monotonic, perf_counter, time
 from typing import Protocol
 
-from prometheus_client.core import Metric
+from prometheus_client.core import CounterMetricFamily, Metric
 
-from monitoring.alerts.exposed import ThresholdGauges
 from monitoring.conf import get_settings
 from monitoring.exposition.classic_buckets import BucketFilter
-from monitoring.exposition.derived import scrape_figures, status_counters
-from monitoring.exposition.names import FamilyNames, names_of
+from monitoring.exposition.family_names import FamilyNames, names_of
 from monitoring.exposition.negotiation import Format, accepts_gzip, choose_format
 from monitoring.exposition.protobuf import NATIVE_FAMILY, ProtobufRenderer
 from monitoring.exposition.text import Exemplars, TextRenderer
-from monitoring.metrics import merges_total
-from monitoring.self_report import report_error
+from monitoring.merging.exemplar_reader import ExemplarReader
+from monitoring.merging.layout import Layout
+from monitoring.merging.merge import Merged, shared_merger
+from monitoring.metrics.derived import FILES, SCRAPE_DURATION, STATUS
+from monitoring.metrics.families import merges_total
 from monitoring.storage import values
-from monitoring.storage.directory import configured_directory
-from monitoring.storage.exemplar_reader import ExemplarReader
-from monitoring.storage.layout import Layout
-from monitoring.storage.merge import Merged
-from monitoring.storage.shared import shared_merger
-from monitoring.summary.exposed import SummaryGauges
+from monitoring.storage.self_report import report_error
 
 REQUEST_HEADERS = ("Accept", "Accept-Encoding", "X-Prometheus-Scrape-Timeout-Seconds")
 
@@ -44,7 +39,7 @@ _MAX_TIMEOUT_SECONDS = 120.0
 _GZIP_LEVEL = 1  # a tenth of the size for a tenth of level 9's time
 
 
-class Source(Protocol):
+class FamilySource(Protocol):
     """Families beside the merged ones."""
 
     def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterable[Metric]:
@@ -76,7 +71,7 @@ class _Snapshot:
 class Scraper:
     """Answers scrapes of one metrics directory; what it learns is kept between them."""
 
-    def __init__(self, directory: Path, sources: Sequence[Source] = ()) -> None:
+    def __init__(self, directory: Path, sources: Sequence[FamilySource] = ()) -> None:
         self._directory = directory
         self._merger = shared_merger(directory)
         self._exemplars = ExemplarReader(directory, values.count_corrupt_file)
@@ -219,15 +214,26 @@ def _timeout(header: str) -> float:
     return 0.9 * seconds if 0 < seconds <= _MAX_TIMEOUT_SECONDS else _DEFAULT_TIMEOUT_SECONDS
 
 
-def scraper() -> Scraper:
-    """This process's scraper of its own metrics directory, for the URL.
+def status_counters(merged: Merged) -> Iterator[Metric]:
+    """`http_status_{code}_total`: `http_requests_total` summed over method and route."""
+    totals: dict[str, float] = defaultdict(float)
+    for line, value in merged.samples("http_requests"):
+        totals[dict(line.labels)["status"]] += value
+    for status in sorted(totals):
+        yield CounterMetricFamily(
+            STATUS.name.format(code=status),
+            STATUS.help.format(code=status),
+            value=totals[status],
+        )
 
-    A forked child gets one of its own: its parent's locks may have been held at the fork.
-    """
-    return _scraper_of(os.getpid())
 
-
-@lru_cache(maxsize=1)
-def _scraper_of(pid: int) -> Scraper:
-    directory = configured_directory()
-    return Scraper(directory, [SummaryGauges(directory), ThresholdGauges(directory)])
+def scrape_figures(merged: Merged, seconds: float) -> Iterator[Metric]:
+    """What this scrape read, and how long the merge took until now."""
+    files = FILES.new()
+    files.add_metric(["ok"], merged.files - merged.damaged)
+    files.add_metric(["damaged"], merged.damaged)
+    files.add_metric(["empty"], merged.empty)
+    yield files
+    duration = SCRAPE_DURATION.new()
+    duration.add_metric([], seconds)
+    yield duration

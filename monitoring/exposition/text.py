@@ -12,9 +12,9 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics.exposition import escape_label_name, escape_metric_name
 from prometheus_client.samples import Exemplar
 
-from monitoring.storage.layout import Family, Layout, Line, Values
-from monitoring.storage.merge import Merged
-from monitoring.storage.reader import Labels
+from monitoring.merging.layout import Family, Layout, Line, Values
+from monitoring.merging.merge import Merged
+from monitoring.merging.reader import Labels
 
 Exemplars = Mapping[tuple[str, Labels], Exemplar]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.health.findings import Finding, Result, Status
-from monitoring.storage.ownership import give_to_owner
+from monitoring.primitives.small_files import give_to_owner
 
 FILE = "health.json"
 

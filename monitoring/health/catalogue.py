@@ -6,11 +6,15 @@ from django.utils.module_loading import import_string
 
 from monitoring.conf import get_settings
 from monitoring.errors import SettingsError
-from monitoring.health.celery_workers import probe_celery
-from monitoring.health.databases import aliases, database_probe, migrations_probe
 from monitoring.health.examiner import Check, CheckError, Probe
 from monitoring.health.findings import Finding, Status
-from monitoring.health.redis_server import probe_redis
+from monitoring.health.own_checks import (
+    aliases,
+    database_probe,
+    migrations_probe,
+    probe_celery,
+    probe_redis,
+)
 
 DATABASE, REDIS, CELERY, MIGRATIONS = "database", "redis", "celery", "migrations"
 

@@ -7,20 +7,22 @@ deadline is reported as such and left alone: until its thread ends, no other one
 import contextlib
 import logging
 import os
+import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+from django.conf import settings
 from django.db import connections
 
 from monitoring.conf import get_settings
 from monitoring.health.board import Board
 from monitoring.health.findings import Finding, Report, Result, Status, summarize, worst
-from monitoring.health.secrets import without_secrets
 from monitoring.storage.directory import configured_directory
 
 LATE = Finding(Status.UNHEALTHY, "No answer in time.")
@@ -212,3 +214,25 @@ def examiner() -> Examiner:
 @lru_cache(maxsize=4)
 def _examiner_of(directory: Path, check: float, overall: float, share: float, pid: int) -> Examiner:
     return Examiner(directory, check, overall, share)
+
+
+_CREDENTIALS = re.compile(r"(\w+://)[^/\s]*@")
+
+
+def without_secrets(text: str) -> str:
+    """The text without the passwords of databases and Redis, and without credentials in URLs."""
+    for secret in set(_known()):
+        text = text.replace(secret, "…")
+    return _CREDENTIALS.sub(r"\1…@", text)
+
+
+def _known() -> Iterator[str]:
+    for database in settings.DATABASES.values():
+        if password := str(database.get("PASSWORD") or ""):
+            yield password
+    for url in (get_settings().REDIS_URL, str(getattr(settings, "CELERY_BROKER_URL", "") or "")):
+        try:
+            password = urlsplit(url).password or ""
+        except ValueError:
+            continue
+        yield from filter(None, (password, unquote(password)))

@@ -1,7 +1,7 @@
-"""What a check says, and what is made of several: pure, no clock, no I/O."""
+"""What a check says, what is made of several, what the public may see: pure, no clock, no I/O."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -106,3 +106,24 @@ def to_text(report: Report) -> str:
         for name, result in report.results.items()
     ]
     return "\n".join([str(report.status), *lines, ""])
+
+
+_HIDDEN = "…"
+
+
+def for_the_public(report: Report, *, hosts: bool) -> Report:
+    """Celery's workers without their hosts (`celery@…`), unless `hosts` is true."""
+    if hosts:
+        return report
+    return replace(
+        report, results={name: _without_hosts(each) for name, each in report.results.items()}
+    )
+
+
+def _without_hosts(result: Result) -> Result:
+    workers = result.finding.details.get("workers")
+    if not workers:
+        return result
+    hidden = [f"{name.partition('@')[0]}@{_HIDDEN}" for name in workers]
+    details = {**result.finding.details, "workers": hidden}
+    return replace(result, finding=replace(result.finding, details=details))

@@ -1,0 +1,1 @@
+"""The write side: what is counted, and how. Imports nothing of the read side."""

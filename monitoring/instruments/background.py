@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from monitoring.self_report import report_error
+from monitoring.storage.self_report import report_error
 
 BATCH_SECONDS = 0.2
 

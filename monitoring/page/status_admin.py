@@ -1,16 +1,16 @@
-"""The page in the admin: who sees it, and its one URL."""
+"""The status page in the admin: its entry, who sees it, its one URL and the endpoints it asks."""
 
 from typing import Any
 
+from django.apps.registry import Apps
 from django.conf import settings
 from django.contrib import admin
+from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
-
-from monitoring.page.endpoints import endpoint_urls
 
 WINDOWS = (
     ("5m", "5 min"),
@@ -19,6 +19,38 @@ WINDOWS = (
     ("6h", "6 h"),
     ("24h", "24 h"),
 )
+
+_ENDPOINTS = {
+    "summary": "summary",
+    "series": "series",
+    "database": "database",
+    "health": "health",
+    "thresholds": "thresholds",
+    "check_alerts": "check-alerts",
+    "notifications": "notifications",
+}
+
+
+class StatusEntry(models.Model):
+    """An entry without a table, so that the admin has `monitoring/status/` and links to it.
+
+    It is in a registry of its own (as Django's own MigrationRecorder is): no migration, no
+    permission and no content type comes of it.
+    """
+
+    class Meta:
+        apps = Apps()
+        app_label = "monitoring"
+        managed = False
+        default_permissions = ()
+        verbose_name = verbose_name_plural = "status"
+
+    def __str__(self) -> str:
+        return "status"
+
+
+# What the admin makes its addresses and the names of its URLs of: /admin/monitoring/status/.
+StatusEntry._meta.object_name, StatusEntry._meta.model_name = "Status", "status"
 
 
 class StatusAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -51,3 +83,16 @@ class StatusAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "csrf_header": settings.CSRF_HEADER_NAME.removeprefix("HTTP_").replace("_", "-"),
         }
         return TemplateResponse(request, "admin/monitoring/status.html", context)
+
+
+def endpoint_urls() -> dict[str, str]:
+    """By name; empty for one that is not mounted. `read_notification` is for the id 0."""
+    urls = {name: _url(view) for name, view in _ENDPOINTS.items()}
+    return {**urls, "read_notification": _url("read-notification", 0)}
+
+
+def _url(view: str, *args: int) -> str:
+    try:
+        return reverse(f"monitoring:{view}", args=args)
+    except NoReverseMatch:
+        return ""

@@ -13,7 +13,7 @@ from monitoring.storage.directory import (
     configured_directory,
     private_directory,
 )
-from monitoring.storage.roles import TEST, role_of
+from monitoring.storage.slots import TEST, role_of
 from monitoring.storage.values import attach
 
 __all__ = ["attach", "install"]

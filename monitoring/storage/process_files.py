@@ -11,8 +11,7 @@ from typing import Protocol
 from monitoring.errors import MonitoringError, NoFreeSlotError
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage import slots
-from monitoring.storage.exemplar_file import ExemplarFile, open_exemplar_file
-from monitoring.storage.exemplar_format import exemplar_file_name
+from monitoring.storage.exemplars import ExemplarFile, exemplar_file_name, open_exemplar_file
 from monitoring.storage.format import LIVE_MODES, file_path
 from monitoring.storage.own_counters import (
     CORRUPT_NAME,

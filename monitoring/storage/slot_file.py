@@ -9,6 +9,7 @@ import mmap
 import os
 from pathlib import Path
 
+from monitoring.primitives.small_files import give_to_owner
 from monitoring.storage.format import (
     HEADER_BYTES,
     MAX_FILE_BYTES,
@@ -20,7 +21,6 @@ from monitoring.storage.format import (
     read_used,
     scan_entries,
 )
-from monitoring.storage.ownership import give_to_owner
 
 _INITIAL_BYTES = 4 * PAGE_BYTES
 _MAX_STEP_BYTES = 1024 * 1024

@@ -1,4 +1,4 @@
-"""Who am I: a process takes the lowest free slot of its role and holds it by flock until it dies.
+"""Who am I: the role of a process, and the lowest free slot of it, held by flock until it dies.
 
 The kernel frees the lock at death, however the process dies, so the next process of the role
 continues the slot's files: nothing grows, nothing is lost, no exit hook is needed.
@@ -10,11 +10,12 @@ import os
 import re
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from monitoring.errors import NoFreeSlotError
-from monitoring.storage.ownership import give_to_owner
+from monitoring.primitives.small_files import give_to_owner
 
 MAX_SLOTS = 1024
 _ROLE = re.compile(r"[a-z][a-z0-9]{0,15}")
@@ -177,3 +178,33 @@ def _write_owner(slot: Slot) -> None:
         os.pwrite(slot.descriptor, record.encode(), 0)
     except OSError:
         pass  # No /proc or no space: the lock itself holds, only process metrics miss this slot.
+
+
+WEB = "web"
+MASTER = "master"
+CELERY = "celery"
+MANAGE = "manage"
+TEST = "test"
+OTHER = "python"
+
+_WEB_SERVERS = {"gunicorn", "uvicorn", "daphne", "hypercorn", "granian", "uwsgi", "waitress-serve"}
+_TEST_RUNNERS = {"pytest", "py.test"}
+_COMMANDS = {"runserver": WEB, "test": TEST}
+_MANAGE = {"manage.py", "django-admin", "django"}
+
+
+def role_of(arguments: Sequence[str]) -> str:
+    """The role for a `sys.argv`: web, celery, manage, test or python."""
+    if not arguments:
+        return OTHER
+    path = PurePath(arguments[0])
+    program = path.parent.name if path.name == "__main__.py" else path.name
+    if program in _WEB_SERVERS:
+        return WEB
+    if program == "celery":
+        return CELERY
+    if program in _TEST_RUNNERS:
+        return TEST
+    if program in _MANAGE:
+        return _COMMANDS.get(next(iter(arguments[1:]), ""), MANAGE)
+    return OTHER

@@ -13,8 +13,8 @@ ASK = """
 import json, sys, time, dataclasses
 import django
 django.setup()
-from monitoring.databases.inspect import inspect
-from monitoring.databases.probe import ask
+from monitoring.backing_services.database_inspection import inspect
+from monitoring.backing_services.database_probe import ask
 from monitoring.errors import DatabaseUnavailableError
 
 for seconds in map(float, sys.argv[1:]):

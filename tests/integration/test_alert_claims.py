@@ -36,7 +36,7 @@ from django.db import connection
 from monitoring.alerts.evaluation import EvaluationRunningError, evaluate_if_due, evaluate_now
 from monitoring.alerts.outbox import deliver_due
 from monitoring.alerts.thresholds import change_thresholds
-from monitoring.alerts.webhook import parse_webhook, receive
+from monitoring.alerts.alertmanager import parse_webhook, receive
 
 start, rounds, number = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 user = User.objects.get(username="anna")

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from monitoring.conf import Settings, parse
-from monitoring.summary.figures import figures
-from monitoring.summary.intervals import latency_histogram, points
-from monitoring.summary.prometheus import PrometheusSource
-from monitoring.summary.traffic import SourceUnavailableError
-from monitoring.summary.window import Window
+from monitoring.figures.intervals import latency_histogram, points
+from monitoring.figures.prometheus_source import PrometheusSource
+from monitoring.figures.request_figures import figures
+from monitoring.figures.traffic import SourceUnavailableError
+from monitoring.figures.window import Window
 from tests.load.client import Load, Result
 from tests.servers.admin import User, ask, make_users
 from tests.servers.gunicorn import Gunicorn, run_gunicorn

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
-from monitoring.caches.redis_info import redis_info, redis_urls
+from monitoring.backing_services.redis_info import redis_info, redis_urls
 from monitoring.errors import RedisUnavailableError
 from tests.servers.redis import run_redis
 

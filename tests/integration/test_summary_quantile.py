@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from monitoring.summary.quantile import buckets_of, histogram_quantile
+from monitoring.figures.quantile import buckets_of, histogram_quantile
 from tests.servers.ports import wait_for
 from tests.servers.prometheus import Prometheus, run_prometheus
 from tests.servers.text_target import TextTarget, run_text_target

@@ -4,10 +4,10 @@ import os
 import signal
 from pathlib import Path
 
+from monitoring.figures.moments import Moment
+from monitoring.figures.snapshot_taker import LOCK_FILE
+from monitoring.figures.snapshots import Snapshots
 from monitoring.storage.format import metric_files
-from monitoring.summary.recorder import LOCK_FILE
-from monitoring.summary.series import Moment
-from monitoring.summary.snapshots import Snapshots
 from tests.load.client import Load
 from tests.servers.exporter import run_exporter
 from tests.servers.gunicorn import run_gunicorn

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.test import override_settings
 
-from monitoring.storage import sharing
+from monitoring.storage import directory as sharing
 
 MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
 COMMON = "django.middleware.common.CommonMiddleware"

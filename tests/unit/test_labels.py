@@ -2,7 +2,7 @@
 
 from django.urls import ResolverMatch
 
-from monitoring.labels import Routes, template_label
+from monitoring.metrics.labels import Routes, template_label
 
 
 def match(route: str, name: str | None = None, namespace: str | None = None) -> ResolverMatch:

@@ -14,8 +14,8 @@ from django.urls import path
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
-from monitoring.instruments.requests import request_recorder
-from monitoring.metrics import http_metrics, value_of
+from monitoring.instruments.requests.recorder import request_recorder
+from monitoring.metrics.families import http_metrics, value_of
 from monitoring.storage import values
 
 MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"

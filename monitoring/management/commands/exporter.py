@@ -14,8 +14,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from monitoring import storage
 from monitoring.conf import get_settings
 from monitoring.errors import MonitoringError
+from monitoring.figures import snapshot_taker
 from monitoring.storage import directory as metrics_directory
-from monitoring.summary import recorder
 
 DEFAULT_BIND = "127.0.0.1:9464"
 _FILES = 16_384
@@ -49,9 +49,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Imported here: the other commands need neither numpy nor a server.
-        from monitoring.exporter.security import Security  # noqa: PLC0415
+        from monitoring.exporter.scraper import exporter_scraper  # noqa: PLC0415
         from monitoring.exporter.server import DRAIN_SECONDS, ExporterServer  # noqa: PLC0415
-        from monitoring.exporter.sources import exporter_scraper  # noqa: PLC0415
+        from monitoring.exposition.access import Security  # noqa: PLC0415
 
         host, port = parse_bind(options["bind"])
         username, password = _read_basic_auth(options["basic_auth_file"])
@@ -81,7 +81,7 @@ class Command(BaseCommand):
         _raise_file_limit()
         _stop_on_signals(server)
         storage.attach()
-        recorder.ensure_running(directory, is_exporter=True)
+        snapshot_taker.ensure_running(directory, is_exporter=True)
         shown = f"[{host}]" if ":" in host else host
         scheme = "https" if tls else "http"
         self.stdout.write(

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 from django.utils import timezone
 
+from monitoring.alerts.alertmanager import MAX_ALERTS, InvalidWebhookError, parse_webhook, receive
 from monitoring.alerts.threshold_alerts import Observation, note
-from monitoring.alerts.webhook import MAX_ALERTS, InvalidWebhookError, parse_webhook, receive
 from monitoring.models import AlertEvent, AlertNotification
 
 # As Alertmanager 0.25 sends it.

@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
 
+from monitoring.alerts.alertmanager import MAX_BODY_BYTES
 from monitoring.alerts.thresholds import current_thresholds
-from monitoring.alerts.webhook import MAX_BODY_BYTES
 from monitoring.models import AlertEvent, AlertNotification
 from tests.unit.alerts.test_webhook import MESSAGE, message
 from tests.unit.api.test_access_matrix import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.api.lazy import LazyView
+from monitoring.api.mounting import LazyView
 from monitoring.api.summary import SummaryView
 
 ROOT = Path(__file__).resolve().parents[3]

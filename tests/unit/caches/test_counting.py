@@ -11,8 +11,8 @@ from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.test import override_settings
 
-from monitoring.caches.instrument import instrument_caches
-from monitoring.metrics import cache_metrics
+from monitoring.instruments.caches.instrument import instrument_caches
+from monitoring.metrics.families import cache_metrics
 
 pytestmark = pytest.mark.django_db
 

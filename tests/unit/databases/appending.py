@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from monitoring.databases.log_file import SharedLogFile
+from monitoring.instruments.databases.log_file import SharedLogFile
 
 path, max_bytes, name, lines = sys.argv[1:]
 log = SharedLogFile(Path(path), int(max_bytes), backups=1000)

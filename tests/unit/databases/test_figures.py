@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from monitoring.caches.figures import cache_figures
-from monitoring.databases.figures import database_figures
-from monitoring.metrics import QUERY_HIGHR_BOUNDS
-from monitoring.storage.layout import Line
+from monitoring.figures.cache_figures import cache_figures
+from monitoring.figures.database_figures import database_figures
+from monitoring.merging.layout import Line
+from monitoring.metrics.families import QUERY_HIGHR_BOUNDS
 
 
 def line(name: str, **labels: str) -> Line:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.databases.log_file import SharedLogFile
+from monitoring.instruments.databases.log_file import SharedLogFile
 from tests.servers.prometheus import program
 
 PROCESSES = 8
@@ -102,7 +102,7 @@ def test_a_full_disk_is_an_error_and_leaves_whole_lines(tmp_path: Path) -> None:
     script = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
-        "from monitoring.databases.log_file import SharedLogFile\n"
+        "from monitoring.instruments.databases.log_file import SharedLogFile\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "log = SharedLogFile(Path(sys.argv[1]), 0, 1)\n"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitoring.databases.normalise import (
+from monitoring.instruments.databases.normalise import (
     CUT,
     MAX_INPUT,
     MAX_OUTPUT,

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from monitoring.databases.recent import recent
-from monitoring.databases.report import REPEATED, SLOW
+from monitoring.figures.recent_queries import recent
+from monitoring.instruments.databases.report import REPEATED, SLOW
 
 
 def entry(number: int, event: str = SLOW) -> dict[str, Any]:

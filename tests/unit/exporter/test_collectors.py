@@ -9,10 +9,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from monitoring.errors import SettingsError
-from monitoring.exporter.collectors import CustomCollectors
-from monitoring.exporter.families import MAX_SAMPLES, checked
-from monitoring.exposition.names import FamilyNames
-from monitoring.metrics import collector_errors_total
+from monitoring.exporter.collectors import MAX_SAMPLES, CustomCollectors, checked
+from monitoring.exposition.family_names import FamilyNames
+from monitoring.metrics.families import collector_errors_total
 
 HERE = "tests.unit.exporter.test_collectors"
 _release = threading.Event()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitoring.exporter.listeners import listen_queues, somaxconn
+from monitoring.processes.listeners import listen_queues, somaxconn
 from tests.servers.ports import wait_for
 
 

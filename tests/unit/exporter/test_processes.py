@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.core import Metric
 
-from monitoring.exporter.processes import read_slots, slot_metrics
+from monitoring.processes.process_metrics import read_slots, slot_metrics
 from tests.unit.stock import samples_of
 
 # Takes the slot web-0, says so, and waits.

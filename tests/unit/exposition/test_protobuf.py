@@ -26,8 +26,8 @@ from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
 from monitoring.exposition.protobuf import NATIVE_FAMILY, Exemplars, ProtobufRenderer
-from monitoring.metrics import HIGHR_BOUNDS
-from monitoring.storage.merge import Merged, Merger
+from monitoring.merging.merge import Merged, Merger
+from monitoring.metrics.families import HIGHR_BOUNDS
 from tests.unit.exposition.protobuf_decoder import (
     TYPES,
     Message,

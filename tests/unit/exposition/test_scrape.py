@@ -8,11 +8,11 @@ import pytest
 from django.test import override_settings
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from monitoring.exposition.names import FamilyNames
+from monitoring.exposition.family_names import FamilyNames
 from monitoring.exposition.negotiation import Format
 from monitoring.exposition.scrape import BusyError, Scraper
-from monitoring.metrics import merges_total
-from monitoring.storage.merge import Merged
+from monitoring.merging.merge import Merged
+from monitoring.metrics.families import merges_total
 from tests.servers.ports import wait_for
 from tests.unit.conftest import RunPython
 from tests.unit.exposition.test_openmetrics import HIGHR, write_highr
@@ -166,10 +166,14 @@ def test_a_directory_that_cannot_be_read_is_told(make: object, metrics_directory
 def test_a_worker_forked_in_the_middle_of_a_scrape_can_answer_one(run_python: RunPython) -> None:
     """The parent holds the scraper's lock at the fork; its child must not wait for it."""
     output = run_python("""
+import django
 from django.conf import settings
-settings.configure()
+settings.configure(
+    INSTALLED_APPS=['monitoring', 'django.contrib.auth', 'django.contrib.contenttypes']
+)
+django.setup()
 from monitoring.exposition.negotiation import Format
-from monitoring.exposition.scrape import scraper
+from monitoring.api.scrape_view import scraper
 requests = Counter("http_requests_total", "Help.", ["status"])
 requests.labels("200").inc()
 assert b'http_requests_total{status="200"} 1.0' in scraper().answer({}).body

@@ -12,7 +12,7 @@ def test_at_each_heartbeat_deleted_files_come_back(
     run_python(
         """
 from celery import signals
-from monitoring.instruments.celery import connect
+from monitoring.instruments.celery.recorder import connect
 connect()
 directory = Path(os.environ['PROMETHEUS_MULTIPROC_DIR'])
 c = Counter('c', 'C.')

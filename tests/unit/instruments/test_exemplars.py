@@ -12,9 +12,10 @@ from django.test import AsyncClient, Client
 from django.urls import path
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from monitoring.exposition.scrape import scraper
-from monitoring.metrics import HIGHR_BOUNDS, http_metrics
-from monitoring.storage.exemplar_format import DIRECT_RECORDS, RECORDS
+from monitoring.exposition.scrape import Scraper
+from monitoring.metrics.families import HIGHR_BOUNDS, http_metrics
+from monitoring.storage.directory import configured_directory
+from monitoring.storage.exemplars import DIRECT_RECORDS, RECORDS
 
 
 def ok(request: HttpRequest) -> HttpResponse:
@@ -40,7 +41,11 @@ def header(number: int) -> dict[str, str]:
 
 def shown(route: str) -> tuple[set[int], set[int]]:
     """The numbers of the traces on the route's buckets, and on the fine buckets."""
-    text = scraper().answer({"Accept": "application/openmetrics-text"}).body.decode()
+    text = (
+        Scraper(configured_directory())
+        .answer({"Accept": "application/openmetrics-text"})
+        .body.decode()
+    )
     found: dict[str, set[int]] = {"": set(), route: set()}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitoring.instruments.queue_time import queue_seconds
+from monitoring.instruments.request_headers import queue_seconds
 
 NOW = 1_700_000_000.0
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.instruments.trace_context import parse_traceparent, sampled_trace
+from monitoring.instruments.request_headers import parse_traceparent, sampled_trace
 from tests.unit.conftest import RunPython
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -81,7 +81,7 @@ _TRACER = f"""
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from monitoring.instruments.trace_context import sampled_trace
+from monitoring.instruments.request_headers import sampled_trace
 header = {{"HTTP_TRACEPARENT": "{VALID}"}}
 def shown(meta):
     found = sampled_trace(meta)

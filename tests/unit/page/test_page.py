@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.test import Client, override_settings
 from django.urls import include, path
 
-from monitoring.alerts.threshold_names import DEFINITIONS
-from monitoring.page.endpoints import endpoint_urls
+from monitoring.alerts.thresholds import DEFINITIONS
+from monitoring.page.status_admin import endpoint_urls
 
 pytestmark = pytest.mark.django_db
 

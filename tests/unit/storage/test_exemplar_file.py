@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.metrics import HIGHR_BOUNDS
+from monitoring.metrics.families import HIGHR_BOUNDS
 from monitoring.storage.directory import wipe_free_slots
-from monitoring.storage.exemplar_file import open_exemplar_file
-from monitoring.storage.exemplar_format import (
+from monitoring.storage.exemplars import (
     DIRECT_RECORDS,
     FILE_BYTES,
     HEADER_BYTES,
     MAGIC,
     exemplar_file_name,
+    open_exemplar_file,
     owner_of,
 )
 from monitoring.storage.format import parse_file_name

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.samples import Exemplar
 
-from monitoring.storage.exemplar_file import open_exemplar_file
-from monitoring.storage.exemplar_format import (
+from monitoring.merging.exemplar_reader import ExemplarReader
+from monitoring.merging.layout import Layout
+from monitoring.merging.merge import Merger
+from monitoring.storage.exemplars import (
     FILE_BYTES,
     HEADER_BYTES,
     MAGIC,
@@ -24,10 +26,8 @@ from monitoring.storage.exemplar_format import (
     encode_record,
     exemplar_file_name,
     hashed_place,
+    open_exemplar_file,
 )
-from monitoring.storage.exemplar_reader import ExemplarReader
-from monitoring.storage.layout import Layout
-from monitoring.storage.merge import Merger
 from tests.unit.storage.files import StockFile
 
 NOW = 1_800_000_000.0

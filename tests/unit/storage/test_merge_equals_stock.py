@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.utils import floatToGoString
 
 from monitoring.exposition.text import TextRenderer
-from monitoring.storage.merge import Merger
+from monitoring.merging.merge import Merger
 from tests.unit.stock import (
     Samples,
     samples_of,

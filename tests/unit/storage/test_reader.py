@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitoring.merging.merge import Merged, Merger
 from monitoring.storage.format import HEADER_BYTES, pack_used, scan_entries
-from monitoring.storage.merge import Merged, Merger
 from monitoring.storage.slot_file import open_slot_file
 from tests.unit.conftest import RunPython
 from tests.unit.storage.files import StockFile

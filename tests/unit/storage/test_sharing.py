@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.storage import sharing
-from monitoring.storage.sharing import Host, mark, network_file_system, other_host
+from monitoring.storage import directory as sharing
+from monitoring.storage.directory import Host, mark, network_file_system, other_host
 
 HERE = Host("web1", "kernel-1")
 

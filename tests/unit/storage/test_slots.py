@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.storage import slots
-from monitoring.storage.roles import role_of
+from monitoring.storage.slots import role_of
 from tests.unit.conftest import RunPython
 from tests.unit.stock import stock_samples
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from monitoring.storage.layout import Line
-from monitoring.summary.series import Moment, Table
+from monitoring.figures.moments import Moment, SeriesTable
+from monitoring.merging.layout import Line
 
 
-def table(*names: str) -> Table:
-    return Table(tuple(Line(name, ()) for name in names))
+def table(*names: str) -> SeriesTable:
+    return SeriesTable(tuple(Line(name, ()) for name in names))
 
 
-def moment(time: float, series: Table, *values: float) -> Moment:
+def moment(time: float, series: SeriesTable, *values: float) -> Moment:
     return Moment(time, series, np.array(values, np.float64))

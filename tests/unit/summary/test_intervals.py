@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.summary.figures import figures
-from monitoring.summary.intervals import (
+from monitoring.figures.intervals import (
     MOST_POINTS,
     Interval,
     classes_of,
@@ -15,12 +14,12 @@ from monitoring.summary.intervals import (
     points,
     step_for,
 )
-from monitoring.summary.local import LocalSource
-from monitoring.summary.quantile import Buckets
-from monitoring.summary.ring_start import start_afresh
-from monitoring.summary.snapshots import Snapshots
-from monitoring.summary.taking import take_snapshot
-from monitoring.summary.window import Window
+from monitoring.figures.local_source import LocalSource
+from monitoring.figures.quantile import Buckets
+from monitoring.figures.request_figures import figures
+from monitoring.figures.ring_file import start_afresh
+from monitoring.figures.snapshots import Snapshots, take_snapshot
+from monitoring.figures.window import Window
 from tests.unit.conftest import RunPython
 from tests.unit.summary.moments import moment, table
 from tests.unit.summary.test_local import _COUNT

@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 from prometheus_client.core import Metric
 
-from monitoring.exposition.names import FamilyNames
-from monitoring.storage.shared import shared_merger
-from monitoring.summary.exposed import SummaryGauges
-from monitoring.summary.figures import figures
-from monitoring.summary.local import LocalSource
-from monitoring.summary.ring_start import RING_FILE, start_afresh
-from monitoring.summary.taking import take_snapshot
-from monitoring.summary.window import Window
+from monitoring.exposition.family_names import FamilyNames
+from monitoring.figures.local_source import LocalSource
+from monitoring.figures.request_figures import figures
+from monitoring.figures.ring_file import RING_FILE, start_afresh
+from monitoring.figures.snapshots import take_snapshot
+from monitoring.figures.summary_gauges import SummaryGauges
+from monitoring.figures.window import Window
+from monitoring.merging.merge import shared_merger
 from tests.unit.conftest import RunPython
 
 _COUNT = """
 from django.conf import settings
 settings.configure()
-from monitoring.metrics import http_metrics
+from monitoring.metrics.families import http_metrics
 metrics = http_metrics()
 for status, seconds in {requests}:
     metrics.requests.labels("GET", "/a/", str(status)).inc()

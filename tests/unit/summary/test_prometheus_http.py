@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from monitoring.conf import Settings, parse
-from monitoring.summary.prometheus_http import PrometheusClient
-from monitoring.summary.traffic import SourceUnavailableError
+from monitoring.figures.prometheus_http import PrometheusClient
+from monitoring.figures.traffic import SourceUnavailableError
 from tests.servers.ports import free_port
 from tests.unit.summary.api_server import ApiServer, run_api_server
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.metrics import HIGHR_BOUNDS
-from monitoring.summary.quantile import Buckets, buckets_of, histogram_quantile, middle_quantile
+from monitoring.figures.quantile import Buckets, buckets_of, histogram_quantile, middle_quantile
+from monitoring.metrics.families import HIGHR_BOUNDS
 
 INF = math.inf
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from monitoring.summary.recorder import LOCK_FILE, Election
+from monitoring.figures.snapshot_taker import LOCK_FILE, Election
 from tests.unit.conftest import RunPython
 
 _HOLD = """
-from monitoring.summary.recorder import Election
+from monitoring.figures.snapshot_taker import Election
 directory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 election = Election(directory, is_exporter=False)
 assert election.is_won()
@@ -63,7 +63,7 @@ def test_a_thread_of_its_own_for_each_process(
 ) -> None:
     output = run_python(
         """
-from monitoring.summary.recorder import ensure_running
+from monitoring.figures.snapshot_taker import ensure_running
 directory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 def threads():
     return [t.name for t in threading.enumerate() if t.name == "monitoring-snapshots"]

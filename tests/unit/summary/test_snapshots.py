@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitoring.storage.layout import Line
-from monitoring.summary import ring_file
-from monitoring.summary.ring_start import RING_FILE, start_afresh, start_record
-from monitoring.summary.series import Moment, Table, increase
-from monitoring.summary.snapshots import Snapshots, SnapshotTooLargeError, ring_bytes
+from monitoring.figures import ring_file
+from monitoring.figures.moments import Moment, SeriesTable, increase
+from monitoring.figures.ring_file import RING_FILE, start_afresh, start_record
+from monitoring.figures.snapshots import Snapshots, SnapshotTooLargeError, ring_bytes
+from monitoring.merging.layout import Line
 from tests.unit.summary.moments import moment, table
 
 ONE = table("http_requests_total")
@@ -100,13 +100,13 @@ def test_other_boots_times_are_not_ours(
     metrics_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Snapshots(metrics_directory).add(moment(5.0, ONE, 1))
-    monkeypatch.setattr("monitoring.summary.snapshots.boot_id", lambda: "another")
+    monkeypatch.setattr("monitoring.figures.snapshots.boot_id", lambda: "another")
     assert Snapshots(metrics_directory).nearest(5.0) is None
 
 
 def test_a_day_and_more_of_4000_series_stays_bounded(metrics_directory: Path) -> None:
     chance = np.random.default_rng(1)
-    series = Table(
+    series = SeriesTable(
         tuple(
             Line("http_requests_total", (("route", f"/shop/{i}/<int:pk>/"),)) for i in range(4000)
         )

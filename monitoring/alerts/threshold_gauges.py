@@ -1,0 +1,96 @@
+"""The gauge of the live thresholds: alerting rules follow it without a reload."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS
+from django.db.backends.base.base import BaseDatabaseWrapper
+from prometheus_client.core import Metric
+
+from monitoring.alerts.thresholds import DEFINITIONS
+from monitoring.backing_services.database_probe import ask
+from monitoring.conf import get_settings
+from monitoring.errors import DatabaseUnavailableError
+from monitoring.exposition.family_names import FamilyNames
+from monitoring.exposition.refreshed import Refreshed
+from monitoring.merging.merge import Merged
+from monitoring.metrics.derived import THRESHOLD
+from monitoring.primitives.small_files import give_to_owner
+
+_EVERY_SECONDS = 5.0
+_FIRST_WAIT_SECONDS = 0.5
+
+
+class ThresholdGauges:
+    """A source for a scraper: what a thread last read, also while the database is away."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._last = load(directory)
+        self._reading = Refreshed("thresholds", self._read, _EVERY_SECONDS)
+
+    def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+        if not apps.is_installed("monitoring"):
+            return
+        self._reading.get(_FIRST_WAIT_SECONDS if self._last is None else 0.0)
+        if self._last is not None and names.claim(THRESHOLD.name, THRESHOLD.type):
+            family = THRESHOLD.new()
+            for name, value in self._last.items():
+                if value is not None:
+                    family.add_metric([name], value)
+            yield family
+
+    def _read(self) -> None:
+        try:
+            stored = ask(DEFAULT_DB_ALIAS, _rows, get_settings().DATABASE_TIMEOUT_MS / 1000)
+        except DatabaseUnavailableError:
+            return
+        # What has no row has its default.
+        found = {name: stored.get(name, of.default) for name, of in DEFINITIONS.items()}
+        is_new, self._last = found != load(self._directory), found
+        if is_new:
+            with contextlib.suppress(OSError):  # it is only for the next start
+                save(self._directory, found)
+
+
+def _rows(connection: BaseDatabaseWrapper) -> dict[str, float | None]:
+    table = apps.get_model("monitoring", "Threshold")._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT name, value FROM {connection.ops.quote_name(table)}")  # noqa: S608
+        return dict(cursor.fetchall())
+
+
+_FILE = "thresholds.json"
+_MAX_BYTES = 65536
+
+Thresholds = Mapping[str, float | None]
+
+
+def load(directory: Path) -> Thresholds | None:
+    """None if there are none, or they cannot be understood."""
+    try:
+        found = json.loads((directory / _FILE).read_bytes()[:_MAX_BYTES])
+        return {
+            name: None if (value := found[name]) is None else float(value) for name in DEFINITIONS
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def save(directory: Path, thresholds: Thresholds) -> None:
+    """Replace the file as one; processes that do so at one time write the same. Raises OSError."""
+    draft = directory / f"{_FILE}.{os.getpid()}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(draft, flags, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            give_to_owner(descriptor, directory)
+            json.dump(dict(thresholds), file)
+        draft.replace(directory / _FILE)
+    except OSError:  # no space, say: every process would leave one
+        draft.unlink(missing_ok=True)
+        raise

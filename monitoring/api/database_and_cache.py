@@ -1,0 +1,117 @@
+"""GET /api/metrics/database/ and /cache/: the figures of a window, and what is true now."""
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings as django_settings
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from monitoring.api.base import AdminView
+from monitoring.api.database_first import UNAVAILABLE as DATABASE_UNAVAILABLE
+from monitoring.api.error_answers import ServiceUnavailable
+from monitoring.api.serializers import (
+    ERRORS,
+    UNAVAILABLE,
+    WINDOW,
+    CacheSerializer,
+    DatabaseSerializer,
+)
+from monitoring.api.summary import window_of
+from monitoring.backing_services.redis_info import redis_info, redis_urls
+from monitoring.conf import get_settings
+from monitoring.errors import DatabaseUnavailableError, RedisUnavailableError
+from monitoring.figures.recent_queries import recent
+from monitoring.figures.window import Window
+from monitoring.instruments.databases.report import REPEATED, SLOW, log_path
+from monitoring.storage.directory import configured_directory
+
+if TYPE_CHECKING:
+    from monitoring.figures.local_source import Increase
+    from monitoring.merging.merge import Merged
+
+
+class DatabaseView(AdminView):
+    """Queries of a window; connections and tables now."""
+
+    @extend_schema(
+        operation_id="metrics_database",
+        parameters=[WINDOW],
+        responses={200: DatabaseSerializer, **ERRORS, **UNAVAILABLE},
+    )
+    def get(self, request: Request) -> Response:
+        from monitoring.figures.database_figures import database_figures  # noqa: PLC0415  (numpy)
+        from monitoring.figures.database_state import database_state  # noqa: PLC0415
+
+        window = window_of(request)
+        merged, added = _counted(window)
+        try:
+            state = database_state(merged, self.seconds_left())
+        except DatabaseUnavailableError as error:
+            raise ServiceUnavailable(str(error), DATABASE_UNAVAILABLE) from error
+        log = log_path(get_settings())
+        return Response(
+            {
+                **database_figures(added.table.lines, added.values.tolist()),
+                "slow_queries": recent(log, SLOW),
+                "repeated_queries": recent(log, REPEATED),
+                **state,
+                **_about(window, added),
+            }
+        )
+
+
+class CacheView(AdminView):
+    """Cache operations of a window; Redis now."""
+
+    @extend_schema(
+        operation_id="metrics_cache",
+        parameters=[WINDOW],
+        responses={200: CacheSerializer, **ERRORS, **UNAVAILABLE},
+    )
+    def get(self, request: Request) -> Response:
+        from monitoring.figures.cache_figures import cache_figures  # noqa: PLC0415  (numpy)
+
+        window = window_of(request)
+        _, added = _counted(window)
+        servers: dict[str, dict[str, Any] | None] = {}
+        unavailable = {}
+        for name, url in redis_urls().items():
+            servers[name] = None
+            try:
+                servers[name] = asdict(redis_info(url, self.seconds_left()))
+            except RedisUnavailableError as error:
+                unavailable[name] = str(error)
+        return Response(
+            {
+                **cache_figures(
+                    added.table.lines, added.values.tolist(), list(django_settings.CACHES)
+                ),
+                "redis": next(iter(servers.values()), None),
+                "redis_servers": servers,
+                "unavailable": unavailable,
+                **_about(window, added),
+            }
+        )
+
+
+def _counted(window: Window) -> "tuple[Merged, Increase]":
+    from monitoring.figures.local_source import local_source  # noqa: PLC0415
+    from monitoring.merging.merge import shared_merger  # noqa: PLC0415  (numpy)
+
+    directory = configured_directory()
+    merged = shared_merger(directory).merge()
+    return merged, local_source(directory).increase(merged, window)
+
+
+def _about(window: Window, added: "Increase") -> dict[str, Any]:
+    return {
+        "window": {
+            "requested_seconds": window.seconds,
+            "covered_seconds": added.covered_seconds,
+        },
+        "source": "local",
+        "timestamp": time.time(),
+    }

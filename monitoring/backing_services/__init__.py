@@ -1,0 +1,1 @@
+"""Asking databases, Redis and Celery's broker, each within a deadline."""

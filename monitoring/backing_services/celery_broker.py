@@ -1,0 +1,88 @@
+"""Asks Celery's workers and queues, through the broker, how they are."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any, cast
+
+from django.utils.module_loading import import_string
+
+from monitoring.conf import get_settings
+
+_MAX_QUEUES = 100
+
+
+def celery_app() -> Any:
+    """CELERY_APP, else the app of this process; None if there is none with a broker."""
+    path = get_settings().CELERY_APP
+    if not path and "celery" not in sys.modules:
+        return None
+    app = import_string(path or "celery.current_app")
+    return app if app.conf.broker_url else None
+
+
+def broker_connection(app: Any, seconds: float) -> Any:
+    """A connection of its own to the broker, with time limits where the transport has them."""
+    # One attempt: kombu's own default is to wait two seconds, and try for ever.
+    limits: dict[str, Any] = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+    if app.connection_for_write().transport_cls in ("redis", "rediss", "sentinel"):
+        limits |= {
+            "socket_timeout": seconds,
+            "socket_connect_timeout": seconds,
+            "retry_on_timeout": False,
+        }
+    return app.connection_for_write(connect_timeout=seconds, transport_options=limits)
+
+
+def ping(app: Any, seconds: float, quiet: float, limit: int | None) -> Sequence[str]:
+    """The names of the workers that answer: until `limit` have, or for `quiet` seconds none does.
+
+    Raises what the broker's transport raises.
+    """
+    from kombu.pidbox import Mailbox  # noqa: PLC0415  (optional)
+
+    control = app.control.mailbox
+    with broker_connection(app, seconds) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+        # The app's own mailbox sends over the app's pool, and tries for ever.
+        mailbox: Any = cast(Any, Mailbox)(
+            control.namespace,
+            type=control.type,
+            connection=connection,
+            accept=control.accept,
+            serializer=control.serializer,
+            queue_ttl=control.queue_ttl,
+            reply_queue_ttl=control.reply_queue_ttl,
+            queue_expires=control.queue_expires,
+            queue_exclusive=control.queue_exclusive,
+            queue_durable=control.queue_durable,
+            reply_queue_expires=control.reply_queue_expires,
+        )
+        replies = mailbox.multi_call("ping", timeout=quiet, limit=limit)
+    return sorted({name for reply in replies for name in reply})
+
+
+def queue_lengths(seconds: float) -> dict[str, float]:
+    """By queue, the messages of all priorities; {} without Redis as broker, or if it is away.
+
+    What a worker has fetched and not begun is no longer in the queue.
+    """
+    app = celery_app()
+    if app is None:
+        return {}
+    names = get_settings().CELERY_QUEUES or tuple(app.amqp.queues)
+    with broker_connection(app, seconds) as connection:
+        if connection.transport.driver_type != "redis":
+            return {}
+        try:
+            connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+            channel = connection.default_channel
+            return {name: _length(connection, channel, name) for name in names[:_MAX_QUEUES]}
+        except connection.connection_errors:
+            return {}
+
+
+def _length(connection: Any, channel: Any, name: str) -> float:
+    try:
+        return float(channel.queue_declare(queue=name, passive=True).message_count)
+    except connection.channel_errors:  # Redis keeps no empty queue
+        return 0.0

@@ -1,0 +1,1 @@
+"""Snapshots of the merged registry, windows between them, figures of a window."""

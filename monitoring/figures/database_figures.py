@@ -1,0 +1,55 @@
+"""The figures of `/api/metrics/database/`, from what was counted in a window. Pure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django_prometheus.conf import NAMESPACE
+
+from monitoring.figures.quantile import buckets_of, middle_quantile
+from monitoring.merging.layout import Line
+
+_PREFIX = f"{NAMESPACE}_" if NAMESPACE else ""
+
+
+def database_figures(lines: Sequence[Line], added: Sequence[float]) -> dict[str, Any]:
+    """What was added to each series in the window, as figures; times in milliseconds.
+
+    `query_count` counts calls of execute and executemany, `statement_count` each item of an
+    executemany. A figure without an observation is None.
+    """
+    totals, buckets = _totals(lines, added)
+    queries = totals[f"{_PREFIX}django_db_query_duration_seconds_count"]
+    seconds = totals[f"{_PREFIX}django_db_query_duration_seconds_sum"]
+    requests = totals["http_request_queries_count"]
+    p95 = middle_quantile(0.95, buckets_of(buckets))
+    return {
+        "query_count": int(queries),
+        "statement_count": int(totals[f"{_PREFIX}django_db_execute_total"]),
+        "error_count": int(totals[f"{_PREFIX}django_db_errors_total"]),
+        "total_execution_time": 1000 * seconds,
+        "avg_execution_time": 1000 * seconds / queries if queries else None,
+        "p95_execution_time": None if math.isnan(p95) else 1000 * p95,
+        "queries_per_request": totals["http_request_queries_sum"] / requests if requests else None,
+        "slow_queries_count": int(totals["db_slow_queries_total"]),
+        "repeated_queries_count": int(totals["db_repeated_queries_total"]),
+    }
+
+
+class _Totals(dict[str, float]):
+    def __missing__(self, name: str) -> float:
+        return 0.0
+
+
+def _totals(
+    lines: Sequence[Line], added: Sequence[float]
+) -> tuple[Mapping[str, float], list[tuple[float, float]]]:
+    """Sums by sample name, and the buckets of all queries as (upper bound, cumulative count)."""
+    totals = _Totals()
+    buckets: list[tuple[float, float]] = []
+    for line, amount in zip(lines, added, strict=True):
+        if line.name == "db_query_duration_highr_seconds_bucket":
+            buckets.append((float(dict(line.labels)["le"]), float(amount)))
+        else:
+            totals[line.name] += float(amount)
+    return totals, buckets

@@ -1,0 +1,77 @@
+"""What is true of the databases now: connections and tables of each alias, pools of all workers."""
+
+from time import monotonic
+from typing import Any
+
+from django.db import connections
+
+from monitoring.backing_services.database_inspection import Inspection, inspect
+from monitoring.backing_services.database_probe import ask
+from monitoring.merging.merge import Merged
+
+_POOL_COUNTERS = {
+    "requests": "db_pool_requests",
+    "requests_queued": "db_pool_requests_queued",
+    "request_errors": "db_pool_request_errors",
+}
+
+
+def database_state(merged: Merged, seconds: float) -> dict[str, Any]:
+    """`connections` by alias, and `tables`, largest first.
+
+    Raises DatabaseUnavailableError after `seconds` at the latest.
+    """
+    deadline = monotonic() + seconds
+    found = {}
+    for alias, settings in connections.settings.items():
+        if settings["ENGINE"] != "django.db.backends.dummy":
+            found[alias] = ask(alias, inspect, max(deadline - monotonic(), 0.0))
+    return {
+        "connections": {alias: _connections(alias, it, merged) for alias, it in found.items()},
+        "tables": [
+            {
+                "alias": alias,
+                "name": table.name,
+                "total_bytes": table.total_bytes,
+                "table_bytes": table.table_bytes,
+                "index_bytes": table.index_bytes,
+                "row_estimate": table.row_estimate,
+            }
+            for alias, it in found.items()
+            for table in it.tables
+        ],
+    }
+
+
+def _connections(alias: str, inspection: Inspection, merged: Merged) -> dict[str, Any]:
+    return {
+        "vendor": inspection.vendor,
+        "in_use": inspection.in_use,
+        "idle": inspection.idle,
+        "max": inspection.max,
+        "states": inspection.states,
+        "pages": inspection.pages,
+        "pool": _pool(alias, merged),
+    }
+
+
+def _pool(alias: str, merged: Merged) -> dict[str, float] | None:
+    """The pools of all processes; None without any."""
+    states = {
+        labels["state"]: int(value)
+        for line, value in merged.samples("db_pool_connections")
+        if (labels := dict(line.labels))["alias"] == alias
+    }
+    if not states:
+        return None
+    pool: dict[str, float] = dict(states)
+    for name, family in {**_POOL_COUNTERS, "requests_waiting": "db_pool_requests_waiting"}.items():
+        pool[name] = int(_of_alias(family, alias, merged))
+    pool["wait_ms"] = 1000 * _of_alias("db_pool_wait_seconds", alias, merged)
+    return pool
+
+
+def _of_alias(family: str, alias: str, merged: Merged) -> float:
+    return sum(
+        value for line, value in merged.samples(family) if dict(line.labels).get("alias") == alias
+    )

@@ -1,0 +1,109 @@
+"""A window in intervals: the points of charts, and the histogram of its response times. Pure."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from monitoring.figures.quantile import Buckets, middle_quantile
+
+MOST_POINTS = 120
+# Steps that people read well; the first is the rhythm of the snapshots.
+_STEPS = (5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
+_DAY = 86400.0
+# The fine histogram has 16 buckets for each doubling; a chart has two.
+_BOUNDS_OF_A_BAR = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Requests between two moments, in Unix seconds; counts may be estimates, and then not whole.
+
+    `classes` has the requests by status class: `2xx` and so on.
+    """
+
+    start: float
+    end: float
+    classes: Mapping[str, float]
+    duration: Buckets
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """A window's intervals, oldest first, and the response times of all of it."""
+
+    source: str
+    covered_seconds: float | None
+    step_seconds: float
+    intervals: Sequence[Interval]
+    duration: Buckets
+
+
+def step_for(seconds: float, least: float, most_points: int = MOST_POINTS) -> float:
+    """The shortest readable step, at least `least`, that cuts `seconds` into so many points."""
+    # Two less: neither end of a window need lie on the grid.
+    needed = max(least, seconds / (most_points - 2))
+    return next((step for step in _STEPS if step >= needed), math.ceil(needed / _DAY) * _DAY)
+
+
+def status_class(status: str) -> str:
+    """`2xx` for 204."""
+    return f"{status[:1]}xx"
+
+
+def classes_of(counts: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """By status class, from pairs of a status and a count; those without a request are left out."""
+    classes: dict[str, float] = defaultdict(float)
+    for status, count in counts:
+        if count:
+            classes[status_class(status)] += count
+    return dict(classes)
+
+
+def points(intervals: Sequence[Interval]) -> list[dict[str, Any]]:
+    """Rates in requests a second and percent, times in milliseconds; None without a request."""
+    return [_point(interval) for interval in intervals]
+
+
+def _point(interval: Interval) -> dict[str, Any]:
+    seconds = interval.end - interval.start
+    count = sum(interval.classes.values())
+    server_errors = interval.classes.get("5xx", 0.0)
+    errors = server_errors + interval.classes.get("4xx", 0.0)
+    return {
+        "time": interval.end,
+        "seconds": seconds,
+        "requests_per_second": count / seconds if seconds else None,
+        "status_classes": {name: round(n) for name, n in sorted(interval.classes.items())},
+        "error_rate": 100 * errors / count if count else None,
+        "server_error_rate": 100 * server_errors / count if count else None,
+        "median_response_time": _quantile(0.5, interval.duration),
+        "p95_response_time": _quantile(0.95, interval.duration),
+        "p99_response_time": _quantile(0.99, interval.duration),
+    }
+
+
+def latency_histogram(buckets: Buckets) -> list[dict[str, Any]]:
+    """At most 40 buckets, from the first that is not empty to the last one.
+
+    `from_ms` is exclusive, `to_ms` inclusive; null for what is above all bounds.
+    """
+    edges = list(buckets.bounds[::_BOUNDS_OF_A_BAR])
+    edges += [bound for bound in buckets.bounds[-2:] if bound not in edges]
+    cumulative = dict(zip(buckets.bounds, buckets.counts, strict=True))
+    bars, low, below = [], 0.0, 0.0
+    for high in edges:
+        count = round(max(cumulative[high] - below, 0.0))
+        bars.append({"from_ms": 1000 * low, "to_ms": _finite(1000 * high), "count": count})
+        low, below = high, max(below, cumulative[high])
+    filled = [place for place, bar in enumerate(bars) if bar["count"]]
+    return bars[filled[0] : filled[-1] + 1] if filled else []
+
+
+def _quantile(q: float, buckets: Buckets) -> float | None:
+    return _finite(1000 * middle_quantile(q, buckets))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,219 @@
+"""The figures of this host: its merged registry now, less the nearest snapshot."""
+
+import itertools
+import os
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from monitoring.figures.intervals import Interval, Intervals, status_class, step_for
+from monitoring.figures.moments import EMPTY_TABLE, Extractor, Moment, SeriesTable, increase
+from monitoring.figures.quantile import Buckets
+from monitoring.figures.snapshots import COARSE_SECONDS, FINE_SECONDS, FINE_SPAN, Snapshots
+from monitoring.figures.traffic import Endpoint, Traffic, Workers
+from monitoring.figures.window import Window
+from monitoring.merging.layout import Indices, Line, Values, bound_of
+from monitoring.merging.merge import Merged, shared_merger
+from monitoring.primitives import boot_clock
+from monitoring.processes.process_metrics import read_states
+from monitoring.processes.saturation import count_busy
+from monitoring.processes.server_facts import read_facts
+from monitoring.storage.slots import WEB
+
+ENDPOINTS = 20
+ERROR_RATE_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Increase:
+    """What was added in a window: `values[i]` to the series `table.lines[i]`."""
+
+    table: SeriesTable
+    values: Values
+    covered_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """A histogram child's buckets: their bounds, and where their counts are."""
+
+    bounds: tuple[float, ...]
+    rows: Indices
+
+    def buckets(self, values: Values) -> Buckets:
+        return Buckets(self.bounds, values[self.rows].tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Where in a table's values the figures are."""
+
+    requests: tuple[tuple[tuple[str, str, str], int], ...]
+    classes: dict[str, Indices]
+    duration: _Cells
+    duration_sum: int
+    endpoint_sums: tuple[tuple[Endpoint, int], ...]
+    endpoint_buckets: dict[Endpoint, _Cells]
+    slow: Indices
+
+
+class LocalSource:
+    """Reads one metrics directory. Thread-safe."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._snapshots = Snapshots(directory)
+        self._extractor = Extractor()
+        self._lock = threading.Lock()
+
+    def traffic(self, window: Window) -> Traffic:
+        merged = shared_merger(self._directory).merge()
+        added = self.increase(merged, window)
+        plan, values = _plan(added.table), added.values
+        seconds = {endpoint: float(values[row]) for endpoint, row in plan.endpoint_sums}
+        top = sorted(seconds, key=seconds.__getitem__, reverse=True)[:ENDPOINTS]
+        return Traffic(
+            source="local",
+            covered_seconds=added.covered_seconds,
+            requests={labels: float(values[row]) for labels, row in plan.requests},
+            duration=plan.duration.buckets(values),
+            duration_sum=float(values[plan.duration_sum]) if plan.duration_sum >= 0 else 0.0,
+            endpoint_seconds=seconds,
+            endpoint_buckets={
+                endpoint: plan.endpoint_buckets[endpoint].buckets(values)
+                for endpoint in top
+                if endpoint in plan.endpoint_buckets
+            },
+            slow_count=float(values[plan.slow].sum()),
+            in_progress=sum(merged.by_owner("http_requests_in_progress").values()),
+            workers=self._workers(merged),
+        )
+
+    def intervals(self, window: Window) -> Intervals:
+        merged = shared_merger(self._directory).merge()
+        with self._lock:
+            now = self._extractor.moment(merged, boot_clock.now())
+            then, covered = self._begin_of(window, now)
+            seconds = now.time - then.time if window.seconds is None else window.seconds
+            # Further back than the fine snapshots, even steps are better than many.
+            step = step_for(seconds, FINE_SECONDS if seconds < FINE_SPAN else COARSE_SECONDS)
+            moments = [m for m in self._snapshots.spread(then.time, step) if m.time < now.time]
+        # A last step that is very short would have wild rates: it goes to the one before.
+        if len(moments) > 1 and now.time - moments[-1].time < step / 2:
+            moments.pop()
+        clock_offset = time.time() - now.time
+        return Intervals(
+            source="local",
+            covered_seconds=covered,
+            step_seconds=step,
+            intervals=[
+                _interval(early, late, clock_offset)
+                for early, late in itertools.pairwise([*moments, now])
+            ],
+            duration=_plan(now.table).duration.buckets(increase(then, now)),
+        )
+
+    def increase(self, merged: Merged, window: Window) -> Increase:
+        """What was added to the kept series in the window that ends with this merge."""
+        with self._lock:
+            now = self._extractor.moment(merged, boot_clock.now())
+            then, covered = self._begin_of(window, now)
+            return Increase(now.table, increase(then, now), covered)
+
+    def error_rate(self, merged: Merged) -> float | None:
+        """Percent of requests with a status of 400 and above in five minutes; None without any."""
+        added = self.increase(merged, Window(ERROR_RATE_SECONDS))
+        requests = [
+            (labels[2], float(added.values[row])) for labels, row in _plan(added.table).requests
+        ]
+        total = sum(count for _, count in requests)
+        errors = sum(count for status, count in requests if status >= "400")
+        return 100 * errors / total if total else None
+
+    def _begin_of(self, window: Window, now: Moment) -> tuple[Moment, float | None]:
+        if window.seconds is None:
+            start = self._snapshots.start()
+            is_known = start is not None and start.counters_began
+            covered = now.time - start.time if start is not None and is_known else None
+            return Moment(0.0, EMPTY_TABLE, np.empty(0)), covered
+        then = self._snapshots.nearest(now.time - window.seconds)
+        if then is None:  # nothing is known of the past: not even that it was quiet
+            return now, 0.0
+        return then, now.time - then.time
+
+    def _workers(self, merged: Merged) -> Workers:
+        facts = read_facts(self._directory)
+        in_progress = merged.by_owner("http_requests_in_progress")
+        states = read_states(self._directory, WEB)
+        busy = count_busy(states, in_progress)
+        return Workers(facts.workers if facts else None, len(states), busy)
+
+
+def local_source(directory: Path) -> LocalSource:
+    """This process's source for the directory; a forked child gets its own."""
+    return _source_of(directory, os.getpid())
+
+
+@lru_cache(maxsize=2)
+def _source_of(directory: Path, pid: int) -> LocalSource:
+    return LocalSource(directory)
+
+
+def _interval(early: Moment, late: Moment, clock_offset: float) -> Interval:
+    plan, values = _plan(late.table), increase(early, late)
+    return Interval(
+        start=early.time + clock_offset,
+        end=late.time + clock_offset,
+        classes={
+            name: float(count)
+            for name, rows in plan.classes.items()
+            if (count := values[rows].sum())
+        },
+        duration=plan.duration.buckets(values),
+    )
+
+
+@lru_cache(maxsize=2)
+def _plan(table: SeriesTable) -> _Plan:
+    requests, sums, slow = [], [], []
+    fine: list[int] = []
+    fine_sum = -1
+    coarse: dict[Endpoint, list[int]] = defaultdict(list)
+    for row, line in enumerate(table.lines):
+        labels = dict(line.labels)
+        match line.name:
+            case "http_requests_total":
+                requests.append(((labels["method"], labels["route"], labels["status"]), row))
+            case "http_request_duration_highr_seconds_bucket":
+                fine.append(row)
+            case "http_request_duration_highr_seconds_sum":
+                fine_sum = row
+            case "http_request_duration_seconds_bucket":
+                coarse[labels["method"], labels["route"]].append(row)
+            case "http_request_duration_seconds_sum":
+                sums.append(((labels["method"], labels["route"]), row))
+            case "http_slow_requests_total":
+                slow.append(row)
+    return _Plan(
+        requests=tuple(requests),
+        classes={
+            name: np.array([row for key, row in requests if status_class(key[2]) == name], np.intp)
+            for name in {status_class(key[2]) for key, _ in requests}
+        },
+        duration=_cells(table.lines, fine),
+        duration_sum=fine_sum,
+        endpoint_sums=tuple(sums),
+        endpoint_buckets={key: _cells(table.lines, rows) for key, rows in coarse.items()},
+        slow=np.array(slow, np.intp),
+    )
+
+
+def _cells(lines: Sequence[Line], rows: Sequence[int]) -> _Cells:
+    bounds = tuple(bound_of(lines[row].labels) or 0.0 for row in rows)
+    return _Cells(bounds, np.array(rows, np.intp))

@@ -1,0 +1,125 @@
+"""The series that windows need, taken from a merge, and the difference between two moments."""
+
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from monitoring.merging.layout import Indices, Layout, Line, Values
+from monitoring.merging.merge import Merged
+
+_FAMILIES = {
+    "http_requests",
+    "http_request_duration_seconds",
+    "http_request_duration_highr_seconds",
+    "http_slow_requests",
+    "http_request_queries",
+    "db_query_duration_highr_seconds",
+    "db_repeated_queries",
+    "db_slow_queries",
+    "cache_operations",
+}
+# django-prometheus puts its PROMETHEUS_METRIC_NAMESPACE before its names.
+_FOREIGN = re.compile(r"(?:\w+_)?django_(?:db|cache)_", re.ASCII)
+# A sum over slots may round otherwise when there is one more of them: that is no reset.
+_ROUNDING = 1 - 1e-9
+_CUMULATIVE = {"counter", "histogram"}
+
+
+def is_kept(name: str, kind: str) -> bool:
+    """Whether windows are made of this family (a counter's name is without `_total`)."""
+    return kind in _CUMULATIVE and (name in _FAMILIES or _FOREIGN.match(name) is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesTable:
+    """Which series the values of a moment belong to. Compared by identity."""
+
+    lines: tuple[Line, ...]
+
+    @cached_property
+    def encoded(self) -> bytes:
+        texts = [[line.name, dict(line.labels)] for line in self.lines]
+        return zlib.compress(json.dumps(texts, separators=(",", ":")).encode(), 1)
+
+    @cached_property
+    def id(self) -> int:
+        return int.from_bytes(hashlib.blake2b(self.encoded, digest_size=8).digest())
+
+    @classmethod
+    def decode(cls, data: bytes) -> "SeriesTable":
+        """Raises ValueError or zlib.error for what is not a table."""
+        texts = json.loads(zlib.decompress(data))
+        return cls(tuple(Line(name, tuple(labels.items())) for name, labels in texts))
+
+
+EMPTY_TABLE = SeriesTable(())
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Cumulative values at a time, in seconds since boot."""
+
+    time: float
+    table: SeriesTable
+    values: Values
+
+
+@dataclass(slots=True)
+class Extractor:
+    """Takes the kept series out of merges; a table is made once for each layout."""
+
+    _layout: Layout | None = None
+    _table: SeriesTable = EMPTY_TABLE
+    _rows: Indices = field(default_factory=lambda: np.empty(0, np.intp))
+
+    def moment(self, merged: Merged, time: float) -> Moment:
+        if merged.layout is not self._layout:
+            rows = [
+                row
+                for family in merged.layout.families
+                if is_kept(family.name, family.type)
+                for row in range(family.start, family.stop)
+            ]
+            self._rows = np.array(rows, np.intp)
+            self._table = SeriesTable(tuple(merged.layout.lines[row] for row in rows))
+            self._layout = merged.layout
+        return Moment(time, self._table, merged.values[self._rows])
+
+
+def aligned(moment: Moment, table: SeriesTable) -> Values:
+    """The moment's values in the order of another table; 0 for a series that was not there."""
+    if moment.table is table:
+        return moment.values
+    return np.append(moment.values, 0.0)[_places(moment.table, table)]
+
+
+@lru_cache(maxsize=16)
+def _places(there: SeriesTable, here: SeriesTable) -> Indices:
+    positions = {line: position for position, line in enumerate(there.lines)}
+    return np.array([positions.get(line, -1) for line in here.lines], np.intp)
+
+
+def increase(then: Moment, now: Moment) -> Values:
+    """What was added between two moments, for each series of `now`.
+
+    A counter that is lower than before began anew at 0: what it has now was added.
+    """
+    before = aligned(then, now.table)
+    goes_on = now.values >= before * _ROUNDING
+    return np.where(goes_on, np.maximum(now.values - before, 0.0), now.values)
+
+
+def went_back(then: Moment, now: Moment) -> bool:
+    """Whether a counter is lower than it was, or gone: the counters began anew."""
+    return bool((aligned(now, then.table) < then.values * _ROUNDING).any())
+
+
+def pick(lines: Sequence[Line], name: str) -> list[tuple[int, Mapping[str, str]]]:
+    """Position and labels of the samples of this name."""
+    return [(i, dict(line.labels)) for i, line in enumerate(lines) if line.name == name]

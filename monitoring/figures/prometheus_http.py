@@ -1,0 +1,153 @@
+"""Queries to Prometheus's HTTP API (https://prometheus.io/docs/prometheus/latest/querying/
+api/): one deadline for all queries of a summary, and a stated error for whatever goes wrong.
+"""
+
+import http.client
+import json
+import ssl
+import time
+import urllib.parse
+from collections.abc import Callable, Mapping
+from typing import Any, Self, TypeVar
+
+from monitoring import __version__
+from monitoring.conf import Settings
+from monitoring.figures.traffic import SourceUnavailableError
+
+Sample = tuple[Mapping[str, str], float]
+Row = tuple[Mapping[str, str], Mapping[float, float]]  # values by Unix seconds
+T = TypeVar("T")
+
+_MAX_BYTES = 32 * 1024 * 1024
+_CHUNK = 256 * 1024
+# Prometheus 2.48 and later put these among the warnings; they say nothing of missing data.
+_HARMLESS = "PromQL info"
+
+
+class PrometheusClient:
+    """The queries of one summary, on one connection. All of them see one moment."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = urllib.parse.urlsplit(settings.PROMETHEUS_URL)
+        self._token = settings.PROMETHEUS_TOKEN
+        self._ca_file = settings.PROMETHEUS_CA_FILE
+        self._deadline = time.monotonic() + settings.PROMETHEUS_TIMEOUT_MS / 1000
+        self.moment = round(time.time(), 3)
+        self._connection: http.client.HTTPConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def query(self, expression: str) -> list[Sample]:
+        """The instant vector at the moment of the summary. Raises SourceUnavailableError."""
+        found = self._result("query", {"query": expression, "time": f"{self.moment:.3f}"})
+        return _checked(lambda: [(dict(item["metric"]), float(item["value"][1])) for item in found])
+
+    def query_range(self, expression: str, start: float, end: float, step: float) -> list[Row]:
+        """Values at `start`, `start + step`, … in Unix seconds. Raises SourceUnavailableError."""
+        form = {"query": expression, "start": f"{start}", "end": f"{end}", "step": f"{step}"}
+        found = self._result("query_range", form)
+        return _checked(
+            lambda: [
+                (dict(item["metric"]), {float(at): float(text) for at, text in item["values"]})
+                for item in found
+            ]
+        )
+
+    def _result(self, endpoint: str, form: dict[str, str]) -> list[Any]:
+        try:
+            status, data = self._post(endpoint, form)
+        except TimeoutError:
+            raise _timeout() from None
+        except (OSError, http.client.HTTPException) as error:
+            # The kind alone: the text may show the address with what is in it.
+            raise SourceUnavailableError(
+                "unreachable", f"Prometheus cannot be reached ({type(error).__name__})"
+            ) from None
+        return _data(status, data)
+
+    def value(self, expression: str) -> float | None:
+        """The value of a query with one sample at most."""
+        samples = self.query(expression)
+        return samples[0][1] if samples else None
+
+    def _post(self, endpoint: str, form: dict[str, str]) -> tuple[int, bytes]:
+        left = self._left()
+        form["timeout"] = f"{max(1, round(1000 * left))}ms"
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+            "User-Agent": f"django-multiprocess-exporter/{__version__}",
+        }
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        connection = self._connect(left)
+        path = f"{self._url.path.rstrip('/')}/api/v1/{endpoint}"
+        connection.request("POST", path, urllib.parse.urlencode(form), headers)
+        response = connection.getresponse()
+        chunks, size = [], 0
+        while chunk := response.read(_CHUNK):
+            size += len(chunk)
+            if size > _MAX_BYTES:
+                raise SourceUnavailableError("too_large", "Prometheus's answer is too large")
+            chunks.append(chunk)
+            self._left()
+        return response.status, b"".join(chunks)
+
+    def _connect(self, left: float) -> http.client.HTTPConnection:
+        if self._connection is None:
+            host, port = self._url.hostname or "", self._url.port
+            if self._url.scheme == "https":
+                context = ssl.create_default_context(cafile=self._ca_file or None)
+                self._connection = http.client.HTTPSConnection(
+                    host, port, timeout=left, context=context
+                )
+            else:
+                self._connection = http.client.HTTPConnection(host, port, timeout=left)
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(left)
+        return self._connection
+
+    def _left(self) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise _timeout()
+        return left
+
+
+def _timeout() -> SourceUnavailableError:
+    return SourceUnavailableError("timeout", "Prometheus did not answer in time")
+
+
+def _data(status: int, data: bytes) -> list[Any]:
+    def result() -> list[Any]:
+        answer: Any = json.loads(data)
+        if answer["status"] != "success":
+            raise _refusal(status, str(answer.get("errorType", "")))
+        if answer.get("isPartial") or any(
+            not str(text).startswith(_HARMLESS) for text in answer.get("warnings") or ()
+        ):
+            raise SourceUnavailableError("partial_data", "Prometheus has a part of the data only")
+        return list(answer["data"]["result"])
+
+    return _checked(result, status)
+
+
+def _checked(read: Callable[[], T], status: int = 200) -> T:
+    """What `read` makes of an answer, which may be of any shape."""
+    try:
+        return read()
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        raise _refusal(status, "") from None
+
+
+def _refusal(status: int, error_type: str) -> SourceUnavailableError:
+    if error_type == "timeout":
+        return _timeout()
+    if status in (401, 403):
+        return SourceUnavailableError("refused", "Prometheus refuses PROMETHEUS_TOKEN")
+    return SourceUnavailableError("bad_answer", f"Prometheus answered status {status}, no figures")

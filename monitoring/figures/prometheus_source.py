@@ -1,0 +1,219 @@
+"""The figures of all hosts, from any server with Prometheus's HTTP API.
+
+The queries follow the rules of the local source: exact differences instead of extrapolated
+increases, a series that is new counts from 0. Quantiles are then worked out here, from the same
+buckets by the same code.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from monitoring.conf import Settings
+from monitoring.figures.intervals import Interval, Intervals, classes_of, step_for
+from monitoring.figures.prometheus_http import PrometheusClient, Row, Sample
+from monitoring.figures.quantile import Buckets, buckets_of
+from monitoring.figures.traffic import Endpoint, SourceUnavailableError, Traffic, Workers
+from monitoring.figures.window import Window
+
+ENDPOINTS = 20
+_POINTS = 60  # each has the 290 buckets of the fine histogram
+_LEAST_STEP = 15.0
+_LEAST_REACH = 60.0  # some scrapes, at the usual intervals
+_UNKNOWN_SPAN = 86400.0
+# In every scrape of ours, one for each target: how often, and since when, it has been scraped.
+_PROBE = ("monitoring_files", 'state="ok"')
+
+
+@dataclass(frozen=True, slots=True)
+class _Expressions:
+    """PromQL for one window; `matchers` are those of the settings, ready to be put in braces."""
+
+    matchers: tuple[str, ...]
+    window: str  # a duration; empty for all there is
+
+    def selector(self, name: str, *more: str) -> str:
+        return f"{name}{{{','.join((*self.matchers, *more))}}}"
+
+    def added(self, name: str, *more: str) -> str:
+        """What was added to each series in the window; of a stopped target, until it stopped.
+
+        A series that was there before: the difference, or `increase` if its counter was reset. One
+        that came later than its target counts from 0; one that came with it may have counted
+        before, so only from its first sample.
+        """
+        series = self.selector(name, *more)
+        if not self.window:
+            return series
+        last = f"last_over_time({series}[{self.window}])"
+        resets = f"(resets({series}[{self.window}]) > 0)"
+        scrapes = f"count_over_time({self.selector(*_PROBE)}[{self.window}])"
+        samples = f"count_over_time({series}[{self.window}])"
+        return (
+            f"(({last} - ({series} offset {self.window})) unless {resets})"
+            f" or (increase({series}[{self.window}]) and {resets})"
+            f" or ({last} and ({samples} < on (job, instance) group_left () {scrapes}))"
+            f" or ({last} - min_over_time({series}[{self.window}]))"
+        )
+
+    def targets(self) -> str:
+        """How many targets there were in the window."""
+        probe = self.selector(*_PROBE)
+        return (
+            f"count(last_over_time({probe}[{self.window}]))" if self.window else f"count({probe})"
+        )
+
+    def covered(self, seconds: float) -> str:
+        """How far back the oldest sample in the window is, at most the window."""
+        probe = f"timestamp({self.selector(*_PROBE)})"
+        step = max(1, round(seconds / 300))
+        oldest = f"min(min_over_time({probe}[{self.window}:{step}s]))"
+        return f"time() - {oldest}"
+
+
+class PrometheusSource:
+    """Asks the server named in the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._matchers = tuple(
+            f"{name}={_quoted(value)}" for name, value in settings.PROMETHEUS_MATCHERS
+        )
+
+    def traffic(self, window: Window) -> Traffic:
+        with PrometheusClient(self._settings) as client:
+            return self._ask_for(client, self._expressions(window), window)
+
+    def intervals(self, window: Window) -> Intervals:
+        """Of a query range: `increase`'s estimates, over a minute or a step, whichever is more."""
+        ask = self._expressions(window)
+        fine = "http_request_duration_highr_seconds_bucket"
+        with PrometheusClient(self._settings) as client:
+            covered = self._covered(client, ask, window)
+            span = covered if covered is not None else _UNKNOWN_SPAN
+            step = step_for(span, _LEAST_STEP, _POINTS)
+            reach = max(step, _LEAST_REACH)
+            # To the millisecond, as the answers have their times.
+            count = int(span // step) + 1
+            times = [round(client.moment - step * place, 3) for place in reversed(range(count))]
+
+            def rows(name: str, label: str) -> list[Row]:
+                counted = f"increase({ask.selector(name)}[{round(reach)}s])"
+                return client.query_range(
+                    f"sum by ({label}) ({counted})", times[0], times[-1], step
+                )
+
+            by_status, by_bound = rows("http_requests_total", "status"), rows(fine, "le")
+            whole = _buckets(client.query(f"sum by (le) ({ask.added(fine)})"))
+        return Intervals(
+            source="prometheus",
+            covered_seconds=covered,
+            step_seconds=step,
+            intervals=[
+                Interval(
+                    start=time - reach,
+                    end=time,
+                    classes=classes_of(_at(by_status, "status", time)),
+                    duration=buckets_of(
+                        (float(bound), value) for bound, value in _at(by_bound, "le", time)
+                    ),
+                )
+                for time in times
+            ],
+            duration=whole,
+        )
+
+    def _expressions(self, window: Window) -> _Expressions:
+        return _Expressions(
+            self._matchers, "" if window.seconds is None else f"{round(window.seconds * 1000)}ms"
+        )
+
+    def _ask_for(self, client: PrometheusClient, ask: _Expressions, window: Window) -> Traffic:
+        if not client.query(ask.targets()):
+            raise SourceUnavailableError(
+                "no_data", "Prometheus knows no target of this site; see PROMETHEUS_MATCHERS"
+            )
+        requests = client.query(
+            f"sum by (method, route, status) ({ask.added('http_requests_total')})"
+        )
+        seconds = _by_endpoint(
+            client.query(
+                f"sum by (method, route) ({ask.added('http_request_duration_seconds_sum')})"
+            )
+        )
+        fine = "http_request_duration_highr_seconds"
+        return Traffic(
+            source="prometheus",
+            covered_seconds=self._covered(client, ask, window),
+            requests={
+                (labels["method"], labels["route"], labels["status"]): value
+                for labels, value in requests
+            },
+            duration=_buckets(client.query(f"sum by (le) ({ask.added(f'{fine}_bucket')})")),
+            duration_sum=client.value(f"sum({ask.added(f'{fine}_sum')})") or 0.0,
+            endpoint_seconds=seconds,
+            endpoint_buckets=self._endpoint_buckets(client, ask, seconds),
+            slow_count=client.value(f"sum({ask.added('http_slow_requests_total')})") or 0.0,
+            in_progress=client.value(f"sum({ask.selector('http_requests_in_progress')})"),
+            workers=_workers(client, ask),
+        )
+
+    def _covered(self, client: PrometheusClient, ask: _Expressions, window: Window) -> float | None:
+        if window.seconds is None:
+            return None
+        found = client.value(ask.covered(window.seconds))
+        return min(found, window.seconds) if found is not None else 0.0
+
+    def _endpoint_buckets(
+        self, client: PrometheusClient, ask: _Expressions, seconds: Mapping[Endpoint, float]
+    ) -> dict[Endpoint, Buckets]:
+        top = sorted(seconds, key=seconds.__getitem__, reverse=True)[:ENDPOINTS]
+        if not top:
+            return {}
+        routes = "|".join(sorted({_escaped(route) for _, route in top}))
+        name = "http_request_duration_seconds_bucket"
+        found = client.query(
+            f"sum by (method, route, le) ({ask.added(name, f'route=~{_quoted(routes)}')})"
+        )
+        by_endpoint: dict[Endpoint, list[Sample]] = defaultdict(list)
+        for labels, value in found:
+            by_endpoint[labels["method"], labels["route"]].append((labels, value))
+        return {key: _buckets(by_endpoint[key]) for key in top if key in by_endpoint}
+
+
+def _at(rows: Sequence[Row], label: str, time: float) -> list[tuple[str, float]]:
+    """The label's values and what they have at the time."""
+    return [(labels[label], values[time]) for labels, values in rows if time in values]
+
+
+def _workers(client: PrometheusClient, ask: _Expressions) -> Workers:
+    """What exporters tell; None without one."""
+    configured = client.value(f"sum({ask.selector('gunicorn_workers_configured')})")
+    states = {
+        labels.get("state", ""): round(value)
+        for labels, value in client.query(f"sum by (state) ({ask.selector('gunicorn_workers')})")
+    }
+    return Workers(
+        None if configured is None else round(configured),
+        sum(states.values()) if states else None,
+        states.get("busy") if states else None,
+    )
+
+
+def _by_endpoint(samples: Sequence[Sample]) -> dict[Endpoint, float]:
+    return {(labels["method"], labels["route"]): value for labels, value in samples}
+
+
+def _buckets(samples: Sequence[Sample]) -> Buckets:
+    return buckets_of((float(labels["le"]), value) for labels, value in samples)
+
+
+def _quoted(text: str) -> str:
+    """A PromQL string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _escaped(text: str) -> str:
+    """A text as a regular expression of RE2 that matches it alone."""
+    return "".join(f"\\{sign}" if sign in r"\.+*?()|[]{}^$" else sign for sign in text)

@@ -1,0 +1,56 @@
+"""The last lines of the slow query log, whichever process wrote them."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from monitoring.instruments.databases.report import REPEATED, SLOW
+
+_TAIL_BYTES = 256 * 1024
+_KEPT = {
+    SLOW: ("fingerprint", "sql", "duration_ms", "alias", "route", "request_id", "rows"),
+    REPEATED: ("fingerprint", "sql", "count", "alias", "route", "request_id"),
+}
+
+
+def recent(path: Path | None, event: str, limit: int = 10) -> list[dict[str, Any]]:
+    """The newest entries of the event, newest first, with `timestamp` in Unix seconds.
+
+    Looks at the end of the log and of the file that was rotated last. Never raises: a log that
+    is not there or cannot be read has no entries.
+    """
+    if path is None:
+        return []
+    found: list[dict[str, Any]] = []
+    for file in (path, path.with_name(f"{path.name}.1")):
+        for entry in _entries(file):
+            if entry.get("event") == event:
+                found.append(_shown(entry, event))
+                if len(found) == limit:
+                    return found
+    return found
+
+
+def _entries(path: Path) -> Iterator[dict[str, Any]]:
+    """Newest first; what is no entry is left out."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            start = max(size - _TAIL_BYTES, 0)
+            file.seek(start)
+            lines = file.read(_TAIL_BYTES).split(b"\n")
+    except OSError:
+        return
+    for line in reversed(lines[1:] if start else lines):
+        try:
+            entry = json.loads(line)
+            entry["timestamp"] = datetime.fromisoformat(entry["time"]).timestamp()
+        except (ValueError, KeyError, TypeError):
+            continue
+        yield entry
+
+
+def _shown(entry: dict[str, Any], event: str) -> dict[str, Any]:
+    return {"timestamp": entry["timestamp"], **{name: entry.get(name) for name in _KEPT[event]}}

@@ -1,0 +1,252 @@
+"""Snapshots of the merged registry in a bounded ring: fine for minutes, coarse for a day."""
+
+import json
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from monitoring.figures import ring_file
+from monitoring.figures.moments import EMPTY_TABLE, Extractor, Moment, SeriesTable, went_back
+from monitoring.figures.ring_file import MAX_BYTES, RING_FILE, RingReader, RingRecord, start_record
+from monitoring.merging.merge import shared_merger
+from monitoring.primitives import boot_clock
+from monitoring.primitives.boot_clock import boot_id
+
+FINE_SECONDS = 5.0
+FINE_SPAN = 310.0  # a little more than five minutes
+COARSE_SECONDS = 60.0
+COARSE_SPAN = 24 * 3600 + 120.0
+
+_MAX_SUPERFLUOUS = 60  # records that could go before the file is rewritten
+_MAX_SNAPSHOT_BYTES = MAX_BYTES // 5  # so that the file is rewritten before it is too large
+_TABLES_KEPT = 8
+
+
+class SnapshotTooLargeError(Exception):
+    """More series than the ring has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """When the ring began; `counters_began` says that the counters did as well, at 0."""
+
+    time: float
+    counters_began: bool
+
+
+class Snapshots:
+    """The ring of a metrics directory. Reading is for every process, `add` for the elected one."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / RING_FILE
+        self._reader = RingReader(self._path)
+        self._tables: dict[int, SeriesTable] = {}
+
+    def start(self) -> Start | None:
+        """How the ring began; None if there is none of this boot."""
+        for record in self._reader.records():
+            if record.kind == ring_file.START:
+                facts = self._facts(record)
+                if facts is not None and facts.get("boot") == boot_id():
+                    return Start(record.time, facts.get("counters_began") is True)
+        return None
+
+    def nearest(self, target: float) -> Moment | None:
+        """The moment nearest to the time `target`; None if there is none.
+
+        In doubt the younger one: what happened before the window is then left out of it.
+        """
+        start = self.start()
+        if start is None:
+            return None
+        records = [r for r in self._reader.records() if r.kind == ring_file.SNAPSHOT]
+        if start.counters_began:
+            records.append(RingRecord(ring_file.START, 0, start.time, 0, 0, 0))
+        for record in sorted(records, key=lambda r: _distance(r.time, target)):
+            moment = self._moment(record)
+            if moment is not None:
+                return moment
+        return None
+
+    def spread(self, begin: float, step: float) -> list[Moment]:
+        """Moments from `begin` on, the first of each `step` of the clock, oldest first."""
+        start = self.start()
+        if start is None:
+            return []
+        records = [r for r in self._reader.records() if r.kind == ring_file.SNAPSHOT]
+        if start.counters_began:
+            records.insert(0, RingRecord(ring_file.START, 0, start.time, 0, 0, 0))
+        first: dict[int, Moment] = {}
+        for record in records:
+            place = int(record.time // step)
+            if record.time >= begin and place not in first:
+                moment = self._moment(record)
+                if moment is not None:
+                    first[place] = moment
+        return list(first.values())
+
+    def add(self, moment: Moment) -> None:
+        """Keep a moment. Raises OSError without space for it, SnapshotTooLargeError.
+
+        Counters that went back begin a new ring: windows do not reach behind that.
+        """
+        start = self.start()
+        last = self._last() if start is not None else None
+        if start is None:
+            self._begin(moment, counters_began=not moment.values.any())
+        elif last is not None and went_back(last, moment):
+            self._begin(Moment(last.time, EMPTY_TABLE, np.empty(0)), counters_began=True)
+            self._append(moment)
+        elif not self._append(moment):
+            self._begin(moment, counters_began=False)
+        self._compact(moment.time)
+
+    def _begin(self, moment: Moment, *, counters_began: bool) -> None:
+        records = [start_record(moment.time, counters_began=counters_began)]
+        ring_file.replace(self._path, records)
+        self._reader.records()
+        if moment.table.lines:
+            self._append(moment)
+
+    def _append(self, moment: Moment) -> bool:
+        known = {r.table for r in self._reader.records() if r.kind == ring_file.TABLE}
+        table = moment.table
+        data = []
+        if table.id not in known:
+            data.append(ring_file.encode(ring_file.TABLE, table.id, moment.time, table.encoded))
+        payload = _pack(moment)
+        data.append(ring_file.encode(ring_file.SNAPSHOT, table.id, moment.time, payload))
+        if sum(map(len, data)) > _MAX_SNAPSHOT_BYTES:
+            raise SnapshotTooLargeError(f"{len(table.lines)} series")
+        self._tables[table.id] = table
+        return self._reader.append(data)
+
+    def _last(self) -> Moment | None:
+        for record in reversed(self._reader.records()):
+            if record.kind == ring_file.SNAPSHOT:
+                return self._moment(record)
+        return None
+
+    def _compact(self, now: float) -> None:
+        """Rewrite the ring without what is superfluous, when that is much or the file is large."""
+        records = list(self._reader.records())
+        snapshots = [r for r in records if r.kind == ring_file.SNAPSHOT]
+        kept = keep(snapshots, now, COARSE_SECONDS)
+        is_large = self._reader.end > 0.8 * MAX_BYTES
+        if not is_large and len(snapshots) - len(kept) < _MAX_SUPERFLUOUS:
+            return
+        spacing = COARSE_SECONDS
+        chosen = _with_tables(records, kept)
+        while sum(r.length for r in chosen) > 0.6 * MAX_BYTES and len(kept) > 1:
+            spacing *= 2
+            kept = keep(snapshots, now, spacing, fine_span=FINE_SPAN * COARSE_SECONDS / spacing)
+            chosen = _with_tables(records, kept)
+        ring_file.replace(self._path, self._copies(chosen))
+
+    def _copies(self, records: Sequence[RingRecord]) -> list[bytes]:
+        copies = []
+        for record in records:
+            payload = self._reader.payload(record)
+            if payload is not None:
+                copies.append(ring_file.encode(record.kind, record.table, record.time, payload))
+        return copies
+
+    def _moment(self, record: RingRecord) -> Moment | None:
+        if record.kind == ring_file.START:
+            return Moment(record.time, EMPTY_TABLE, np.empty(0))
+        table = self._table(record.table)
+        payload = self._reader.payload(record)
+        if table is None or payload is None:
+            return None
+        values = _unpack(payload)
+        return Moment(record.time, table, values) if len(values) == len(table.lines) else None
+
+    def _table(self, number: int) -> SeriesTable | None:
+        if number not in self._tables:
+            found = [
+                r for r in self._reader.records() if r.kind == ring_file.TABLE and r.table == number
+            ]
+            payload = self._reader.payload(found[-1]) if found else None
+            if payload is None:
+                return None
+            while len(self._tables) >= _TABLES_KEPT:
+                del self._tables[next(iter(self._tables))]
+            self._tables[number] = SeriesTable.decode(payload)
+        return self._tables[number]
+
+    def _facts(self, record: RingRecord) -> dict[str, object] | None:
+        payload = self._reader.payload(record)
+        try:
+            facts = json.loads(payload) if payload is not None else None
+        except ValueError:
+            return None
+        return facts if isinstance(facts, dict) else None
+
+
+def keep(
+    snapshots: Sequence[RingRecord], now: float, coarse: float, fine_span: float = FINE_SPAN
+) -> list[RingRecord]:
+    """The snapshots worth keeping: all of the last `fine_span`, then one each `coarse` seconds."""
+    kept: list[RingRecord] = []
+    for record in snapshots:
+        if now - record.time > COARSE_SPAN:
+            continue
+        is_fine = now - record.time <= fine_span
+        # Half a step early is on time: the writer's rhythm wavers.
+        if is_fine or not kept or record.time - kept[-1].time >= coarse - FINE_SECONDS / 2:
+            kept.append(record)
+    return kept
+
+
+def _with_tables(records: Sequence[RingRecord], kept: Sequence[RingRecord]) -> list[RingRecord]:
+    used = {record.table for record in kept}
+    offsets = {record.offset for record in kept}
+    chosen = []
+    for record in records:
+        if record.kind == ring_file.TABLE and record.table in used:
+            used.discard(record.table)
+            chosen.append(record)
+        elif record.kind == ring_file.START or record.offset in offsets:
+            chosen.append(record)
+    return chosen
+
+
+def _distance(time: float, target: float) -> float:
+    """How far a snapshot is from what is asked for; one just behind it is as good as exact."""
+    late = time - target
+    return late / 1000 if 0 <= late <= 1.1 * FINE_SECONDS else abs(late)
+
+
+def _pack(moment: Moment) -> bytes:
+    # Bytes of equal weight together: counts are small and differ little, so most are zeros.
+    columns = np.ascontiguousarray(moment.values, np.float64).view(np.uint8).reshape(-1, 8).T
+    return zlib.compress(columns.tobytes(), 1)
+
+
+def _unpack(payload: bytes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    columns = np.frombuffer(zlib.decompress(payload), np.uint8).reshape(8, -1)
+    return np.ascontiguousarray(columns.T).reshape(-1).view(np.float64)
+
+
+def ring_bytes(directory: Path) -> int:
+    """The size of the ring's file; 0 if there is none."""
+    try:
+        return (directory / RING_FILE).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def take_snapshot(directory: Path) -> None:
+    """Merge and write. Raises OSError or SnapshotTooLargeError when it cannot be kept."""
+    snapshots, extractor = _state(directory, os.getpid())
+    snapshots.add(extractor.moment(shared_merger(directory).merge(), boot_clock.now()))
+
+
+@lru_cache(maxsize=2)
+def _state(directory: Path, pid: int) -> tuple[Snapshots, Extractor]:
+    return Snapshots(directory), Extractor()

@@ -1,0 +1,29 @@
+"""Gauges of the summary's figures, once for each host or site and not once for each worker."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client.core import Metric
+
+from monitoring.exposition.family_names import FamilyNames
+from monitoring.figures.local_source import local_source
+from monitoring.instruments.requests.sessions import count_active
+from monitoring.merging.merge import Merged
+from monitoring.metrics.derived import ACTIVE_SESSIONS, ERROR_RATE
+
+
+class SummaryGauges:
+    """A source for a scraper. Without requests, or without Redis, a gauge has no sample."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+        error_rate = local_source(self._directory).error_rate(merged)
+        active, _ = count_active()
+        for definition, value in ((ERROR_RATE, error_rate), (ACTIVE_SESSIONS, active)):
+            if names.claim(definition.name, definition.type):
+                family = definition.new()
+                if value is not None:
+                    family.add_metric([], float(value))
+                yield family

@@ -1,0 +1,55 @@
+"""What a source knows of a window; figures are made of it, whatever source it is from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from monitoring.errors import MonitoringError
+from monitoring.figures.intervals import Intervals
+from monitoring.figures.quantile import Buckets
+from monitoring.figures.window import Window
+
+Endpoint = tuple[str, str]  # method, route
+
+
+class SourceUnavailableError(MonitoringError):
+    """The source cannot answer now; `code` is for programs, the message for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Web workers; None for what the source does not know."""
+
+    configured: int | None
+    alive: int | None
+    busy: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Requests of a window. Times in seconds; counts may be estimates, and then not whole."""
+
+    source: str
+    covered_seconds: float | None  # None: unknown how far back the counters go
+    requests: Mapping[tuple[str, str, str], float]  # by method, route, status
+    duration: Buckets
+    duration_sum: float
+    endpoint_seconds: Mapping[Endpoint, float]
+    endpoint_buckets: Mapping[Endpoint, Buckets]  # at least those with the most seconds
+    slow_count: float
+    in_progress: float | None
+    workers: Workers
+
+
+class TrafficSource(Protocol):
+    """Where the figures of a window come from."""
+
+    def traffic(self, window: Window) -> Traffic:
+        """The window that ends now. Raises SourceUnavailableError."""
+
+    def intervals(self, window: Window) -> Intervals:
+        """The same window cut into at most MOST_POINTS. Raises SourceUnavailableError."""

@@ -1,0 +1,169 @@
+"""Our own health checks: the databases and their migrations, Redis, Celery's workers."""
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from monitoring.backing_services.celery_broker import celery_app, ping
+from monitoring.backing_services.database_probe import new_connection, unmeasured
+from monitoring.conf import get_settings
+from monitoring.health.examiner import CheckError, Probe
+from monitoring.health.findings import Finding, Status
+
+_DUMMY = "django.db.backends.dummy"
+
+DATABASE_ANSWERS = Finding(Status.HEALTHY, "The database answers.")
+DATABASE_SILENT = Finding(Status.UNHEALTHY, "The database does not answer.")
+MIGRATED = Finding(Status.HEALTHY, "All migrations are applied.")
+PENDING = Finding(Status.UNHEALTHY, "Migrations are not applied yet.")
+
+REDIS_WORKS = Finding(Status.HEALTHY, "Redis answers.")
+REDIS_SILENT = Finding(Status.UNHEALTHY, "Redis does not answer.")
+REDIS_REFUSES = Finding(Status.UNHEALTHY, "Redis does not keep what it is given.")
+NO_REDIS = Finding(Status.DISABLED, "Not configured.")
+_REDIS_TTL_SECONDS = 10  # of a key that could not be deleted
+
+NO_BROKER = Finding(Status.UNHEALTHY, "The broker does not answer.", {"workers": []})
+NO_CELERY = Finding(Status.DISABLED, "Not configured.", {"workers": []})
+# A ping waits for the workers of the last time; now and then for whoever else there is.
+_SEARCH_EVERY_SECONDS = 60.0
+
+
+def aliases() -> list[str]:
+    """The databases that count: HEALTH_DATABASES, else all that are configured."""
+    configured = [name for name, each in connections.settings.items() if each["ENGINE"] != _DUMMY]
+    chosen = get_settings().HEALTH_DATABASES
+    return [name for name in configured if not chosen or name in chosen]
+
+
+def database_probe(alias: str) -> Probe:
+    """SELECT 1."""
+
+    def probe(seconds: float, last: Finding | None) -> Finding:
+        try:
+            with _connected(alias, seconds) as connection, connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+                cursor.fetchone()
+        except Exception as error:
+            raise CheckError(DATABASE_SILENT) from error
+        return DATABASE_ANSWERS
+
+    return probe
+
+
+def migrations_probe(alias: str) -> Probe:
+    """Whether every migration of this code is applied. A database without any is not Django's."""
+
+    def probe(seconds: float, last: Finding | None) -> Finding:
+        try:
+            with _connected(alias, seconds) as connection:
+                recorder = MigrationRecorder(connection)
+                has_table = recorder.has_table()
+                applied = set(recorder.applied_migrations()) if has_table else set()
+        except Exception as error:
+            raise CheckError(DATABASE_SILENT) from error
+        if not has_table and alias != "default":
+            return Finding(Status.DISABLED, "Not migrated by Django.")
+        waiting = _migrations() - applied - _replaced_by(applied)
+        if waiting:
+            example = ".".join(min(waiting))
+            raise CheckError(PENDING) from _PendingError(
+                f"{alias}: {len(waiting)}, {example} first"
+            )
+        return MIGRATED
+
+    return probe
+
+
+class _PendingError(Exception):
+    """For the log."""
+
+
+@contextmanager
+def _connected(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
+    """A connection of our own, closed at the end; it is no traffic of the site."""
+    unmeasured.set(True)  # in this check's thread only
+    connection = new_connection(alias, seconds)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@cache
+def _loader() -> MigrationLoader:
+    """The migrations of this code; they do not change while the process lives."""
+    return MigrationLoader(None)
+
+
+def _migrations() -> frozenset[tuple[str, str]]:
+    return frozenset(key for key in _loader().graph.nodes if key in _loader().disk_migrations)
+
+
+def _replaced_by(applied: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Squashed migrations all of whose originals are applied: `migrate` counts them as applied."""
+    return {
+        key
+        for key, migration in _loader().disk_migrations.items()
+        if migration.replaces and set(migration.replaces) <= applied
+    }
+
+
+def probe_redis(seconds: float, last: Finding | None) -> Finding:
+    """With a connection of its own: a pool may be full of broken ones, or exhausted."""
+    settings = get_settings()
+    if not settings.REDIS_URL:
+        return NO_REDIS
+    key, value = f"{settings.REDIS_PREFIX}health:{secrets.token_hex(8)}", secrets.token_hex(8)
+    try:
+        from redis import Redis  # noqa: PLC0415  (optional)
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.retry import Retry  # noqa: PLC0415
+
+        with Redis.from_url(
+            settings.REDIS_URL,
+            socket_connect_timeout=seconds,
+            socket_timeout=seconds,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+        ) as client:
+            client.set(key, value, ex=_REDIS_TTL_SECONDS)
+            kept = client.get(key)
+            client.delete(key)
+    except Exception as error:
+        raise CheckError(REDIS_SILENT) from error
+    return REDIS_WORKS if kept == value else REDIS_REFUSES
+
+
+def probe_celery(seconds: float, last: Finding | None) -> Finding:
+    """The workers by name. Those of the last time are waited for, others now and then."""
+    deadline = time.monotonic() + seconds
+    app = celery_app()  # to import it may take a second of the time
+    if app is None:
+        return NO_CELERY
+    memory = dict(last.memory) if last is not None else {}
+    known = [name for name in memory.get("workers", ()) if isinstance(name, str)]
+    searched = float(memory.get("searched", float("-inf")))
+    now = time.monotonic()
+    left = max(0.1, deadline - now)
+    search = not known or not now - _SEARCH_EVERY_SECONDS <= searched <= now
+    try:
+        names = ping(
+            app,
+            left,
+            0.4 * left,  # kombu may wait twice as long
+            None if search else len(known),
+        )
+    except Exception as error:
+        raise CheckError(NO_BROKER) from error
+    memory = {"workers": names, "searched": now if search else searched}
+    if not names:
+        return Finding(Status.UNHEALTHY, "No worker answers.", {"workers": []}, memory)
+    return Finding(Status.HEALTHY, "Workers answer.", {"workers": names}, memory)

@@ -1,0 +1,231 @@
+"""A subclass of a cache's class whose operations are counted; arguments and values pass untouched.
+
+Only what a backend implements itself is counted. What it inherits from Django's BaseCache
+(`get_many` of a backend without one, `aget`, `get_or_set`, …) is made of other operations, which
+count themselves; and an operation made within another of the same cache is part of that one.
+"""
+
+from collections.abc import Callable, Iterable, Sized
+from contextvars import ContextVar
+from functools import lru_cache, wraps
+from inspect import iscoroutinefunction
+from typing import Any
+
+from django.core.cache.backends.base import BaseCache
+
+from monitoring.instruments.caches.recorder import (
+    ERROR,
+    EXISTS,
+    HIT,
+    MISS,
+    OK,
+    CacheRecorder,
+    cache_recorder,
+)
+
+_MISSING = object()
+_MANY = {"get_many": "keys", "set_many": "data", "delete_many": "keys"}  # their first parameter
+
+_active: ContextVar[str | None] = ContextVar("monitoring_cache", default=None)
+
+Method = Callable[..., Any]
+
+
+@lru_cache(maxsize=256)
+def counting_class(cls: type, alias: str) -> type:
+    """A subclass of `cls`, for the instances of this alias; it bears the same name."""
+    recorder = cache_recorder(alias, cls)
+    methods: dict[str, Any] = {
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+    }
+    for operation in ("get", *_MANY, *_OUTCOMES):
+        for name in (operation, f"a{operation}"):
+            method = getattr(cls, name, None)
+            if method is not None and method is not getattr(BaseCache, name, None):
+                methods[name] = _counted(operation, method, recorder, alias)
+    return type(cls.__name__, (cls,), methods)
+
+
+def _counted(operation: str, method: Method, recorder: CacheRecorder, alias: str) -> Method:
+    is_async = iscoroutinefunction(method)
+    if operation == "get":
+        build = _async_get if is_async else _get
+        return build(method, recorder, alias)
+    if operation in _MANY:
+        account = _many(operation, recorder)
+        arrange = _listed(_MANY[operation])
+    else:
+        account = _one(operation, recorder)
+        arrange = _as_given
+    wrapper = _async_operation if is_async else _operation
+    return wrapper(method, alias, arrange, account)
+
+
+def _get(method: Method, recorder: CacheRecorder, alias: str) -> Method:
+    @wraps(method)
+    def get(self: BaseCache, key: Any, default: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if _active.get() == alias:
+            return method(self, key, default, *args, **kwargs)
+        token = _active.set(alias)
+        try:
+            value = method(self, key, _MISSING, *args, **kwargs)
+        except BaseException:
+            recorder.failed_gets(1)
+            raise
+        finally:
+            _active.reset(token)
+        if value is _MISSING:
+            recorder.miss()
+            return default
+        recorder.hit()
+        return value
+
+    return get
+
+
+def _async_get(method: Method, recorder: CacheRecorder, alias: str) -> Method:
+    @wraps(method)
+    async def get(self: BaseCache, key: Any, default: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if _active.get() == alias:
+            return await method(self, key, default, *args, **kwargs)
+        token = _active.set(alias)
+        try:
+            value = await method(self, key, _MISSING, *args, **kwargs)
+        except BaseException:
+            recorder.failed_gets(1)
+            raise
+        finally:
+            _active.reset(token)
+        if value is _MISSING:
+            recorder.miss()
+            return default
+        recorder.hit()
+        return value
+
+    return get
+
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any], Any]  # args, kwargs, the first of them
+Account = Callable[[Any, Any, BaseException | None], None]  # first argument, result, error
+
+
+def _operation(
+    method: Method, alias: str, arrange: Callable[..., Arguments], account: Account
+) -> Method:
+    @wraps(method)
+    def operate(self: BaseCache, *args: Any, **kwargs: Any) -> Any:
+        if _active.get() == alias:
+            return method(self, *args, **kwargs)
+        args, kwargs, first = arrange(args, kwargs)
+        token = _active.set(alias)
+        try:
+            result = method(self, *args, **kwargs)
+        except BaseException as error:
+            account(first, None, error)
+            raise
+        finally:
+            _active.reset(token)
+        account(first, result, None)
+        return result
+
+    return operate
+
+
+def _async_operation(
+    method: Method, alias: str, arrange: Callable[..., Arguments], account: Account
+) -> Method:
+    @wraps(method)
+    async def operate(self: BaseCache, *args: Any, **kwargs: Any) -> Any:
+        if _active.get() == alias:
+            return await method(self, *args, **kwargs)
+        args, kwargs, first = arrange(args, kwargs)
+        token = _active.set(alias)
+        try:
+            result = await method(self, *args, **kwargs)
+        except BaseException as error:
+            account(first, None, error)
+            raise
+        finally:
+            _active.reset(token)
+        account(first, result, None)
+        return result
+
+    return operate
+
+
+def _as_given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+    return args, kwargs, None
+
+
+def _listed(name: str) -> Callable[..., Arguments]:
+    """The keys counted before they are used: an iterator becomes a list."""
+
+    def arrange(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        first = args[0] if args else kwargs.get(name)
+        if isinstance(first, Iterable) and not isinstance(first, Sized):
+            first = list(first)
+            if args:
+                args = (first, *args[1:])
+            else:
+                kwargs = {**kwargs, name: first}
+        return args, kwargs, first
+
+    return arrange
+
+
+def _many(operation: str, recorder: CacheRecorder) -> Account:
+    name = operation.removesuffix("_many")
+
+    def account(first: Any, result: Any, error: BaseException | None) -> None:
+        asked = _distinct(first)
+        if name == "get":
+            if error is not None:
+                recorder.failed_gets(asked)
+            else:
+                recorder.gets(len(result), max(asked - len(result), 0))
+        else:
+            failed = asked if error is not None else len(result or ()) if name == "set" else 0
+            if failed:
+                recorder.count(name, ERROR, failed)
+            if asked > failed:
+                recorder.count(name, OK, asked - failed)
+
+    return account
+
+
+def _distinct(keys: Any) -> int:
+    if not isinstance(keys, Sized):
+        return 0
+    try:
+        return len(set(keys))  # type: ignore[call-overload]
+    except TypeError:
+        return len(keys)
+
+
+def _one(operation: str, recorder: CacheRecorder) -> Account:
+    outcome = _OUTCOMES[operation]
+
+    def account(first: Any, result: Any, error: BaseException | None) -> None:
+        recorder.count(operation, outcome(result) if error is None else _failure(operation, error))
+
+    return account
+
+
+def _failure(operation: str, error: BaseException) -> str:
+    # ValueError is how incr and decr tell of a key that is not there.
+    is_miss = operation in ("incr", "decr") and isinstance(error, ValueError)
+    return MISS if is_miss else ERROR
+
+
+_OUTCOMES: dict[str, Callable[[Any], str]] = {
+    "add": lambda stored: OK if stored else EXISTS,
+    "clear": lambda _: OK,
+    "decr": lambda _: OK,
+    "delete": lambda _: OK,
+    "has_key": lambda found: HIT if found else MISS,
+    "incr": lambda _: OK,
+    "set": lambda _: OK,
+    "touch": lambda found: OK if found else MISS,
+}

@@ -1,0 +1,41 @@
+"""Makes every cache of the process count, whatever its BACKEND."""
+
+from functools import partial
+from typing import Any
+
+from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
+
+from monitoring.instruments.caches.counting import counting_class
+from monitoring.metrics.families import cache_metrics
+from monitoring.storage.self_report import report_error
+
+
+def instrument_caches() -> None:
+    """Measure the caches of this process from now on. Opens nothing."""
+    cache_metrics()  # now, and not by the first threads at one time
+    if isinstance(vars(caches).get("create_connection"), partial):
+        return
+    caches.create_connection = partial(  # type: ignore[method-assign]
+        _create_cache, caches.create_connection
+    )
+    for alias in caches:
+        if hasattr(caches._connections, alias):  # type: ignore[attr-defined]
+            watch_cache(caches[alias], alias)
+
+
+def _create_cache(create: Any, alias: str) -> BaseCache:
+    instance: BaseCache = create(alias)
+    watch_cache(instance, alias)
+    return instance
+
+
+def watch_cache(instance: BaseCache, alias: str) -> None:
+    """Count what this instance does from now on."""
+    try:
+        # A class of its own, and not attributes: those would be a cycle that keeps a cache's
+        # connections open after its thread, or its async request, has ended.
+        given: Any = type(instance)
+        instance.__class__ = counting_class(given, alias)
+    except Exception:
+        report_error("a cache could not be instrumented")

@@ -1,0 +1,106 @@
+"""Counts cache operations: the label look-ups and writes. No method raises."""
+
+from functools import cache
+
+from monitoring.metrics.families import CacheMetrics, cache_metrics, value_of
+from monitoring.storage.self_report import report_error
+from monitoring.storage.values import SlotValue, add_all
+
+HIT = "hit"
+MISS = "miss"
+OK = "ok"
+EXISTS = "exists"
+ERROR = "error"
+
+GET = "get"
+
+# As django-prometheus names the backends that it knows.
+_BACKENDS = {
+    "django.core.cache.backends.db.DatabaseCache": "database",
+    "django.core.cache.backends.dummy.DummyCache": "dummy",
+    "django.core.cache.backends.filebased.FileBasedCache": "filebased",
+    "django.core.cache.backends.locmem.LocMemCache": "locmem",
+    "django.core.cache.backends.memcached.PyLibMCCache": "memcached",
+    "django.core.cache.backends.memcached.PyMemcacheCache": "memcached",
+    "django.core.cache.backends.redis.RedisCache": "native_redis",
+    "django_redis.cache.RedisCache": "redis",
+}
+
+
+def backend_label(cls: type) -> str:
+    """The label `backend` of the `django_cache_*` families: of the nearest known base class."""
+    for base in cls.__mro__:
+        known = _BACKENDS.get(f"{base.__module__}.{base.__qualname__}")
+        if known is not None:
+            return known
+    return cls.__qualname__
+
+
+class CacheRecorder:
+    """Where the operations of one alias are counted."""
+
+    def __init__(self, alias: str, backend: str, metrics: CacheMetrics, *, double: bool) -> None:
+        """`double`: django-prometheus's own class counts as well, so its families are left out."""
+        self._alias = alias
+        self._metrics = metrics
+        self._double = double
+        self._values: dict[tuple[str, str], SlotValue] = {}
+        self._get = value_of(metrics.get.labels(backend))
+        self._hits = value_of(metrics.hits.labels(backend))
+        self._misses = value_of(metrics.misses.labels(backend))
+        self._fail = value_of(metrics.fail.labels(backend))
+        hit, miss = self._value(GET, HIT), self._value(GET, MISS)
+        self._hit_writes = [(hit, 1.0)]
+        self._miss_writes = [(miss, 1.0)]
+        if not double:
+            self._hit_writes += [(self._get, 1.0), (self._hits, 1.0)]
+            self._miss_writes += [(self._get, 1.0), (self._misses, 1.0)]
+
+    def hit(self) -> None:
+        try:
+            add_all(self._hit_writes)
+        except Exception:
+            report_error("a cache operation could not be recorded")
+
+    def miss(self) -> None:
+        try:
+            add_all(self._miss_writes)
+        except Exception:
+            report_error("a cache operation could not be recorded")
+
+    def gets(self, hits: int, misses: int) -> None:
+        """Keys of one get_many."""
+        try:
+            add_all([(value, hits * amount) for value, amount in self._hit_writes])
+            add_all([(value, misses * amount) for value, amount in self._miss_writes])
+        except Exception:
+            report_error("a cache operation could not be recorded")
+
+    def failed_gets(self, count: int) -> None:
+        try:
+            self._value(GET, ERROR).inc(count)
+            if not self._double:
+                add_all(((self._get, float(count)), (self._fail, float(count))))
+        except Exception:
+            report_error("a cache operation could not be recorded")
+
+    def count(self, operation: str, result: str, count: int = 1) -> None:
+        """Any operation but a get; `operation` and `result` are from closed sets."""
+        try:
+            self._value(operation, result).inc(count)
+        except Exception:
+            report_error("a cache operation could not be recorded")
+
+    def _value(self, operation: str, result: str) -> SlotValue:
+        value = self._values.get((operation, result))
+        if value is None:
+            child = self._metrics.operations.labels(self._alias, operation, result)
+            value = self._values[operation, result] = value_of(child)
+        return value
+
+
+@cache
+def cache_recorder(alias: str, cls: type) -> CacheRecorder:
+    """This process's recorder for an alias whose backend is of this class."""
+    double = any(base.__module__.startswith("django_prometheus.") for base in cls.__mro__)
+    return CacheRecorder(alias, backend_label(cls), cache_metrics(), double=double)

@@ -1,0 +1,184 @@
+"""Celery's signals, counted. No exception of ours reaches a task.
+
+A prefork child counts what it runs, in its own slot. What becomes of a task whose child was killed
+is known to the parent alone.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache, wraps
+from typing import Any
+from weakref import WeakValueDictionary
+
+from celery import signals, states
+
+from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
+from monitoring.metrics.families import CeleryMetrics, celery_metrics
+from monitoring.metrics.labels import OVERFLOW
+from monitoring.storage import attach
+from monitoring.storage.self_report import report_error
+
+SENT_HEADER = "monitoring_sent_at"
+
+_MAX_TASKS = 1000
+_MAX_RUNNING = 10_000  # runs that began and whose end has not been seen, such as a greenlet's
+# What Celery's parent process says of a run that its child could not end.
+_LOST = ("WorkerLostError", "TimeLimitExceeded")
+
+
+def connect() -> None:
+    """Idempotent."""
+    _recorder().connect()
+
+
+def _safely(receiver: Callable[..., None]) -> Callable[..., None]:
+    @wraps(receiver)
+    def receive(*args: Any, **kwargs: Any) -> None:
+        try:
+            receiver(*args, **kwargs)
+        except Exception:
+            report_error("a Celery signal could not be recorded")
+
+    return receive
+
+
+class TaskRecorder:
+    """Writes what tasks leave behind; used by all threads and greenlets of the process."""
+
+    def __init__(self, metrics: CeleryMetrics) -> None:
+        self._metrics = metrics
+        self._tasks: set[str] = set()
+        self._running: dict[str, tuple[float, str]] = {}
+        self._requests: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self._next_tick = float("-inf")
+        self._is_connected = False
+
+    def connect(self) -> None:
+        if self._is_connected:
+            return
+        self._is_connected = True
+        for signal, receiver in (
+            (signals.worker_init, self._take_slot),
+            (signals.worker_process_init, self._take_slot),
+            (signals.beat_init, self._take_slot),
+            (signals.heartbeat_sent, self._tend),
+            (signals.before_task_publish, self._send),
+            (signals.task_received, self._receive),
+            (signals.task_prerun, self._begin),
+            (signals.task_postrun, self._end),
+            (signals.task_retry, self._retry),
+            (signals.task_failure, self._lose),
+            (signals.task_revoked, self._revoke),
+            (signals.task_unknown, self._refuse_unknown),
+            (signals.task_rejected, self._refuse_invalid),
+        ):
+            signal.connect(receiver, weak=False)
+
+    def label(self, name: str) -> str:
+        """A registered task's name; at most so many of them."""
+        if name not in self._tasks:
+            if len(self._tasks) >= _MAX_TASKS:
+                return OVERFLOW
+            self._tasks.add(name)
+        return name
+
+    @_safely
+    def _take_slot(self, **_: Any) -> None:
+        attach()  # an idle worker is seen as well
+
+    @_safely
+    def _tend(self, **_: Any) -> None:
+        # The parent runs no task, but its slot may hold what an earlier owner counted.
+        upkeep().tick()
+
+    @_safely
+    def _send(self, headers: dict[str, Any] | None = None, **_: Any) -> None:
+        if headers is not None:
+            headers[SENT_HEADER] = time.time()
+
+    @_safely
+    def _receive(self, request: Any = None, **_: Any) -> None:
+        self._requests[request.id] = request
+
+    @_safely
+    def _begin(self, task_id: str, task: Any, **_: Any) -> None:
+        name = self.label(task.name)
+        if len(self._running) < _MAX_RUNNING:
+            self._running[task_id] = (time.perf_counter(), name)
+            self._metrics.in_progress.labels(name).inc()
+        self._metrics.started.labels(name).inc()
+        waited = _queue_seconds(task.request, time.time())
+        if waited is not None:
+            self._metrics.queue.labels(name).observe(waited)
+
+    @_safely
+    def _end(self, task_id: str, state: str | None = None, **_: Any) -> None:
+        now = time.perf_counter()
+        begun = self._running.pop(task_id, None)
+        if begun is not None:
+            started, name = begun
+            self._metrics.in_progress.labels(name).dec()
+            self._metrics.duration.labels(name, _known(state)).observe(now - started)
+        if now >= self._next_tick:
+            self._next_tick = now + TICK_SECONDS
+            upkeep().tick()
+
+    @_safely
+    def _retry(self, sender: Any, **_: Any) -> None:
+        # The parent repeats it for tasks that it takes back as a connection is lost.
+        self._metrics.retries.labels(self.label(sender.name)).inc()
+
+    @_safely
+    def _lose(self, sender: Any, task_id: str, exception: BaseException, **_: Any) -> None:
+        if task_id in self._running or type(exception).__name__ not in _LOST:
+            return  # its end comes with task_postrun
+        request = self._requests.get(task_id)
+        started = getattr(request, "time_start", None)
+        seconds = max(0.0, time.time() - started) if started else 0.0
+        name = self.label(sender.name)
+        self._metrics.duration.labels(name, states.FAILURE).observe(seconds)
+
+    @_safely
+    def _revoke(
+        self, sender: Any, terminated: bool = False, expired: bool = False, **_: Any
+    ) -> None:
+        reason = "terminated" if terminated else "expired" if expired else "revoked"
+        self._metrics.revoked.labels(self.label(sender.name), reason).inc()
+
+    @_safely
+    def _refuse_unknown(self, **_: Any) -> None:
+        self._metrics.refused.labels("unknown_task").inc()
+
+    @_safely
+    def _refuse_invalid(self, **_: Any) -> None:
+        self._metrics.refused.labels("invalid").inc()
+
+
+def _known(state: str | None) -> str:
+    """Celery's states after a run; a task may set any text as its state."""
+    return state if state is not None and state in _END_STATES else "UNKNOWN"
+
+
+_END_STATES = frozenset(
+    {states.SUCCESS, states.FAILURE, states.RETRY, states.IGNORED, states.REJECTED, states.REVOKED}
+)
+
+
+def _queue_seconds(request: Any, now: float) -> float | None:
+    """From the sending, or from the eta if that is later; None without our header."""
+    sent = (request.headers or {}).get(SENT_HEADER)
+    if isinstance(sent, bool) or not isinstance(sent, int | float):
+        return None
+    due = float(sent)
+    if isinstance(request.eta, str):
+        eta = datetime.fromisoformat(request.eta)
+        if eta.tzinfo is not None:
+            due = max(due, eta.timestamp())
+    waited = now - due
+    return max(0.0, waited) if waited == waited else None  # noqa: PLR0124  (not a number)
+
+
+@cache
+def _recorder() -> TaskRecorder:
+    return TaskRecorder(celery_metrics())

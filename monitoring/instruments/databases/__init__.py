@@ -1,0 +1,1 @@
+"""Databases: every query counted and timed, slow ones written down."""

@@ -1,0 +1,82 @@
+"""django-prometheus's migration figures, once for the site and kept up to date.
+
+It sets its gauges when a process starts, in each process, under a pid. Here the worker in slot
+`web-0` looks every MIGRATIONS_EVERY_SECONDS, in the background, and the newest figure is exposed.
+"""
+
+import threading
+from functools import cache
+from time import monotonic
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from prometheus_client import Gauge
+
+from monitoring.backing_services.database_probe import ask
+from monitoring.conf import get_settings
+from monitoring.errors import DatabaseUnavailableError
+from monitoring.instruments.jobs import background
+from monitoring.storage import attach
+from monitoring.storage.self_report import report_error
+
+_OWNER = "web-0"
+
+
+@cache
+def migration_gauges() -> tuple[Gauge, Gauge]:
+    """django-prometheus's gauges of applied and unapplied migrations."""
+    from django_prometheus import migrations  # noqa: PLC0415  (it registers the names)
+
+    gauges = migrations.applied_migrations, migrations.unapplied_migrations
+    for gauge in gauges:
+        gauge._kwargs["multiprocess_mode"] = "mostrecent"  # of the children, made later
+    return gauges
+
+
+class MigrationWatch:
+    """A job of the upkeep."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def look(self) -> None:
+        """Renew the figures if it is time, soon. Never raises, never waits."""
+        try:
+            every = get_settings().MIGRATIONS_EVERY_SECONDS
+            with self._lock:
+                if not every or monotonic() < self._next:
+                    return
+                self._next = monotonic() + every
+            slot = attach()
+            if slot is not None and slot.name == _OWNER:
+                background().submit(renew)
+        except Exception:
+            report_error("the migrations could not be looked at")
+
+
+def renew() -> None:
+    """Set the gauges of each alias; one that cannot be asked keeps what it has."""
+    applied, unapplied = migration_gauges()
+    seconds = get_settings().DATABASE_TIMEOUT_MS / 1000
+    for alias, settings in connections.settings.items():
+        if settings["ENGINE"] == "django.db.backends.dummy":
+            continue
+        try:
+            done, waiting = ask(alias, _count, seconds)
+        except DatabaseUnavailableError:
+            report_error("the migrations could not be read")
+            continue
+        applied.labels(alias).set(done)
+        unapplied.labels(alias).set(waiting)
+
+
+def _count(connection: BaseDatabaseWrapper) -> tuple[int, int]:
+    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415  (heavy)
+
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return len(executor.loader.applied_migrations), len(plan)
+
+
+migration_watch = MigrationWatch()

@@ -1,0 +1,89 @@
+"""The statistics of psycopg's pools (Django's option `pool`), renewed at each request's end.
+
+Names of the statistics: https://www.psycopg.org/psycopg3/docs/advanced/pool.html#pool-stats
+"""
+
+import os
+import sys
+import threading
+from functools import lru_cache
+from typing import Any
+
+from django.db import connections
+
+from monitoring.errors import DatabaseUnavailableError
+from monitoring.metrics.families import pool_metrics
+from monitoring.storage.self_report import report_error
+
+IN_USE = "in_use"
+IDLE = "idle"
+MAX = "max"
+
+_CUMULATIVE = ("requests_num", "requests_queued", "requests_errors", "requests_wait_ms")
+
+
+def record_pools(**_: Any) -> None:
+    """Receiver of Django's `request_finished`: some microseconds for each pool there is."""
+    try:
+        for alias, pool in _pools():
+            _recorder_of(os.getpid()).record(alias, pool.get_stats())
+    except Exception:
+        report_error("the connection pools could not be recorded")
+
+
+def _pools() -> list[tuple[str, Any]]:
+    # Without an import: a site on another database has no psycopg.
+    backend = sys.modules.get("django.db.backends.postgresql.base")
+    if backend is None:
+        return []
+    return list(backend.DatabaseWrapper._connection_pools.items())
+
+
+def wait_for_pool(alias: str, seconds: float) -> None:
+    """Return once the alias's pool has a connection to give, at once if it has no pool.
+
+    Raises DatabaseUnavailableError after `seconds`.
+    """
+    pool = getattr(connections[alias], "pool", None)
+    if pool is None:
+        return
+    try:
+        pool.putconn(pool.getconn(timeout=seconds))
+    except Exception as error:
+        raise DatabaseUnavailableError(f"{alias}: {type(error).__name__}") from error
+
+
+class PoolRecorder:
+    """Sets the gauges, and adds to the counters what the pool's own have grown by."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: dict[tuple[str, str], int] = {}
+
+    def record(self, alias: str, stats: dict[str, int]) -> None:
+        metrics = pool_metrics()
+        idle = stats.get("pool_available", 0)
+        with self._lock:
+            for state, value in (
+                (IN_USE, stats.get("pool_size", 0) - idle),
+                (IDLE, idle),
+                (MAX, stats.get("pool_max", 0)),
+            ):
+                metrics.connections.labels(alias, state).set(value)
+            metrics.waiting.labels(alias).set(stats.get("requests_waiting", 0))
+            grown = {name: self._grown(alias, name, stats) for name in _CUMULATIVE}
+        metrics.requests.labels(alias).inc(grown["requests_num"])
+        metrics.queued.labels(alias).inc(grown["requests_queued"])
+        metrics.errors.labels(alias).inc(grown["requests_errors"])
+        metrics.wait.labels(alias).inc(grown["requests_wait_ms"] / 1000)
+
+    def _grown(self, alias: str, name: str, stats: dict[str, int]) -> int:
+        now, before = stats.get(name, 0), self._seen.get((alias, name), 0)
+        self._seen[alias, name] = now
+        return now - before if now >= before else now  # a new pool counts from 0
+
+
+@lru_cache(maxsize=1)
+def _recorder_of(pid: int) -> PoolRecorder:
+    """A forked child has pools, or copies of its parent's, whose past is not its own."""
+    return PoolRecorder()

@@ -1,0 +1,172 @@
+"""Counts and times queries: the wrapper that each connection's cursors run through.
+
+This is the hot path: children are looked up once for each alias, the writes of a query are made
+as one. No method raises but for what the query itself raises.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from functools import cache
+from time import perf_counter
+from typing import Any
+
+from prometheus_client import Counter, Histogram
+
+from monitoring.conf import get_settings
+from monitoring.instruments.databases.trackers import current
+from monitoring.metrics.families import DatabaseMetrics, database_metrics, value_of
+from monitoring.metrics.labels import OTHER
+from monitoring.storage.self_report import report_error
+from monitoring.storage.values import SlotValue, add_all
+
+_MAX_ERROR_TYPES = 50
+
+Execute = Callable[[Any, Any, bool, dict[str, Any]], Any]
+
+
+class QueryRecorder:
+    """An execute wrapper (Django's "database instrumentation") for the connections of an alias."""
+
+    def __init__(
+        self,
+        alias: str,
+        vendor: str,
+        metrics: DatabaseMetrics,
+        slow_seconds: float,
+        *,
+        double: bool,
+    ) -> None:
+        """`double`: django-prometheus's own wrapper counts too; its families are left to it."""
+        self._alias = alias
+        self._vendor = vendor
+        self._metrics = metrics
+        self._slow_seconds = slow_seconds
+        self._double = double
+        self._error_types: set[str] = set()
+        self._slow = value_of(metrics.slow.labels(alias))
+        self._highr = metrics.duration_highr
+        self._count = self._many = self._sum = None
+        if not double:
+            self._count = value_of(metrics.execute.labels(alias, vendor))
+            self._many = value_of(metrics.execute_many.labels(alias, vendor))
+            duration = metrics.duration.labels(alias, vendor)
+            self._sum, self._buckets, self._bounds = parts_of(duration)
+
+    def __call__(
+        self, execute: Execute, sql: Any, params: Any, many: bool, context: dict[str, Any]
+    ) -> Any:
+        if many and not isinstance(params, Sized) and isinstance(params, Iterable):
+            params = _Counted(params)
+        started = perf_counter()
+        try:
+            result = execute(sql, params, many, context)
+        except BaseException as error:
+            self._finish(perf_counter() - started, sql, params, many, context)
+            self._count_error(error)
+            raise
+        self._finish(perf_counter() - started, sql, params, many, context)
+        return result
+
+    def _finish(
+        self, seconds: float, sql: Any, params: Any, many: bool, context: dict[str, Any]
+    ) -> None:
+        try:
+            if self._count is None or self._sum is None or self._many is None:
+                add_all(self._highr.writes(seconds))
+            elif many:
+                sets = float(_items(params))
+                add_all(
+                    (
+                        (self._count, sets),
+                        (self._many, sets),
+                        (self._sum, seconds),
+                        (self._buckets[bisect_left(self._bounds, seconds)], 1.0),
+                        *self._highr.writes(seconds),
+                    )
+                )
+            else:
+                add_all(
+                    (
+                        (self._count, 1.0),
+                        (self._sum, seconds),
+                        (self._buckets[bisect_left(self._bounds, seconds)], 1.0),
+                        *self._highr.writes(seconds),
+                    )
+                )
+            tracker = current.get()
+            while tracker is not None:
+                tracker.add(self._alias, self._vendor, sql, seconds)
+                tracker = tracker.parent
+            if seconds >= self._slow_seconds:
+                self._slow.inc(1)
+                from monitoring.instruments.databases.report import report_slow  # noqa: PLC0415  (rare)
+
+                report_slow(self._alias, self._vendor, sql, seconds, context.get("cursor"))
+        except Exception:
+            report_error("a query could not be recorded")
+
+    def _count_error(self, error: BaseException) -> None:
+        try:
+            if self._double:
+                return
+            name = type(error).__name__
+            if name not in self._error_types:
+                if len(self._error_types) >= _MAX_ERROR_TYPES:
+                    name = OTHER
+                else:
+                    self._error_types.add(name)
+            self._metrics.errors.labels(self._alias, self._vendor, name).inc()
+        except Exception:
+            report_error("a query's error could not be recorded")
+
+
+class _Counted:
+    """An iterator that knows how many items were taken: executemany takes generators, too.
+
+    It has no length: drivers take what is empty for nothing to do.
+    """
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        self._items = iter(items)
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        item = next(self._items)
+        self.taken += 1
+        return item
+
+
+def _items(params: Any) -> int:
+    if isinstance(params, _Counted):
+        return params.taken
+    return len(params) if isinstance(params, Sized) else 0
+
+
+def parts_of(histogram: Histogram) -> tuple[SlotValue, Sequence[SlotValue], Sequence[float]]:
+    """A histogram child's sum, buckets and upper bounds: what its `observe` writes to."""
+    return histogram._sum, histogram._buckets, histogram._upper_bounds
+
+
+@cache
+def query_recorder(alias: str, vendor: str, double: bool) -> QueryRecorder:
+    """This process's recorder for an alias."""
+    slow_seconds = get_settings().SLOW_QUERY_MS / 1000
+    return QueryRecorder(alias, vendor, database_metrics(), slow_seconds, double=double)
+
+
+def count_connection(alias: str, vendor: str) -> None:
+    _count(database_metrics().connections, alias, vendor)
+
+
+def count_connection_error(alias: str, vendor: str) -> None:
+    _count(database_metrics().connection_errors, alias, vendor)
+
+
+def _count(family: Counter, alias: str, vendor: str) -> None:
+    try:
+        family.labels(alias, vendor).inc()
+    except Exception:
+        report_error("a connection could not be recorded")

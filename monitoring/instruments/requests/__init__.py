@@ -1,0 +1,1 @@
+"""Requests: counted and timed; sessions and slow requests noted."""

@@ -1,0 +1,190 @@
+"""Counts and times requests: the label look-ups and writes behind the middleware.
+
+This is the hot path. Children are looked up once for each (method, route, status), and a request's
+writes are made as one, under one lock. No method raises.
+"""
+
+import sys
+from dataclasses import dataclass
+from functools import cache
+from time import perf_counter, time
+
+from django.http import HttpRequest
+
+from monitoring.conf import Settings, get_settings
+from monitoring.instruments.databases.trackers import RequestTracker, begin_request, end_request
+from monitoring.instruments.request_headers import REQUEST_START, queue_seconds, sampled_trace
+from monitoring.instruments.requests.sessions import session_watch
+from monitoring.instruments.requests.slow_requests import keep_details
+from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
+from monitoring.metrics.families import HttpMetrics, http_metrics, value_of
+from monitoring.metrics.histogram import BisectHistogram
+from monitoring.metrics.labels import METHODS, OTHER, Routes, refused_match
+from monitoring.storage import own_counters, values
+from monitoring.storage.exemplars import Trace, encode_record
+from monitoring.storage.self_report import report_error
+from monitoring.storage.values import SlotValue, add_all
+
+_MAX_CACHED_SERIES = 10_000
+_MAX_EXCEPTION_TYPES = 100
+
+_SeriesKey = tuple[str, str | None, int]  # method label, URL template, status
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """Where the requests of one method, route and status are counted."""
+
+    route: str
+    counts: tuple[tuple[SlotValue, float], ...]
+    duration: BisectHistogram
+    slow: SlotValue
+
+
+class RequestRecorder:
+    """Writes what requests leave behind; used by all threads of the process."""
+
+    def __init__(self, metrics: HttpMetrics, settings: Settings) -> None:
+        self._metrics = metrics
+        self._in_progress = value_of(metrics.in_progress)
+        self._highr = metrics.duration_highr
+        self._queries = metrics.queries
+        # Without a query there is nothing to add to the sum: the usual request of a cached page.
+        self._no_query = metrics.queries.writes(0)[1:]
+        self._repeated_limit = settings.REPEATED_QUERIES
+        self._slow_seconds = settings.SLOW_REQUEST_MS / 1000
+        self._routes = Routes(settings.MAX_ROUTES, settings.IGNORE_ROUTES)
+        self._series: dict[_SeriesKey, _Series | None] = {}  # None: not traffic
+        self._exception_types: set[str] = set()
+        self._sessions = session_watch()
+        self._next_tick = float("-inf")
+
+    def begin(self, request: HttpRequest) -> float:
+        """A request starts now; returns the perf_counter seconds to give to `finish`."""
+        try:
+            self._in_progress.inc(1)
+            request.monitoring_in_progress = True  # type: ignore[attr-defined]
+            request.monitoring_queries = begin_request(request)  # type: ignore[attr-defined]
+        except Exception:
+            report_error("a request's start could not be recorded")
+        return perf_counter()
+
+    def leave(self, request: HttpRequest) -> None:
+        """Take the request out of those in progress, now instead of at its end."""
+        try:
+            add_all(self._leaving(request))
+        except Exception:
+            report_error("a request could not be left out")
+
+    def _leaving(self, request: HttpRequest) -> tuple[tuple[SlotValue, float], ...]:
+        if not getattr(request, "monitoring_in_progress", False):
+            return ()
+        request.monitoring_in_progress = False  # type: ignore[attr-defined]
+        return ((self._in_progress, -1.0),)
+
+    def finish(self, request: HttpRequest, started: float, status: int) -> None:
+        """Count the answered request. The caller calls this once for each `begin`."""
+        now = perf_counter()
+        seconds = now - started
+        try:
+            queries: RequestTracker = request.monitoring_queries  # type: ignore[attr-defined]
+            end_request(queries)
+            if now >= self._next_tick:
+                self._next_tick = now + TICK_SECONDS
+                upkeep().tick()
+            if self._sessions is not None:
+                self._sessions.note(request)
+            match = request.resolver_match
+            template = None if match is None else match.route
+            key = (METHODS.get(request.method or "", OTHER), template, status)
+            try:
+                series = self._series[key]
+            except KeyError:
+                series = self._find_series(request, key)
+            leaving = self._leaving(request)
+            if series is None:
+                add_all(leaving)
+                return
+            add_all(
+                (
+                    *leaving,
+                    *series.counts,
+                    *self._highr.writes(seconds),
+                    *series.duration.writes(seconds),
+                    *(self._queries.writes(queries.count) if queries.count else self._no_query),
+                )
+            )
+            queue_header = request.META.get(REQUEST_START)
+            if queue_header is not None:
+                queued = queue_seconds(queue_header, time() - seconds)
+                if queued is not None:
+                    self._metrics.queue.observe(queued)
+            if seconds >= self._slow_seconds:
+                series.slow.inc(1)
+                keep_details(request, key[0], series.route, status, seconds)
+            if queries.count > self._repeated_limit:
+                from monitoring.instruments.databases.report import report_repeated  # noqa: PLC0415  (rare)
+
+                report_repeated(queries, self._repeated_limit, series.route, request)
+            trace = sampled_trace(request.META)
+            if trace is not None:
+                self._leave_exemplars(series.duration, seconds, trace)
+        except Exception:
+            report_error("a request could not be recorded")
+            self.leave(request)
+
+    def _leave_exemplars(self, duration: BisectHistogram, seconds: float, trace: Trace) -> None:
+        now = time()
+        places = (self._highr.exemplar_place(seconds), duration.exemplar_place(seconds))
+        values.put_exemplars(
+            [(number, encode_record(digest, trace, seconds, now)) for number, digest in places]
+        )
+
+    def count_exception(self, request: HttpRequest) -> None:
+        """Count the exception being handled, as it becomes a 500 or breaks off an answer."""
+        try:
+            kind = sys.exc_info()[0]
+            route = self._routes.of(request.resolver_match or refused_match(request))
+            if kind is not None and not route.ignored:
+                name = self._exception_label(kind.__name__)
+                self._metrics.exceptions.labels(name, route.label).inc()
+        except Exception:
+            report_error("an exception could not be counted")
+
+    def _exception_label(self, name: str) -> str:
+        if name not in self._exception_types:
+            if len(self._exception_types) >= _MAX_EXCEPTION_TYPES:
+                return OTHER
+            self._exception_types.add(name)
+        return name
+
+    def _find_series(self, request: HttpRequest, key: _SeriesKey) -> _Series | None:
+        method, _, status = key
+        match = request.resolver_match
+        cacheable = match is not None or status == 404
+        if not cacheable:  # answered by an inner middleware, before the URL was resolved
+            match = refused_match(request)
+        route = self._routes.of(match)
+        if route.overflow:
+            values.drop(own_counters.MAX_ROUTES)
+            cacheable = False  # so that each one is counted
+        series = None if route.ignored else self._make_series(method, route.label, status)
+        if cacheable and len(self._series) < _MAX_CACHED_SERIES:
+            self._series[key] = series
+        return series
+
+    def _make_series(self, method: str, route: str, status: int) -> _Series:
+        families = [self._metrics.requests]
+        if status >= 400:
+            families.append(self._metrics.errors)
+        counts = tuple((value_of(f.labels(method, route, str(status))), 1.0) for f in families)
+        duration = self._metrics.duration.labels(method, route)
+        # Made with the rest, so that rate() sees the first slow request: a step from 0 to 1.
+        slow = value_of(self._metrics.slow.labels(method, route))
+        return _Series(route, counts, duration, slow)
+
+
+@cache
+def request_recorder() -> RequestRecorder:
+    """This process's recorder."""
+    return RequestRecorder(http_metrics(), get_settings())

@@ -1,0 +1,1 @@
+"""From the files of all slots to one registry."""

@@ -1,0 +1,191 @@
+"""Reads the exemplar files of all slots and merges them into one table.
+
+The merged table is what a single process would have written: each record is the latest of those
+that the slots have in its place. So a scrape shows at most RECORDS exemplars, however many slots
+there are.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client.samples import Exemplar
+
+from monitoring.merging.layout import Layout, Values
+from monitoring.merging.reader import Labels
+from monitoring.storage.exemplars import (
+    FILE_BYTES,
+    HEADER_BYTES,
+    MAGIC,
+    RECORD_BYTES,
+    RECORDS,
+    TIMESTAMP_WORD,
+    ExemplarRecord,
+    bucket_digest,
+    decode_record,
+    owner_of,
+)
+
+Bucket = tuple[str, Labels]  # sample name and labels, as a line of the layout has them
+
+_AHEAD_SECONDS = 60.0  # a record from further in the future was written before a clock went back
+_MAX_REPORTED = 10_000
+
+logger = logging.getLogger("monitoring.storage")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A sound record of a bucket of the layout; `data` is its bytes."""
+
+    data: bytes
+    bucket: Bucket
+    exemplar: Exemplar
+    timestamp: float
+
+
+class _Table:
+    """The records of one file; `timestamps` has 0 for those that are empty or of no time."""
+
+    def __init__(self, data: bytes, limit: float) -> None:
+        self._data = data
+        words = np.frombuffer(data, np.float64, offset=HEADER_BYTES).reshape(RECORDS, -1)
+        found = words[:, TIMESTAMP_WORD]
+        with np.errstate(invalid="ignore"):  # damaged bytes may be a signalling NaN
+            self.timestamps = np.where((found > 0) & (found <= limit), found, 0.0)
+
+    def record(self, number: int) -> bytes:
+        start = HEADER_BYTES + number * RECORD_BYTES
+        return self._data[start : start + RECORD_BYTES]
+
+
+class ExemplarReader:
+    """What it learns of a layout is kept between reads. Not thread-safe."""
+
+    def __init__(self, directory: Path, on_damage: Callable[[], None]) -> None:
+        """`on_damage` is called once for each damaged file found."""
+        self._directory = directory
+        self._on_damage = on_damage
+        self._reported: set[tuple[str, int]] = set()
+        self._layout: Layout | None = None
+        self._buckets: dict[bytes, Bucket] = {}
+        self._last: dict[bytes, _Shown] = {}
+
+    def read(self, layout: Layout, now: float) -> dict[Bucket, Exemplar]:
+        """The latest exemplar of each bucket of the layout that has one; `now` in Unix seconds.
+
+        Never raises because of what is in the files, or because they go. Memory: one file and the
+        merged table.
+        """
+        names = self._list()
+        if not names:
+            return {}
+        self._use(layout)
+        limit = now + _AHEAD_SECONDS
+        newest: Values = np.zeros(RECORDS)
+        for table in self._tables(names, limit):
+            np.maximum(newest, table.timestamps, out=newest)
+        shown: dict[int, _Shown] = {}
+        for table in self._tables(names, limit):
+            self._take(table, (newest > 0) & (table.timestamps == newest), shown)
+        # Where the newest is damaged or of no bucket, the newest of those that are left.
+        missing = newest > 0
+        missing[list(shown)] = False
+        if missing.any():
+            for table in self._tables(names, limit):
+                self._take(table, missing & (table.timestamps > 0), shown)
+        self._last = {item.data: item for item in shown.values()}
+        return {item.bucket: item.exemplar for item in shown.values()}
+
+    def _take(self, table: _Table, wanted: NDArray[np.bool_], shown: dict[int, _Shown]) -> None:
+        """Put the wanted records that are sound and later than those in `shown` there."""
+        for number in np.flatnonzero(wanted).tolist():
+            data = table.record(number)
+            # What was shown last time was found sound then.
+            item = self._last.get(data) or self._decode(data)
+            if item is not None and (
+                number not in shown or item.timestamp > shown[number].timestamp
+            ):
+                shown[number] = item
+
+    def _decode(self, data: bytes) -> _Shown | None:
+        record = decode_record(data)
+        bucket = None if record is None else self._buckets.get(record.digest)
+        if record is None or bucket is None:
+            return None
+        return _Shown(data, bucket, _exemplar(record), record.timestamp)
+
+    def _tables(self, names: list[str], limit: float) -> Iterator[_Table]:
+        for name in names:
+            data = self._read(name)
+            if data is not None:
+                yield _Table(data, limit)
+
+    def _list(self) -> list[str]:
+        try:
+            with os.scandir(self._directory) as entries:
+                return sorted(entry.name for entry in entries if owner_of(entry.name))
+        except OSError:
+            return []
+
+    def _use(self, layout: Layout) -> None:
+        if layout is not self._layout:
+            self._layout = layout
+            self._last = {}
+            self._buckets = {
+                bucket_digest(line.name, line.labels): (line.name, line.labels)
+                for family in layout.families
+                if family.type == "histogram"
+                for line in layout.lines[family.start : family.stop]
+                if line.name.endswith("_bucket")
+            }
+
+    def _read(self, name: str) -> bytes | None:
+        """The file's FILE_BYTES, with zeros for what is missing of it; None if it has nothing.
+
+        It is read and never mapped: a file that is cut short meanwhile is then only a short read.
+        """
+        inode = 0
+        try:
+            # Not to wait for the writer of a pipe that somebody put there.
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(self._directory / name, flags)
+            try:
+                inode = os.fstat(descriptor).st_ino
+                data = os.pread(descriptor, FILE_BYTES, 0)
+            finally:
+                os.close(descriptor)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._report(name, inode, f"{type(error).__name__}: {error}")
+            return None
+        magic = data[: len(MAGIC)]
+        if not any(magic):  # being made at this moment
+            return None
+        if magic != MAGIC:
+            self._report(name, inode, "it does not begin as an exemplar file")
+            return None
+        if len(data) < FILE_BYTES:
+            self._report(name, inode, f"it is cut off at byte {len(data)}")
+        return data.ljust(FILE_BYTES, b"\0")
+
+    def _report(self, name: str, inode: int, what: str) -> None:
+        if len(self._reported) >= _MAX_REPORTED:
+            self._reported.clear()
+        if (name, inode) not in self._reported:
+            self._reported.add((name, inode))
+            self._on_damage()
+            logger.warning("exemplar file %s is damaged: %s", name, what)
+
+
+def _exemplar(record: ExemplarRecord) -> Exemplar:
+    """63 characters of labels; OpenMetrics 1.0 allows 128 for names and values together."""
+    labels = {"trace_id": record.trace_id.hex()}
+    if record.span_id is not None:
+        labels["span_id"] = record.span_id.hex()
+    return Exemplar(labels, record.value, round(record.timestamp, 3))

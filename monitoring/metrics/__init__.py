@@ -1,0 +1,1 @@
+"""The families that are written: their names, labels and histogram class."""

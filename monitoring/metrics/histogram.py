@@ -1,0 +1,39 @@
+"""prometheus-client's Histogram, for many buckets and for writes that are made together."""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+
+from prometheus_client import Histogram
+from prometheus_client.utils import floatToGoString
+
+from monitoring.storage.exemplars import Place, bucket_digest, hashed_place
+from monitoring.storage.values import SlotValue, add_all
+
+
+class BisectHistogram(Histogram):
+    """A Histogram that finds its bucket by bisection: with 290 buckets a scan costs more."""
+
+    def observe(self, amount: float, exemplar: Mapping[str, str] | None = None) -> None:
+        self._raise_if_not_observable()  # type: ignore[no-untyped-call]
+        add_all(self.writes(amount))
+
+    def writes(self, amount: float) -> tuple[tuple[SlotValue, float], tuple[SlotValue, float]]:
+        """What `observe(amount)` adds, to be made together with other writes by `add_all`."""
+        bucket = self._buckets[bisect_left(self._upper_bounds, amount)]
+        return (self._sum, amount), (bucket, 1.0)
+
+    def exemplar_place(self, amount: float) -> Place:
+        """The record of the bucket that `amount` falls into, worked out once for each bucket."""
+        number = bisect_left(self._upper_bounds, amount)
+        place = self._places.get(number)
+        if place is None:
+            labels = sorted(zip(self._labelnames, self._labelvalues, strict=True))
+            bound = floatToGoString(self._upper_bounds[number])
+            digest = bucket_digest(f"{self._name}_bucket", (*labels, ("le", bound)))
+            place = hashed_place(digest) if labels else Place(number, digest)
+            self._places[number] = place
+        return place
+
+    def _metric_init(self) -> None:
+        super()._metric_init()
+        self._places: dict[int, Place] = {}

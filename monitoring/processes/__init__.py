@@ -1,0 +1,1 @@
+"""The host's processes seen from outside: /proc, gunicorn, listen queues."""
