@@ -35,9 +35,9 @@ from tests.unit.exposition.protobuf_decoder import (
     labels_of,
     samples_in,
 )
+from tests.unit.merging.test_merge_equals_stock import Entry, entries, no_damage, write
 from tests.unit.stock import Samples, samples_of
 from tests.unit.storage.files import StockFile
-from tests.unit.storage.test_merge_equals_stock import Entry, entries, no_damage, write
 
 BOUNDS = (*HIGHR_BOUNDS, math.inf)
 FIRST_INDEX = -176  # HIGHR_BOUNDS begins at 2^(-176/16)

@@ -21,8 +21,8 @@ from monitoring.figures.ring_file import start_afresh
 from monitoring.figures.snapshots import Snapshots, take_snapshot
 from monitoring.figures.window import Window
 from tests.unit.conftest import RunPython
-from tests.unit.summary.moments import moment, table
-from tests.unit.summary.test_local import _COUNT
+from tests.unit.figures.moments import moment, table
+from tests.unit.figures.test_local_source import _COUNT
 
 FINE = tuple(2 ** (k / 16) for k in range(-176, 113))
 

@@ -12,7 +12,7 @@ from monitoring.figures.moments import Moment, SeriesTable, increase
 from monitoring.figures.ring_file import RING_FILE, start_afresh, start_record
 from monitoring.figures.snapshots import Snapshots, SnapshotTooLargeError, ring_bytes
 from monitoring.merging.layout import Line
-from tests.unit.summary.moments import moment, table
+from tests.unit.figures.moments import moment, table
 
 ONE = table("http_requests_total")
 TWO = table("http_requests_total", "http_slow_requests_total")

@@ -12,7 +12,7 @@ from tests.servers.prometheus import program
 
 PROCESSES = 8
 LINES = 1500
-_ROOT = Path(__file__).resolve().parents[3]
+_ROOT = Path(__file__).resolve().parents[4]
 
 
 def start_writers(path: Path, max_bytes: int) -> "list[subprocess.Popen[bytes]]":

@@ -11,7 +11,13 @@ from monitoring.instruments.databases.normalise import (
     fingerprint,
     normalise,
 )
-from tests.unit.databases.statements import DIALECTS, NUMBER, SECRET, statements, vendor_of
+from tests.unit.instruments.databases.statements import (
+    DIALECTS,
+    NUMBER,
+    SECRET,
+    statements,
+    vendor_of,
+)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -10,7 +10,7 @@ from monitoring.conf import Settings, parse
 from monitoring.figures.prometheus_http import PrometheusClient
 from monitoring.figures.traffic import SourceUnavailableError
 from tests.servers.ports import free_port
-from tests.unit.summary.api_server import ApiServer, run_api_server
+from tests.unit.figures.api_server import ApiServer, run_api_server
 
 VECTOR = {"resultType": "vector", "result": [{"metric": {"le": "1"}, "value": [1.5, "2.5"]}]}
 
