@@ -1,6 +1,7 @@
-"""Where metrics live: worker slots, their files, and the merge of all of them.
+"""Where metrics live: worker slots and their files.
 
-The format of the files and the way a process gets its slot are known only in this package.
+How a process gets its slot is known only here; the format of the files is known here and to the
+readers in monitoring.merging.
 """
 
 import os
