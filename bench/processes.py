@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from bench.client import Timing
-from bench.variants import VARIANTS, Variant
+from bench.variants import VARIANTS, Variant, counter_of
 
 
 class VariantProcess:
@@ -55,14 +55,15 @@ class VariantProcess:
 
     def check_count(self) -> None:
         """Raise RuntimeError unless the files hold each request: cheap is easy if none is kept."""
-        if self.variant.counter is None:
+        counter = counter_of(self.variant)
+        if counter is None:
             return
         collector = MultiProcessCollector(CollectorRegistry(), str(self.directory))
         counted = sum(
             sample.value
             for family in collector.collect()
             for sample in family.samples
-            if sample.name == f"{self.variant.counter}_total"
+            if sample.name == counter
         )
         if counted != self.requests:
             raise RuntimeError(

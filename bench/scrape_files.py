@@ -7,6 +7,7 @@ from prometheus_client.mmap_dict import mmap_key
 from prometheus_client.utils import floatToGoString
 
 from monitoring.conf import DEFAULT_LATENCY_BUCKETS
+from monitoring.metrics import names
 from monitoring.storage.slot_file import SlotFile, open_slot_file
 
 _BOUNDS = tuple(map(floatToGoString, (*DEFAULT_LATENCY_BUCKETS, float("inf"))))
@@ -39,17 +40,27 @@ class Workers:
         per_route = len(_STATUSES) + len(_BOUNDS) + 1
         for route in range(-(-lines // per_route)):
             labels = ["GET", f"/shop/section-{route}/<int:pk>/"]
-            names = ["method", "route"]
+            label_names = ["method", "route"]
             for status in _STATUSES:
-                family = "http_requests"
+                family = names.family_of(names.HTTP_REQUESTS)
                 counters.append(
                     mmap_key(
-                        family, f"{family}_total", [*names, "status"], [*labels, status], _HELP
+                        family,
+                        names.HTTP_REQUESTS,
+                        [*label_names, "status"],
+                        [*labels, status],
+                        _HELP,
                     )
                 )
-            family = "http_request_duration_seconds"
+            duration = names.HTTP_REQUEST_DURATION_SECONDS
             for bound in _BOUNDS:
                 histograms.append(
-                    mmap_key(family, f"{family}_bucket", [*names, "le"], [*labels, bound], _HELP)
+                    mmap_key(
+                        duration.family,
+                        duration.bucket,
+                        [*label_names, "le"],
+                        [*labels, bound],
+                        _HELP,
+                    )
                 )
-            histograms.append(mmap_key(family, f"{family}_sum", names, labels, _HELP))
+            histograms.append(mmap_key(duration.family, duration.sum, label_names, labels, _HELP))

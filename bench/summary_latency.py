@@ -15,8 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from monitoring.storage.exemplars import DIRECT_RECORDS
+
 _BUCKETS_AND_SUM = 16  # series of an endpoint's histogram
-_FINE = 291
+_FINE = DIRECT_RECORDS + 1  # the fine histogram's buckets, and its sum
 
 _WRITER = """
 import os, random, sys, time
@@ -25,7 +27,7 @@ storage.install("web")
 import django
 from django.conf import settings
 settings.configure()
-from monitoring.metrics.families import http_metrics
+from monitoring.metrics.request_families import http_metrics
 seed, routes = map(int, sys.argv[1:])
 chance = random.Random(seed)
 metrics = http_metrics()

@@ -21,14 +21,14 @@ OPENTELEMETRY = "opentelemetry"
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A middleware list; `counter` is the family that counts its requests, if one in files does."""
+    """A middleware list; `rival_counter` counts a rival's requests, if one in files does."""
 
     name: str
     title: str
     app: str | None = None
     middleware: tuple[str, ...] = ()
     slots: bool = False
-    counter: str | None = None
+    rival_counter: str | None = None
     instrument: Callable[[], None] | None = None
 
 
@@ -36,7 +36,7 @@ _RIVAL_PAIR = (
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 )
-_RIVAL_COUNTER = "django_http_requests_before_middlewares"
+_RIVAL_COUNTER = "django_http_requests_before_middlewares_total"
 
 VARIANTS = {
     variant.name: variant
@@ -49,14 +49,13 @@ VARIANTS = {
             "monitoring",
             ("monitoring.middleware.PerformanceMonitoringMiddleware",),
             slots=True,
-            counter="http_requests",
         ),
         Variant(
             RIVAL,
             "django-prometheus",
             "django_prometheus",
             _RIVAL_PAIR,
-            counter=_RIVAL_COUNTER,
+            rival_counter=_RIVAL_COUNTER,
         ),
         Variant(
             RIVAL_ON_SLOTS,
@@ -64,13 +63,13 @@ VARIANTS = {
             "django_prometheus",
             _RIVAL_PAIR,
             slots=True,
-            counter=_RIVAL_COUNTER,
+            rival_counter=_RIVAL_COUNTER,
         ),
         Variant(
             NAIVE,
             "prometheus-client in a middleware",
             middleware=("bench.peers.naive.NaiveMiddleware",),
-            counter="naive_requests",
+            rival_counter="naive_requests_total",
         ),
         Variant(
             REDIS_ARRAYS,
@@ -84,6 +83,16 @@ VARIANTS = {
         ),
     )
 }
+
+
+def counter_of(variant: Variant) -> str | None:
+    """The counter of the variant's requests; None if no file has one."""
+    if variant.name == OURS:
+        # Not at the top: it imports prometheus_client, which `start` does later.
+        from monitoring.metrics.names import HTTP_REQUESTS
+
+        return HTTP_REQUESTS
+    return variant.rival_counter
 
 
 def start(variant: Variant, directory: Path) -> None:

@@ -19,7 +19,7 @@ from django.urls import get_resolver
 from monitoring import storage
 from monitoring.figures import snapshot_taker
 from monitoring.figures.ring_file import start_afresh
-from monitoring.metrics.families import server_metrics
+from monitoring.metrics.process_families import server_metrics
 from monitoring.processes.server_facts import ServerFacts, write_facts
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage.self_report import report_error

@@ -4,9 +4,10 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.source.frame import build
 from grafana.source.panels import Query, lines, rate, rows, series
+from monitoring.metrics import names
 from prometheus.source.settings import Settings
 
-_NAME = "celery_task_duration_seconds"
+_DURATION = names.CELERY_TASK_DURATION_SECONDS
 _HELD = 'role="celery",state="held"'
 
 
@@ -22,13 +23,13 @@ def celery(settings: Settings) -> models.Dashboard:
 
 
 def _tasks() -> tuple[object, ...]:
-    spread = f"sum by (le) ({rate(f'{_NAME}_bucket')})"
+    spread = f"sum by (le) ({rate(_DURATION.bucket)})"
     return (
         lines(
             "Runs",
             "Tasks run in a second by how they ended.",
             "ops",
-            (Query(f"sum by (state) ({rate(f'{_NAME}_count')})", "{{state}}"),),
+            (Query(f"sum by (state) ({rate(_DURATION.count)})", "{{state}}"),),
             stacked=True,
         ),
         lines(
@@ -45,10 +46,10 @@ def _tasks() -> tuple[object, ...]:
 
 
 def _table() -> object:
-    count = f"sum by (task) ({rate(f'{_NAME}_count')})"
-    failures = rate(f"{_NAME}_count", 'state="FAILURE"')
+    count = f"sum by (task) ({rate(_DURATION.count)})"
+    failures = rate(_DURATION.count, 'state="FAILURE"')
     failed = f"sum by (task) ({failures})"
-    time = f"sum by (task) ({rate(f'{_NAME}_sum')})"
+    time = f"sum by (task) ({rate(_DURATION.sum)})"
     return rows(
         "Tasks",
         "Every task that ran. Time is the seconds of work that a second of the clock brings.",
@@ -67,18 +68,22 @@ def _queues() -> tuple[object, ...]:
             "Queue length",
             "Tasks that wait in the broker.",
             "short",
-            (Query(f"max by (queue) ({series('celery_queue_length')})", "{{queue}}"),),
+            (Query(f"max by (queue) ({series(names.CELERY_QUEUE_LENGTH)})", "{{queue}}"),),
         ),
         lines(
             "Health",
             "What the health checks say: 1 healthy, 0.5 impaired, 0 down.",
             "short",
-            (Query(f"min by (check) ({series('monitoring_health_status')})", "{{check}}"),),
+            (Query(f"min by (check) ({series(names.MONITORING_HEALTH_STATUS)})", "{{check}}"),),
         ),
         lines(
             "Worker processes",
             "Slots held by Celery's processes.",
             "short",
-            (Query(f"sum by (instance) ({series('monitoring_slots', _HELD)})", "{{instance}}"),),
+            (
+                Query(
+                    f"sum by (instance) ({series(names.MONITORING_SLOTS, _HELD)})", "{{instance}}"
+                ),
+            ),
         ),
     )

@@ -4,6 +4,7 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.source.frame import build
 from grafana.source.panels import Query, lines, rate
+from monitoring.metrics import names
 from prometheus.source.settings import Settings
 
 
@@ -19,10 +20,9 @@ def database_and_cache(settings: Settings) -> models.Dashboard:
 
 
 def _database() -> tuple[object, ...]:
-    spread = f"sum by (alias, le) ({rate('django_db_query_duration_seconds_bucket')})"
-    per_request = (
-        f"sum({rate('http_request_queries_sum')}) / sum({rate('http_request_queries_count')})"
-    )
+    spread = f"sum by (alias, le) ({rate(names.DJANGO_DB_QUERY_DURATION_SECONDS.bucket)})"
+    by_request = names.HTTP_REQUEST_QUERIES
+    per_request = f"sum({rate(by_request.sum)}) / sum({rate(by_request.count)})"
     return (
         lines(
             "Queries",
@@ -30,7 +30,7 @@ def _database() -> tuple[object, ...]:
             "ops",
             (
                 Query(
-                    f"sum by (alias) ({rate('django_db_query_duration_seconds_count')})",
+                    f"sum by (alias) ({rate(names.DJANGO_DB_QUERY_DURATION_SECONDS.count)})",
                     "{{alias}}",
                 ),
             ),
@@ -51,11 +51,11 @@ def _database() -> tuple[object, ...]:
             "ops",
             (
                 Query(
-                    f"sum by (alias, type) ({rate('django_db_errors_total')})",
+                    f"sum by (alias, type) ({rate(names.DJANGO_DB_ERRORS)})",
                     "{{alias}} {{type}}",
                 ),
                 Query(
-                    f"sum by (alias) ({rate('django_db_new_connection_errors_total')})",
+                    f"sum by (alias) ({rate(names.DJANGO_DB_NEW_CONNECTION_ERRORS)})",
                     "{{alias}} connections",
                 ),
             ),
@@ -64,7 +64,7 @@ def _database() -> tuple[object, ...]:
             "Slow queries",
             "Slow queries in a second; the slow query log has them, without their values.",
             "ops",
-            (Query(f"sum by (alias) ({rate('db_slow_queries_total')})", "{{alias}}"),),
+            (Query(f"sum by (alias) ({rate(names.DB_SLOW_QUERIES)})", "{{alias}}"),),
         ),
         lines(
             "Queries for each request",
@@ -76,13 +76,13 @@ def _database() -> tuple[object, ...]:
             "New connections",
             "Connections opened in a second: near the rate of requests, CONN_MAX_AGE is 0.",
             "ops",
-            (Query(f"sum by (alias) ({rate('django_db_new_connections_total')})", "{{alias}}"),),
+            (Query(f"sum by (alias) ({rate(names.DJANGO_DB_NEW_CONNECTIONS)})", "{{alias}}"),),
         ),
     )
 
 
 def _cache() -> tuple[object, ...]:
-    reads = f"sum by (backend) ({rate('django_cache_get_total')})"
+    reads = f"sum by (backend) ({rate(names.DJANGO_CACHE_GET)})"
     return (
         lines(
             "Hit rate",
@@ -90,7 +90,7 @@ def _cache() -> tuple[object, ...]:
             "percentunit",
             (
                 Query(
-                    f"sum by (backend) ({rate('django_cache_get_hits_total')}) / {reads}",
+                    f"sum by (backend) ({rate(names.DJANGO_CACHE_GET_HITS)}) / {reads}",
                     "{{backend}}",
                 ),
             ),
@@ -101,11 +101,11 @@ def _cache() -> tuple[object, ...]:
             "ops",
             (
                 Query(
-                    f"sum by (backend) ({rate('django_cache_get_hits_total')})",
+                    f"sum by (backend) ({rate(names.DJANGO_CACHE_GET_HITS)})",
                     "{{backend}} hits",
                 ),
                 Query(
-                    f"sum by (backend) ({rate('django_cache_get_misses_total')})",
+                    f"sum by (backend) ({rate(names.DJANGO_CACHE_GET_MISSES)})",
                     "{{backend}} misses",
                 ),
             ),
@@ -115,6 +115,6 @@ def _cache() -> tuple[object, ...]:
             "Failed reads",
             "Reads in a second that raised an error. Should be 0.",
             "ops",
-            (Query(f"sum by (backend) ({rate('django_cache_get_fail_total')})", "{{backend}}"),),
+            (Query(f"sum by (backend) ({rate(names.DJANGO_CACHE_GET_FAIL)})", "{{backend}}"),),
         ),
     )

@@ -9,11 +9,12 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.source.panels import DATA_SOURCE
+from monitoring.metrics import names
 from prometheus.source.settings import Settings
 
 TAG = "django"
 # The exporter and the site's own URL both have it, whatever else they have.
-_ALWAYS_THERE = "monitoring_files"
+_ALWAYS_THERE = names.MONITORING_FILES
 
 Section = tuple[str, Sequence[Any]]
 

@@ -13,12 +13,14 @@ from grafana.source.panels import (
     rate,
     series,
 )
+from monitoring.metrics import names
+from prometheus.source import recorded
 from prometheus.source.settings import Settings
 
-_REQUESTS = "instance:http_requests:rate5m"
-_FAILED = "instance:http_requests_failed:rate5m"
-_OVER = "instance:http_requests_over_target:rate5m"
-_TIMED = "instance:http_request_duration_seconds_count:rate5m"
+_REQUESTS = f"instance:{recorded.REQUESTS}"
+_FAILED = f"instance:{recorded.FAILED}"
+_OVER = f"instance:{recorded.OVER_TARGET}"
+_TIMED = f"instance:{recorded.TIMED}"
 _GOOD_TO_BAD = ((None, "green"), (0.01, "orange"), (0.05, "red"))
 
 
@@ -51,21 +53,21 @@ def _sum_ratio(part: str, whole: str, window: str) -> str:
 
 
 def _figures() -> tuple[object, ...]:
-    fine = rate("http_request_duration_highr_seconds_bucket")
-    failed = rate("http_requests_total", 'status=~"5.."')
-    busy = series("gunicorn_workers", 'state="busy"')
+    fine = rate(names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.bucket)
+    failed = rate(names.HTTP_REQUESTS, 'status=~"5.."')
+    busy = series(names.GUNICORN_WORKERS, 'state="busy"')
     return (
         number(
             "Requests",
             "Requests answered in a second, the monitoring's own not counted.",
             "reqps",
-            Query(f"sum({rate('http_requests_total')})", "requests"),
+            Query(f"sum({rate(names.HTTP_REQUESTS)})", "requests"),
         ),
         number(
             "Failures",
             "Share of requests answered with a status of 500 or above.",
             "percentunit",
-            Query(f"(sum({failed}) or vector(0)) / sum({rate('http_requests_total')})", "failures"),
+            Query(f"(sum({failed}) or vector(0)) / sum({rate(names.HTTP_REQUESTS)})", "failures"),
             colours=_GOOD_TO_BAD,
             decimals=2,
         ),
@@ -80,20 +82,20 @@ def _figures() -> tuple[object, ...]:
             "Share of gunicorn's workers that answer a request at the moment of the scrape. "
             "Only the exporter sees it.",
             "percentunit",
-            Query(f"sum({busy}) / sum({series('gunicorn_workers')})", "busy"),
+            Query(f"sum({busy}) / sum({series(names.GUNICORN_WORKERS)})", "busy"),
             colours=((None, "green"), (0.7, "orange"), (0.9, "red")),
         ),
         number(
             "In progress",
             "Requests being answered now.",
             "short",
-            Query(f"sum({series('http_requests_in_progress')})", "in progress"),
+            Query(f"sum({series(names.HTTP_REQUESTS_IN_PROGRESS)})", "in progress"),
         ),
         number(
             "Active sessions",
             "Sessions that have not expired.",
             "short",
-            Query(f"max({series('http_active_sessions')})", "sessions"),
+            Query(f"max({series(names.HTTP_ACTIVE_SESSIONS)})", "sessions"),
         ),
     )
 
@@ -122,13 +124,13 @@ def _latency_budget(settings: Settings) -> object:
 
 
 def _signals() -> tuple[object, ...]:
-    fine = f"sum by (le) ({rate('http_request_duration_highr_seconds_bucket')})"
+    fine = f"sum by (le) ({rate(names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.bucket)})"
     return (
         lines(
             "Traffic by status",
             "Requests in a second by status code.",
             "reqps",
-            (Query(f"sum by (status) ({rate('http_requests_total')})", "{{status}}"),),
+            (Query(f"sum by (status) ({rate(names.HTTP_REQUESTS)})", "{{status}}"),),
             stacked=True,
         ),
         lines(
@@ -145,17 +147,17 @@ def _signals() -> tuple[object, ...]:
             "Errors",
             "Unhandled exceptions in a second by type.",
             "ops",
-            (Query(f"sum by (type) ({rate('http_exceptions_total')})", "{{type}}"),),
+            (Query(f"sum by (type) ({rate(names.HTTP_EXCEPTIONS)})", "{{type}}"),),
         ),
         lines(
             "Saturation",
             "Busy workers, and how full the listen queues are. At 100 % requests wait or fail.",
             "percentunit",
             (
-                Query(f"max({series('instance:gunicorn_workers_busy:ratio')})", "workers busy"),
+                Query(f"max({series(recorded.WORKERS_BUSY)})", "workers busy"),
                 Query(
-                    f"max({series('gunicorn_listen_backlog_connections')} "
-                    f"/ {series('gunicorn_listen_backlog_limit_connections')})",
+                    f"max({series(names.GUNICORN_LISTEN_BACKLOG_CONNECTIONS)} "
+                    f"/ {series(names.GUNICORN_LISTEN_BACKLOG_LIMIT_CONNECTIONS)})",
                     "listen queue",
                 ),
             ),
@@ -179,8 +181,8 @@ def _burn(settings: Settings) -> object:
 
 
 def _thresholds() -> tuple[object, ...]:
-    total, errors = rate("http_requests_total"), rate("http_errors_total")
-    duration = "http_request_duration_seconds"
+    total, errors = rate(names.HTTP_REQUESTS), rate(names.HTTP_ERRORS)
+    duration = names.HTTP_REQUEST_DURATION_SECONDS
     return (
         lines(
             "Error rate",
@@ -197,7 +199,7 @@ def _thresholds() -> tuple[object, ...]:
             "ms",
             (
                 Query(
-                    f"1000 * sum({rate(f'{duration}_sum')}) / sum({rate(f'{duration}_count')})",
+                    f"1000 * sum({rate(duration.sum)}) / sum({rate(duration.count)})",
                     "mean",
                 ),
                 live_threshold("avg_response_time"),
@@ -208,7 +210,7 @@ def _thresholds() -> tuple[object, ...]:
             "Requests of SLOW_REQUEST_MS and more, with the threshold that admins set.",
             "short",
             (
-                Query(f"sum({series('instance:http_slow_requests:increase5m')})", "slow requests"),
+                Query(f"sum({series(f'instance:{recorded.SLOW}')})", "slow requests"),
                 live_threshold("slow_request_count"),
             ),
         ),
@@ -217,7 +219,7 @@ def _thresholds() -> tuple[object, ...]:
             "With the threshold that admins set.",
             "short",
             (
-                Query(f"max({series('http_active_sessions')})", "sessions"),
+                Query(f"max({series(names.HTTP_ACTIVE_SESSIONS)})", "sessions"),
                 live_threshold("active_sessions"),
             ),
         ),

@@ -19,6 +19,8 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import heatmap as heatmap_models
 from grafana_foundation_sdk.models import prometheus as prometheus_models
 
+from monitoring.metrics import names
+
 DATA_SOURCE = models.DataSourceRef(type_val="prometheus", uid="$datasource")
 _WHERE = 'job=~"$job",instance=~"$instance"'
 _THRESHOLD_COLOUR = "dark-red"
@@ -44,7 +46,7 @@ def rate(name: str, matchers: str = "") -> str:
 
 def live_threshold(name: str) -> Query:
     """One of the thresholds that admins set at run time, as a line."""
-    selector = series("monitoring_threshold", f'name="{name}"')
+    selector = series(names.MONITORING_THRESHOLD, f'name="{name}"')
     return Query(f"max({selector})", "threshold", threshold=True)
 
 

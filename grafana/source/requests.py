@@ -4,10 +4,11 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.source.frame import build, query_variable
 from grafana.source.panels import Query, buckets, lines, rate, rows, series
+from monitoring.metrics import names
 from prometheus.source.settings import Settings
 
 _CHOSEN = 'route=~"$route",method=~"$method"'
-_NAME = "http_request_duration_seconds"
+_DURATION = names.HTTP_REQUEST_DURATION_SECONDS
 
 
 def requests_by_route(settings: Settings) -> models.Dashboard:
@@ -26,12 +27,12 @@ def requests_by_route(settings: Settings) -> models.Dashboard:
             query_variable(
                 "route",
                 "Route",
-                'label_values(http_requests_total{job=~"$job",instance=~"$instance"}, route)',
+                f"label_values({series(names.HTTP_REQUESTS)}, route)",
             ),
             query_variable(
                 "method",
                 "Method",
-                'label_values(http_requests_total{job=~"$job",instance=~"$instance"}, method)',
+                f"label_values({series(names.HTTP_REQUESTS)}, method)",
             ),
         ),
     )
@@ -41,11 +42,11 @@ def _table() -> object:
     def by_route(expr: str) -> str:
         return f"sum by (method, route) ({expr})"
 
-    requests = rate("http_requests_total", _CHOSEN)
-    failed = rate("http_requests_total", f'{_CHOSEN},status=~"5.."')
-    slow = rate("http_slow_requests_total", _CHOSEN)
-    time = rate(f"{_NAME}_sum", _CHOSEN)
-    p95 = f"sum by (method, route, le) ({rate(f'{_NAME}_bucket', _CHOSEN)})"
+    requests = rate(names.HTTP_REQUESTS, _CHOSEN)
+    failed = rate(names.HTTP_REQUESTS, f'{_CHOSEN},status=~"5.."')
+    slow = rate(names.HTTP_SLOW_REQUESTS, _CHOSEN)
+    time = rate(_DURATION.sum, _CHOSEN)
+    p95 = f"sum by (method, route, le) ({rate(_DURATION.bucket, _CHOSEN)})"
     return rows(
         "Routes",
         "Every route and method with traffic. Time is the seconds of work that a second of the "
@@ -54,7 +55,7 @@ def _table() -> object:
             ("Time", "s", by_route(time)),
             ("Requests", "reqps", by_route(requests)),
             ("Failures", "percentunit", f"{by_route(failed)} / {by_route(requests)}"),
-            ("Mean", "s", f"{by_route(time)} / {by_route(rate(f'{_NAME}_count', _CHOSEN))}"),
+            ("Mean", "s", f"{by_route(time)} / {by_route(rate(_DURATION.count, _CHOSEN))}"),
             ("p95", "s", f"histogram_quantile(0.95, {p95})"),
             ("Slow", "reqps", by_route(slow)),
         ),
@@ -67,10 +68,10 @@ def _table() -> object:
 
 
 def _red() -> tuple[object, ...]:
-    grouped = f"sum by (le) ({rate(f'{_NAME}_bucket', _CHOSEN)})"
-    failed = rate("http_requests_total", f'{_CHOSEN},status=~"5.."')
-    total = rate("http_requests_total", _CHOSEN)
-    exceptions = rate("http_exceptions_total", 'route=~"$route"')
+    grouped = f"sum by (le) ({rate(_DURATION.bucket, _CHOSEN)})"
+    failed = rate(names.HTTP_REQUESTS, f'{_CHOSEN},status=~"5.."')
+    total = rate(names.HTTP_REQUESTS, _CHOSEN)
+    exceptions = rate(names.HTTP_EXCEPTIONS, 'route=~"$route"')
     return (
         lines(
             "Rate",
@@ -121,7 +122,7 @@ def _red() -> tuple[object, ...]:
             (
                 Query(
                     "histogram_quantile(0.95, "
-                    f"sum by (route, le) ({rate(f'{_NAME}_bucket', _CHOSEN)}))",
+                    f"sum by (route, le) ({rate(_DURATION.bucket, _CHOSEN)}))",
                     "{{route}}",
                 ),
             ),
@@ -130,8 +131,8 @@ def _red() -> tuple[object, ...]:
 
 
 def _distribution() -> tuple[object, ...]:
-    chosen = series(f"{_NAME}_bucket", _CHOSEN)
-    every = series("http_request_duration_highr_seconds_bucket")
+    chosen = series(_DURATION.bucket, _CHOSEN)
+    every = series(names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.bucket)
     return (
         buckets(
             "Durations of the chosen routes",

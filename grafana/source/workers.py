@@ -4,6 +4,7 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.source.frame import build
 from grafana.source.panels import Query, lines, rate, series
+from monitoring.metrics import names
 from prometheus.source.settings import Settings
 
 
@@ -23,16 +24,18 @@ def workers_and_exporter(settings: Settings) -> models.Dashboard:
 
 
 def _gunicorn() -> tuple[object, ...]:
-    queue = f"sum by (le) ({rate('http_request_queue_seconds_bucket')})"
+    queue = f"sum by (le) ({rate(names.HTTP_REQUEST_QUEUE_SECONDS.bucket)})"
     return (
         lines(
             "Workers",
             "Workers busy and idle at the moment of the scrape, and how many there should be.",
             "short",
             (
-                Query(f"sum by (state) ({series('gunicorn_workers')})", "{{state}}"),
+                Query(f"sum by (state) ({series(names.GUNICORN_WORKERS)})", "{{state}}"),
                 Query(
-                    f"sum({series('gunicorn_workers_configured')})", "configured", threshold=True
+                    f"sum({series(names.GUNICORN_WORKERS_CONFIGURED)})",
+                    "configured",
+                    threshold=True,
                 ),
             ),
             stacked=True,
@@ -44,11 +47,11 @@ def _gunicorn() -> tuple[object, ...]:
             (
                 Query(
                     "max by (instance, listener) "
-                    f"({series('gunicorn_listen_backlog_connections')})",
+                    f"({series(names.GUNICORN_LISTEN_BACKLOG_CONNECTIONS)})",
                     "{{instance}} {{listener}}",
                 ),
                 Query(
-                    f"min({series('gunicorn_listen_backlog_limit_connections')})",
+                    f"min({series(names.GUNICORN_LISTEN_BACKLOG_LIMIT_CONNECTIONS)})",
                     "limit",
                     threshold=True,
                 ),
@@ -68,23 +71,29 @@ def _gunicorn() -> tuple[object, ...]:
             "In a second, by what ended them: SIGKILL and SIGABRT are not deploys.",
             "ops",
             (
-                Query(f"sum({rate('gunicorn_worker_boots_total')})", "started"),
-                Query(
-                    f"sum by (reason) ({rate('gunicorn_worker_exits_total')})", "ended {{reason}}"
-                ),
+                Query(f"sum({rate(names.GUNICORN_WORKER_BOOTS)})", "started"),
+                Query(f"sum by (reason) ({rate(names.GUNICORN_WORKER_EXITS)})", "ended {{reason}}"),
             ),
         ),
         lines(
             "Requests in progress",
             "Requests being answered by each instance.",
             "short",
-            (Query(f"sum by (instance) ({series('http_requests_in_progress')})", "{{instance}}"),),
+            (
+                Query(
+                    f"sum by (instance) ({series(names.HTTP_REQUESTS_IN_PROGRESS)})", "{{instance}}"
+                ),
+            ),
         ),
         lines(
             "Slots",
             "Slots by role: held by a live process, or free with its counts kept.",
             "short",
-            (Query(f"sum by (role, state) ({series('monitoring_slots')})", "{{role}} {{state}}"),),
+            (
+                Query(
+                    f"sum by (role, state) ({series(names.MONITORING_SLOTS)})", "{{role}} {{state}}"
+                ),
+            ),
         ),
     )
 
@@ -97,7 +106,7 @@ def _processes() -> tuple[object, ...]:
             "short",
             (
                 Query(
-                    f"sum by (instance, slot) ({rate('process_cpu_seconds_total')})",
+                    f"sum by (instance, slot) ({rate(names.PROCESS_CPU_SECONDS)})",
                     "{{instance}} {{slot}}",
                 ),
             ),
@@ -109,7 +118,7 @@ def _processes() -> tuple[object, ...]:
             "bytes",
             (
                 Query(
-                    f"sum by (instance, slot) ({series('process_resident_memory_bytes')})",
+                    f"sum by (instance, slot) ({series(names.PROCESS_RESIDENT_MEMORY_BYTES)})",
                     "{{instance}} {{slot}}",
                 ),
             ),
@@ -120,7 +129,7 @@ def _processes() -> tuple[object, ...]:
             "percentunit",
             (
                 Query(
-                    f"{series('process_open_fds')} / {series('process_max_fds')}",
+                    f"{series(names.PROCESS_OPEN_FDS)} / {series(names.PROCESS_MAX_FDS)}",
                     "{{instance}} {{slot}}",
                 ),
             ),
@@ -131,7 +140,7 @@ def _processes() -> tuple[object, ...]:
             "ops",
             (
                 Query(
-                    f"sum by (generation) ({rate('python_gc_collections_total')})",
+                    f"sum by (generation) ({rate(names.PYTHON_GC_COLLECTIONS)})",
                     "generation {{generation}}",
                 ),
             ),
@@ -142,7 +151,7 @@ def _processes() -> tuple[object, ...]:
             "short",
             (
                 Query(
-                    f"sum by (instance, slot) ({series('process_threads')})",
+                    f"sum by (instance, slot) ({series(names.PROCESS_THREADS)})",
                     "{{instance}} {{slot}}",
                 ),
             ),
@@ -151,7 +160,11 @@ def _processes() -> tuple[object, ...]:
             "Age of processes",
             "Time since the process started.",
             "s",
-            (Query(f"time() - {series('process_start_time_seconds')}", "{{instance}} {{slot}}"),),
+            (
+                Query(
+                    f"time() - {series(names.PROCESS_START_TIME_SECONDS)}", "{{instance}} {{slot}}"
+                ),
+            ),
         ),
     )
 
@@ -164,7 +177,7 @@ def _exporter() -> tuple[object, ...]:
             "as Prometheus does.",
             "s",
             (
-                Query(series("monitoring_scrape_duration_seconds"), "{{instance}} merge"),
+                Query(series(names.MONITORING_SCRAPE_DURATION_SECONDS), "{{instance}} merge"),
                 Query(series("scrape_duration_seconds"), "{{instance}} scrape"),
             ),
         ),
@@ -173,15 +186,15 @@ def _exporter() -> tuple[object, ...]:
             "Files read by a scrape. They grow with the processes that live together, not with "
             "time.",
             "short",
-            (Query(f"sum by (state) ({series('monitoring_files')})", "{{state}}"),),
+            (Query(f"sum by (state) ({series(names.MONITORING_FILES)})", "{{state}}"),),
         ),
         lines(
             "Drops and damages",
             "What could not be recorded, by reason, and damaged files, in a second. Should be 0.",
             "ops",
             (
-                Query(f"sum by (reason) ({rate('monitoring_dropped_total')})", "{{reason}}"),
-                Query(f"sum({rate('monitoring_corrupt_files_total')})", "damaged files"),
+                Query(f"sum by (reason) ({rate(names.MONITORING_DROPPED)})", "{{reason}}"),
+                Query(f"sum({rate(names.MONITORING_CORRUPT_FILES)})", "damaged files"),
             ),
         ),
         lines(

@@ -15,7 +15,7 @@ from prometheus_client.samples import Sample
 
 from monitoring.errors import SettingsError
 from monitoring.exposition.family_names import FamilyNames, names_of
-from monitoring.metrics.families import collector_errors_total
+from monitoring.metrics.process_families import collector_errors_total
 
 _LOG_EVERY_SECONDS = 60.0
 

@@ -14,6 +14,7 @@ from monitoring.exposition.scrape import Scraper
 from monitoring.figures.summary_gauges import SummaryGauges
 from monitoring.instruments.upkeep import upkeep
 from monitoring.merging.merge import Merged
+from monitoring.metrics.names import HTTP_REQUESTS_IN_PROGRESS
 from monitoring.processes.process_metrics import read_slots, slot_metrics
 from monitoring.processes.saturation import gunicorn_metrics
 
@@ -28,7 +29,7 @@ def exporter_scraper(directory: Path) -> Scraper:
     def system(merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
         upkeep().tick()
         slots = read_slots(directory)
-        in_progress = merged.by_owner("http_requests_in_progress")
+        in_progress = merged.by_owner(HTTP_REQUESTS_IN_PROGRESS)
         for metric in (*slot_metrics(slots), *gunicorn_metrics(directory, slots, in_progress)):
             if names.claim(metric.name, metric.type):
                 yield metric

@@ -27,8 +27,9 @@ from monitoring.exposition.protobuf_wire import bytes_field, integer_field, text
 from monitoring.merging.layout import Indices, Layout, Line, Values
 from monitoring.merging.merge import Merged
 from monitoring.merging.reader import Labels
+from monitoring.metrics.names import HTTP_REQUEST_DURATION_HIGHR_SECONDS
 
-NATIVE_FAMILY = "http_request_duration_highr_seconds"
+NATIVE_FAMILY = HTTP_REQUEST_DURATION_HIGHR_SECONDS.family
 
 Exemplars = Mapping[tuple[str, Labels], Exemplar]
 

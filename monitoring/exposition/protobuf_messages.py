@@ -30,11 +30,9 @@ from monitoring.exposition.protobuf_wire import (
     text_field,
 )
 from monitoring.merging.layout import Values
-from monitoring.metrics.families import HIGHR_BOUNDS
+from monitoring.metrics.request_families import HIGHR_BOUNDS, HIGHR_FIRST, HIGHR_SCHEMA
 
 NATIVE_BOUNDS = (*HIGHR_BOUNDS, math.inf)
-_NATIVE_SCHEMA = 4
-_NATIVE_FIRST = round(16 * math.log2(HIGHR_BOUNDS[0]))  # 2^(k/16) is the upper bound of index k
 _MAX_GAP = 2  # empty buckets that cost no more than a span of their own would
 _MAX_WHOLE = 2.0**53  # above, a double does not hold every whole number
 _MAX_UINT64 = (1 << 64) - 1
@@ -152,7 +150,7 @@ def native_part(cumulative: Values) -> bytes:
         return b""
     whole = counts.astype(np.int64)
     parts = [
-        signed_field(5, _NATIVE_SCHEMA),
+        signed_field(5, HIGHR_SCHEMA),
         double_field(6, HIGHR_BOUNDS[0]),
         integer_field(7, int(whole[0])),
     ]
@@ -160,7 +158,7 @@ def native_part(cumulative: Values) -> bytes:
     if len(filled):
         at_gaps = np.flatnonzero(np.diff(filled) > _MAX_GAP + 1) + 1
         stretches = [(int(part[0]), int(part[-1]) + 1) for part in np.split(filled, at_gaps)]
-        end = -_NATIVE_FIRST  # the first offset counts from index 0, the others from the last end
+        end = -HIGHR_FIRST  # the first offset counts from index 0, the others from the last end
         for start, stop in stretches:
             span = signed_field(1, start - end) + integer_field(2, stop - start)
             parts.append(bytes_field(12, span))

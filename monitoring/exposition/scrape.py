@@ -23,7 +23,8 @@ from monitoring.merging.exemplar_reader import ExemplarReader
 from monitoring.merging.layout import Layout
 from monitoring.merging.merge import Merged, shared_merger
 from monitoring.metrics.derived import FILES, SCRAPE_DURATION, STATUS
-from monitoring.metrics.families import merges_total
+from monitoring.metrics.names import HTTP_REQUESTS, family_of
+from monitoring.metrics.process_families import merges_total
 from monitoring.storage import values
 from monitoring.storage.self_report import report_error
 
@@ -217,7 +218,7 @@ def _timeout(header: str) -> float:
 def status_counters(merged: Merged) -> Iterator[Metric]:
     """`http_status_{code}_total`: `http_requests_total` summed over method and route."""
     totals: dict[str, float] = defaultdict(float)
-    for line, value in merged.samples("http_requests"):
+    for line, value in merged.samples(family_of(HTTP_REQUESTS)):
         totals[dict(line.labels)["status"]] += value
     for status in sorted(totals):
         yield CounterMetricFamily(

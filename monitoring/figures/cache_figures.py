@@ -5,6 +5,7 @@ from typing import Any
 
 from monitoring.instruments.caches.recorder import ERROR, GET, HIT, MISS, OK
 from monitoring.merging.layout import Line
+from monitoring.metrics import names
 
 
 def cache_figures(
@@ -16,7 +17,7 @@ def cache_figures(
     """
     counts: dict[str, dict[tuple[str, str], float]] = {alias: {} for alias in aliases}
     for line, amount in zip(lines, added, strict=True):
-        if line.name == "cache_operations_total":
+        if line.name == names.CACHE_OPERATIONS:
             labels = dict(line.labels)
             key = labels["operation"], labels["result"]
             of_alias = counts.setdefault(labels["alias"], {})

@@ -8,6 +8,7 @@ from django_prometheus.conf import NAMESPACE
 
 from monitoring.figures.quantile import buckets_of, middle_quantile
 from monitoring.merging.layout import Line
+from monitoring.metrics import names
 
 _PREFIX = f"{NAMESPACE}_" if NAMESPACE else ""
 
@@ -19,20 +20,21 @@ def database_figures(lines: Sequence[Line], added: Sequence[float]) -> dict[str,
     executemany. A figure without an observation is None.
     """
     totals, buckets = _totals(lines, added)
-    queries = totals[f"{_PREFIX}django_db_query_duration_seconds_count"]
-    seconds = totals[f"{_PREFIX}django_db_query_duration_seconds_sum"]
-    requests = totals["http_request_queries_count"]
+    queries = totals[f"{_PREFIX}{names.DJANGO_DB_QUERY_DURATION_SECONDS.count}"]
+    seconds = totals[f"{_PREFIX}{names.DJANGO_DB_QUERY_DURATION_SECONDS.sum}"]
+    in_requests = totals[names.HTTP_REQUEST_QUERIES.sum]
+    requests = totals[names.HTTP_REQUEST_QUERIES.count]
     p95 = middle_quantile(0.95, buckets_of(buckets))
     return {
         "query_count": int(queries),
-        "statement_count": int(totals[f"{_PREFIX}django_db_execute_total"]),
-        "error_count": int(totals[f"{_PREFIX}django_db_errors_total"]),
+        "statement_count": int(totals[f"{_PREFIX}{names.DJANGO_DB_EXECUTE}"]),
+        "error_count": int(totals[f"{_PREFIX}{names.DJANGO_DB_ERRORS}"]),
         "total_execution_time": 1000 * seconds,
         "avg_execution_time": 1000 * seconds / queries if queries else None,
         "p95_execution_time": None if math.isnan(p95) else 1000 * p95,
-        "queries_per_request": totals["http_request_queries_sum"] / requests if requests else None,
-        "slow_queries_count": int(totals["db_slow_queries_total"]),
-        "repeated_queries_count": int(totals["db_repeated_queries_total"]),
+        "queries_per_request": in_requests / requests if requests else None,
+        "slow_queries_count": int(totals[names.DB_SLOW_QUERIES]),
+        "repeated_queries_count": int(totals[names.DB_REPEATED_QUERIES]),
     }
 
 
@@ -48,7 +50,7 @@ def _totals(
     totals = _Totals()
     buckets: list[tuple[float, float]] = []
     for line, amount in zip(lines, added, strict=True):
-        if line.name == "db_query_duration_highr_seconds_bucket":
+        if line.name == names.DB_QUERY_DURATION_HIGHR_SECONDS.bucket:
             buckets.append((float(dict(line.labels)["le"]), float(amount)))
         else:
             totals[line.name] += float(amount)

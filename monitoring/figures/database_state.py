@@ -8,11 +8,13 @@ from django.db import connections
 from monitoring.backing_services.database_inspection import Inspection, inspect
 from monitoring.backing_services.database_probe import ask
 from monitoring.merging.merge import Merged
+from monitoring.metrics import names
 
-_POOL_COUNTERS = {
-    "requests": "db_pool_requests",
-    "requests_queued": "db_pool_requests_queued",
-    "request_errors": "db_pool_request_errors",
+_POOL_FIGURES = {
+    "requests": names.family_of(names.DB_POOL_REQUESTS),
+    "requests_queued": names.family_of(names.DB_POOL_REQUESTS_QUEUED),
+    "request_errors": names.family_of(names.DB_POOL_REQUEST_ERRORS),
+    "requests_waiting": names.DB_POOL_REQUESTS_WAITING,
 }
 
 
@@ -59,15 +61,16 @@ def _pool(alias: str, merged: Merged) -> dict[str, float] | None:
     """The pools of all processes; None without any."""
     states = {
         labels["state"]: int(value)
-        for line, value in merged.samples("db_pool_connections")
+        for line, value in merged.samples(names.DB_POOL_CONNECTIONS)
         if (labels := dict(line.labels))["alias"] == alias
     }
     if not states:
         return None
     pool: dict[str, float] = dict(states)
-    for name, family in {**_POOL_COUNTERS, "requests_waiting": "db_pool_requests_waiting"}.items():
+    for name, family in _POOL_FIGURES.items():
         pool[name] = int(_of_alias(family, alias, merged))
-    pool["wait_ms"] = 1000 * _of_alias("db_pool_wait_seconds", alias, merged)
+    waited = names.family_of(names.DB_POOL_WAIT_SECONDS)
+    pool["wait_ms"] = 1000 * _of_alias(waited, alias, merged)
     return pool
 
 

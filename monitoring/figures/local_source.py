@@ -20,6 +20,7 @@ from monitoring.figures.traffic import Endpoint, Traffic, Workers
 from monitoring.figures.window import Window
 from monitoring.merging.layout import Indices, Line, Values, bound_of
 from monitoring.merging.merge import Merged, shared_merger
+from monitoring.metrics import names
 from monitoring.primitives import boot_clock
 from monitoring.processes.process_metrics import read_states
 from monitoring.processes.saturation import count_busy
@@ -91,7 +92,7 @@ class LocalSource:
                 if endpoint in plan.endpoint_buckets
             },
             slow_count=float(values[plan.slow].sum()),
-            in_progress=sum(merged.by_owner("http_requests_in_progress").values()),
+            in_progress=sum(merged.by_owner(names.HTTP_REQUESTS_IN_PROGRESS).values()),
             workers=self._workers(merged),
         )
 
@@ -149,7 +150,7 @@ class LocalSource:
 
     def _workers(self, merged: Merged) -> Workers:
         facts = read_facts(self._directory)
-        in_progress = merged.by_owner("http_requests_in_progress")
+        in_progress = merged.by_owner(names.HTTP_REQUESTS_IN_PROGRESS)
         states = read_states(self._directory, WEB)
         busy = count_busy(states, in_progress)
         return Workers(facts.workers if facts else None, len(states), busy)
@@ -188,17 +189,17 @@ def _plan(table: SeriesTable) -> _Plan:
     for row, line in enumerate(table.lines):
         labels = dict(line.labels)
         match line.name:
-            case "http_requests_total":
+            case names.HTTP_REQUESTS:
                 requests.append(((labels["method"], labels["route"], labels["status"]), row))
-            case "http_request_duration_highr_seconds_bucket":
+            case names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.bucket:
                 fine.append(row)
-            case "http_request_duration_highr_seconds_sum":
+            case names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.sum:
                 fine_sum = row
-            case "http_request_duration_seconds_bucket":
+            case names.HTTP_REQUEST_DURATION_SECONDS.bucket:
                 coarse[labels["method"], labels["route"]].append(row)
-            case "http_request_duration_seconds_sum":
+            case names.HTTP_REQUEST_DURATION_SECONDS.sum:
                 sums.append(((labels["method"], labels["route"]), row))
-            case "http_slow_requests_total":
+            case names.HTTP_SLOW_REQUESTS:
                 slow.append(row)
     return _Plan(
         requests=tuple(requests),

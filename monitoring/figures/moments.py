@@ -12,17 +12,18 @@ import numpy as np
 
 from monitoring.merging.layout import Indices, Layout, Line, Values
 from monitoring.merging.merge import Merged
+from monitoring.metrics import names
 
 _FAMILIES = {
-    "http_requests",
-    "http_request_duration_seconds",
-    "http_request_duration_highr_seconds",
-    "http_slow_requests",
-    "http_request_queries",
-    "db_query_duration_highr_seconds",
-    "db_repeated_queries",
-    "db_slow_queries",
-    "cache_operations",
+    names.family_of(names.HTTP_REQUESTS),
+    names.HTTP_REQUEST_DURATION_SECONDS.family,
+    names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.family,
+    names.family_of(names.HTTP_SLOW_REQUESTS),
+    names.HTTP_REQUEST_QUERIES.family,
+    names.DB_QUERY_DURATION_HIGHR_SECONDS.family,
+    names.family_of(names.DB_REPEATED_QUERIES),
+    names.family_of(names.DB_SLOW_QUERIES),
+    names.family_of(names.CACHE_OPERATIONS),
 }
 # django-prometheus puts its PROMETHEUS_METRIC_NAMESPACE before its names.
 _FOREIGN = re.compile(r"(?:\w+_)?django_(?:db|cache)_", re.ASCII)

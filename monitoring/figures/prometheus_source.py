@@ -15,6 +15,7 @@ from monitoring.figures.prometheus_http import PrometheusClient, Row, Sample
 from monitoring.figures.quantile import Buckets, buckets_of
 from monitoring.figures.traffic import Endpoint, SourceUnavailableError, Traffic, Workers
 from monitoring.figures.window import Window
+from monitoring.metrics import names
 
 ENDPOINTS = 20
 _POINTS = 60  # each has the 290 buckets of the fine histogram
@@ -22,7 +23,7 @@ _LEAST_STEP = 15.0
 _LEAST_REACH = 60.0  # some scrapes, at the usual intervals
 _UNKNOWN_SPAN = 86400.0
 # In every scrape of ours, one for each target: how often, and since when, it has been scraped.
-_PROBE = ("monitoring_files", 'state="ok"')
+_PROBE = (names.MONITORING_FILES, 'state="ok"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class PrometheusSource:
     def intervals(self, window: Window) -> Intervals:
         """Of a query range: `increase`'s estimates, over a minute or a step, whichever is more."""
         ask = self._expressions(window)
-        fine = "http_request_duration_highr_seconds_bucket"
+        fine = names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.bucket
         with PrometheusClient(self._settings) as client:
             covered = self._covered(client, ask, window)
             span = covered if covered is not None else _UNKNOWN_SPAN
@@ -103,7 +104,7 @@ class PrometheusSource:
                     f"sum by ({label}) ({counted})", times[0], times[-1], step
                 )
 
-            by_status, by_bound = rows("http_requests_total", "status"), rows(fine, "le")
+            by_status, by_bound = rows(names.HTTP_REQUESTS, "status"), rows(fine, "le")
             whole = _buckets(client.query(f"sum by (le) ({ask.added(fine)})"))
         return Intervals(
             source="prometheus",
@@ -134,14 +135,14 @@ class PrometheusSource:
                 "no_data", "Prometheus knows no target of this site; see PROMETHEUS_MATCHERS"
             )
         requests = client.query(
-            f"sum by (method, route, status) ({ask.added('http_requests_total')})"
+            f"sum by (method, route, status) ({ask.added(names.HTTP_REQUESTS)})"
         )
         seconds = _by_endpoint(
             client.query(
-                f"sum by (method, route) ({ask.added('http_request_duration_seconds_sum')})"
+                f"sum by (method, route) ({ask.added(names.HTTP_REQUEST_DURATION_SECONDS.sum)})"
             )
         )
-        fine = "http_request_duration_highr_seconds"
+        fine = names.HTTP_REQUEST_DURATION_HIGHR_SECONDS
         return Traffic(
             source="prometheus",
             covered_seconds=self._covered(client, ask, window),
@@ -149,12 +150,12 @@ class PrometheusSource:
                 (labels["method"], labels["route"], labels["status"]): value
                 for labels, value in requests
             },
-            duration=_buckets(client.query(f"sum by (le) ({ask.added(f'{fine}_bucket')})")),
-            duration_sum=client.value(f"sum({ask.added(f'{fine}_sum')})") or 0.0,
+            duration=_buckets(client.query(f"sum by (le) ({ask.added(fine.bucket)})")),
+            duration_sum=client.value(f"sum({ask.added(fine.sum)})") or 0.0,
             endpoint_seconds=seconds,
             endpoint_buckets=self._endpoint_buckets(client, ask, seconds),
-            slow_count=client.value(f"sum({ask.added('http_slow_requests_total')})") or 0.0,
-            in_progress=client.value(f"sum({ask.selector('http_requests_in_progress')})"),
+            slow_count=client.value(f"sum({ask.added(names.HTTP_SLOW_REQUESTS)})") or 0.0,
+            in_progress=client.value(f"sum({ask.selector(names.HTTP_REQUESTS_IN_PROGRESS)})"),
             workers=_workers(client, ask),
         )
 
@@ -171,7 +172,7 @@ class PrometheusSource:
         if not top:
             return {}
         routes = "|".join(sorted({_escaped(route) for _, route in top}))
-        name = "http_request_duration_seconds_bucket"
+        name = names.HTTP_REQUEST_DURATION_SECONDS.bucket
         found = client.query(
             f"sum by (method, route, le) ({ask.added(name, f'route=~{_quoted(routes)}')})"
         )
@@ -188,11 +189,9 @@ def _at(rows: Sequence[Row], label: str, time: float) -> list[tuple[str, float]]
 
 def _workers(client: PrometheusClient, ask: _Expressions) -> Workers:
     """What exporters tell; None without one."""
-    configured = client.value(f"sum({ask.selector('gunicorn_workers_configured')})")
-    states = {
-        labels.get("state", ""): round(value)
-        for labels, value in client.query(f"sum by (state) ({ask.selector('gunicorn_workers')})")
-    }
+    configured = client.value(f"sum({ask.selector(names.GUNICORN_WORKERS_CONFIGURED)})")
+    workers = client.query(f"sum by (state) ({ask.selector(names.GUNICORN_WORKERS)})")
+    states = {labels.get("state", ""): round(value) for labels, value in workers}
     return Workers(
         None if configured is None else round(configured),
         sum(states.values()) if states else None,

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from monitoring.metrics.families import GarbageMetrics, garbage_metrics
+from monitoring.metrics.process_families import GarbageMetrics, garbage_metrics
 from monitoring.storage import attach, values
 
 TICK_SECONDS = 1.0

@@ -1,5 +1,7 @@
 """Alerts on health checks, on Celery, and on the exporter itself."""
 
+from monitoring.metrics import names
+from prometheus.source import recorded
 from prometheus.source.rule import Alert, Group
 from prometheus.source.settings import Settings
 
@@ -16,8 +18,8 @@ def dependency_groups(settings: Settings) -> tuple[Group, ...]:
 
 
 def _health(settings: Settings) -> tuple[Alert, ...]:
-    database = settings.series("monitoring_health_status", 'check="database"')
-    others = settings.series("monitoring_health_status", 'check!~"database|celery"')
+    database = settings.series(names.MONITORING_HEALTH_STATUS, 'check="database"')
+    others = settings.series(names.MONITORING_HEALTH_STATUS, 'check!~"database|celery"')
     return (
         Alert(
             "DjangoDatabaseDown",
@@ -41,10 +43,10 @@ def _health(settings: Settings) -> tuple[Alert, ...]:
 
 def _celery(settings: Settings) -> tuple[Alert, ...]:
     series = settings.series
-    total = "instance_task:celery_task_duration_seconds_count:rate5m"
-    failures = series("celery_task_duration_seconds_count", 'state="FAILURE"')
-    queue = series("celery_queue_length")
-    workers = series("monitoring_health_status", 'check="celery"')
+    total = recorded.TASKS
+    failures = series(names.CELERY_TASK_DURATION_SECONDS.count, 'state="FAILURE"')
+    queue = series(names.CELERY_QUEUE_LENGTH)
+    workers = series(names.MONITORING_HEALTH_STATUS, 'check="celery"')
     return (
         Alert(
             "DjangoCeleryNoWorkers",
@@ -80,9 +82,9 @@ def _celery(settings: Settings) -> tuple[Alert, ...]:
 
 def _exporter(settings: Settings) -> tuple[Alert, ...]:
     series = settings.series
-    scrape = series("monitoring_scrape_duration_seconds")
-    dropped = series("monitoring_dropped_total", 'reason!="max_routes"')
-    routes = series("monitoring_dropped_total", 'reason="max_routes"')
+    scrape = series(names.MONITORING_SCRAPE_DURATION_SECONDS)
+    dropped = series(names.MONITORING_DROPPED, 'reason!="max_routes"')
+    routes = series(names.MONITORING_DROPPED, 'reason="max_routes"')
     return (
         Alert(
             "DjangoMetricsAbsent",
@@ -90,7 +92,8 @@ def _exporter(settings: Settings) -> tuple[Alert, ...]:
             f"absent({scrape})",
             "5m",
             "No Django site is monitored.",
-            "Prometheus has no series monitoring_scrape_duration_seconds, from any instance: "
+            f"Prometheus has no series {names.MONITORING_SCRAPE_DURATION_SECONDS}, from any "
+            "instance: "
             "alerts about the site cannot fire (value {{ $value }}).",
         ),
         Alert(
@@ -113,7 +116,7 @@ def _exporter(settings: Settings) -> tuple[Alert, ...]:
         Alert(
             "DjangoMetricFilesCorrupt",
             "warning",
-            f"increase({series('monitoring_corrupt_files_total')}[1h]) > 0",
+            f"increase({series(names.MONITORING_CORRUPT_FILES)}[1h]) > 0",
             "1m",
             "Damaged metric files were found.",
             f"{_COUNT} metric files of {_WHERE} were damaged in the last hour.",

@@ -6,6 +6,8 @@ window tells that the budget is really burning, a short one that it still does.
 
 from dataclasses import dataclass
 
+from monitoring.metrics import names
+from prometheus.source import recorded
 from prometheus.source.rule import Alert, Group, Severity
 from prometheus.source.settings import Settings
 
@@ -41,7 +43,7 @@ def objective_groups(settings: Settings) -> tuple[Group, ...]:
                     settings,
                     burn,
                     "DjangoErrorBudgetBurn",
-                    "job:http_requests_failed",
+                    recorded.FAILED,
                     settings.availability_budget,
                     "Requests fail faster than the availability objective allows.",
                     f"{_VALUE} of the requests of {_SITE} failed (5xx) in the last {burn.long}; "
@@ -57,7 +59,7 @@ def objective_groups(settings: Settings) -> tuple[Group, ...]:
                     settings,
                     burn,
                     "DjangoLatencyBudgetBurn",
-                    "job:http_requests_over_target",
+                    recorded.OVER_TARGET,
                     settings.latency_budget,
                     "More requests are slow than the latency objective allows.",
                     f"{_VALUE} of the requests of {_SITE} took longer than "
@@ -75,7 +77,7 @@ def _burn_alert(
     settings: Settings,
     burn: Burn,
     name: str,
-    ratio: str,
+    part: str,
     budget: float,
     summary: str,
     description: str,
@@ -85,9 +87,9 @@ def _burn_alert(
         name=name,
         severity=burn.severity,
         expr=(
-            f"{ratio}:ratio_rate{burn.long} > {limit}\n"
-            f"and\n{ratio}:ratio_rate{burn.short} > {limit}\n"
-            f"and\navg_over_time(job:http_requests:rate5m[{burn.long}]) "
+            f"{recorded.share(part, burn.long)} > {limit}\n"
+            f"and\n{recorded.share(part, burn.short)} > {limit}\n"
+            f"and\navg_over_time(job:{recorded.REQUESTS}[{burn.long}]) "
             f"> {settings.minimum_rate:g}"
         ),
         wait=burn.wait,
@@ -101,17 +103,17 @@ def _thresholds(settings: Settings) -> tuple[Alert, ...]:
     """The thresholds that admins set at run time; a threshold that is off has no series."""
 
     def threshold(name: str) -> str:
-        family = settings.series("monitoring_threshold", f'name="{name}"')
+        family = settings.series(names.MONITORING_THRESHOLD, f'name="{name}"')
         return f"max without (instance, name) ({family})"
 
-    enough = f"and\njob:http_requests:rate5m > {settings.minimum_rate:g}"
-    sessions = settings.series("http_active_sessions")
+    enough = f"and\njob:{recorded.REQUESTS} > {settings.minimum_rate:g}"
+    sessions = settings.series(names.HTTP_ACTIVE_SESSIONS)
     rows = (
         (
             "error_rate",
             "DjangoErrorRateAboveThreshold",
-            f"100 * job:http_errors:rate5m / job:http_requests:rate5m > {threshold('error_rate')}"
-            f"\n{enough}",
+            f"100 * job:{recorded.ERRORS} / job:{recorded.REQUESTS} > "
+            f"{threshold('error_rate')}\n{enough}",
             "The share of answers with status 400 and above exceeds the site's threshold.",
             'Of the answers of {site}, {{{{ $value | printf "%.1f" }}}}% had a status of 400 or '
             "above in the last 5 minutes.",
@@ -119,8 +121,7 @@ def _thresholds(settings: Settings) -> tuple[Alert, ...]:
         (
             "avg_response_time",
             "DjangoResponseTimeAboveThreshold",
-            "1000 * job:http_request_duration_seconds:mean5m > "
-            f"{threshold('avg_response_time')}\n{enough}",
+            f"1000 * {recorded.JOB_MEAN} > {threshold('avg_response_time')}\n{enough}",
             "The mean response time exceeds the site's threshold.",
             'Requests of {site} took {{{{ $value | printf "%.0f" }}}} ms on average in the last '
             "5 minutes.",
@@ -128,7 +129,7 @@ def _thresholds(settings: Settings) -> tuple[Alert, ...]:
         (
             "slow_request_count",
             "DjangoSlowRequestsAboveThreshold",
-            f"job:http_slow_requests:increase5m > {threshold('slow_request_count')}",
+            f"job:{recorded.SLOW} > {threshold('slow_request_count')}",
             "The number of slow requests exceeds the site's threshold.",
             '{site} had {{{{ $value | printf "%.0f" }}}} slow requests in the last 5 minutes.',
         ),

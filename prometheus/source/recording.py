@@ -4,6 +4,8 @@
 an environment) stay. The `instance` level is for dashboards, the `job` level for alerts.
 """
 
+from monitoring.metrics import names
+from prometheus.source import recorded
 from prometheus.source.rule import Group, Recording
 from prometheus.source.settings import Settings
 
@@ -32,41 +34,41 @@ def _rate(selector: str, without: str) -> str:
 def _traffic(settings: Settings) -> tuple[Recording, ...]:
     series = settings.series
     # An instance without a failure has no such series; 0 must be 0, not nothing.
-    zero = "instance:http_requests:rate5m * 0"
-    failed = series("http_requests_total", 'status=~"5.."')
+    zero = f"instance:{recorded.REQUESTS} * 0"
+    failed = series(names.HTTP_REQUESTS, 'status=~"5.."')
     return (
-        Recording("instance:http_requests:rate5m", _rate(series("http_requests_total"), _REQUEST)),
-        Recording("instance:http_requests_failed:rate5m", f"{_rate(failed, _REQUEST)}\nor\n{zero}"),
+        Recording(f"instance:{recorded.REQUESTS}", _rate(series(names.HTTP_REQUESTS), _REQUEST)),
+        Recording(f"instance:{recorded.FAILED}", f"{_rate(failed, _REQUEST)}\nor\n{zero}"),
         Recording(
-            "instance:http_errors:rate5m",
-            f"{_rate(series('http_errors_total'), _REQUEST)}\nor\n{zero}",
+            f"instance:{recorded.ERRORS}",
+            f"{_rate(series(names.HTTP_ERRORS), _REQUEST)}\nor\n{zero}",
         ),
     )
 
 
 def _duration(settings: Settings) -> tuple[Recording, ...]:
     series = settings.series
-    total = _rate(series("http_request_duration_seconds_count"), "method, route")
+    total = _rate(series(names.HTTP_REQUEST_DURATION_SECONDS.count), "method, route")
     within = _rate(
-        series("http_request_duration_seconds_bucket", f'le="{settings.latency_seconds:g}"'),
+        series(names.HTTP_REQUEST_DURATION_SECONDS.bucket, f'le="{settings.latency_seconds:g}"'),
         "le, method, route",
     )
-    fine = series("http_request_duration_highr_seconds_bucket")
+    fine = series(names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.bucket)
     return (
-        Recording("instance:http_request_duration_seconds_count:rate5m", total),
+        Recording(f"instance:{recorded.TIMED}", total),
         Recording(
-            "instance:http_request_duration_seconds_sum:rate5m",
-            _rate(series("http_request_duration_seconds_sum"), "method, route"),
+            recorded.INSTANCE_SECONDS,
+            _rate(series(names.HTTP_REQUEST_DURATION_SECONDS.sum), "method, route"),
         ),
         # A bucket and the count are not read at one instant by every server: never below 0.
-        Recording("instance:http_requests_over_target:rate5m", f"clamp_min({total} - {within}, 0)"),
+        Recording(f"instance:{recorded.OVER_TARGET}", f"clamp_min({total} - {within}, 0)"),
         Recording(
-            "instance:http_slow_requests:increase5m",
-            f"sum without (method, route) (increase({series('http_slow_requests_total')}[5m]))",
+            f"instance:{recorded.SLOW}",
+            f"sum without (method, route) (increase({series(names.HTTP_SLOW_REQUESTS)}[5m]))",
         ),
         *(
             Recording(
-                "instance_quantile:http_request_duration_seconds:histogram_quantile5m",
+                recorded.INSTANCE_QUANTILE,
                 f"histogram_quantile({quantile:g}, rate({fine}[5m]))",
                 {"quantile": f"{quantile:g}"},
             )
@@ -77,20 +79,20 @@ def _duration(settings: Settings) -> tuple[Recording, ...]:
 
 def _site() -> tuple[Recording, ...]:
     summed = (
-        "http_requests:rate5m",
-        "http_requests_failed:rate5m",
-        "http_requests_over_target:rate5m",
-        "http_errors:rate5m",
-        "http_request_duration_seconds_count:rate5m",
-        "http_slow_requests:increase5m",
+        recorded.REQUESTS,
+        recorded.FAILED,
+        recorded.OVER_TARGET,
+        recorded.ERRORS,
+        recorded.TIMED,
+        recorded.SLOW,
     )
     return (
         *(Recording(f"job:{name}", f"sum without (instance) (instance:{name})") for name in summed),
         Recording(
-            "job:http_request_duration_seconds:mean5m",
-            "sum without (instance) (instance:http_request_duration_seconds_sum:rate5m)\n"
+            recorded.JOB_MEAN,
+            f"sum without (instance) ({recorded.INSTANCE_SECONDS})\n"
             "/\n"
-            "sum without (instance) (instance:http_request_duration_seconds_count:rate5m)",
+            f"sum without (instance) (instance:{recorded.TIMED})",
         ),
     )
 
@@ -102,19 +104,15 @@ def _slo() -> tuple[Recording, ...]:
     of every route's, and it weighs each request alike, also of an instance that lived for minutes.
     """
     rules: list[Recording] = []
-    for kind, total in (
-        ("http_requests_failed", "http_requests"),
-        ("http_requests_over_target", "http_request_duration_seconds_count"),
+    for part, total in (
+        (recorded.FAILED, recorded.REQUESTS),
+        (recorded.OVER_TARGET, recorded.TIMED),
     ):
-        rules.append(
-            Recording(f"job:{kind}:ratio_rate5m", f"job:{kind}:rate5m / job:{total}:rate5m")
-        )
+        rules.append(Recording(recorded.share(part, "5m"), f"job:{part} / job:{total}"))
         rules.extend(
             Recording(
-                f"job:{kind}:ratio_rate{window}",
-                f"avg_over_time(job:{kind}:rate5m[{window}])\n"
-                "/\n"
-                f"avg_over_time(job:{total}:rate5m[{window}])",
+                recorded.share(part, window),
+                f"avg_over_time(job:{part}[{window}])\n/\navg_over_time(job:{total}[{window}])",
             )
             for window in WINDOWS
         )
@@ -122,16 +120,16 @@ def _slo() -> tuple[Recording, ...]:
 
 
 def _saturation(settings: Settings) -> tuple[Recording, ...]:
-    workers = settings.series("gunicorn_workers")
-    busy = settings.series("gunicorn_workers", 'state="busy"')
-    queue = settings.series("http_request_queue_seconds_bucket")
+    workers = settings.series(names.GUNICORN_WORKERS)
+    busy = settings.series(names.GUNICORN_WORKERS, 'state="busy"')
+    queue = settings.series(names.HTTP_REQUEST_QUEUE_SECONDS.bucket)
     return (
         Recording(
-            "instance:gunicorn_workers_busy:ratio",
+            recorded.WORKERS_BUSY,
             f"sum without (state) ({busy}) / sum without (state) ({workers})",
         ),
         Recording(
-            "instance:http_request_queue_seconds:p95_5m",
+            recorded.QUEUE_P95,
             f"histogram_quantile(0.95, rate({queue}[5m]))",
         ),
     )
@@ -139,35 +137,34 @@ def _saturation(settings: Settings) -> tuple[Recording, ...]:
 
 def _data(settings: Settings) -> tuple[Recording, ...]:
     series = settings.series
-    queries = f"sum without (vendor) (rate({series('django_db_query_duration_seconds_count')}[5m]))"
-    zero = "instance_alias:django_db_queries:rate5m * 0"
+    duration = names.DJANGO_DB_QUERY_DURATION_SECONDS
+    queries = f"sum without (vendor) (rate({series(duration.count)}[5m]))"
+    zero = f"{recorded.QUERIES} * 0"
     return (
-        Recording("instance_alias:django_db_queries:rate5m", queries),
+        Recording(recorded.QUERIES, queries),
         Recording(
-            "instance_alias:django_db_errors:ratio_rate5m",
+            recorded.QUERIES_FAILED,
             "(\n"
-            f"  sum without (type, vendor) (rate({series('django_db_errors_total')}[5m]))\n"
+            f"  sum without (type, vendor) (rate({series(names.DJANGO_DB_ERRORS)}[5m]))\n"
             f"  or\n  {zero}\n"
-            ")\n/\ninstance_alias:django_db_queries:rate5m",
+            f")\n/\n{recorded.QUERIES}",
         ),
         Recording(
-            "instance_alias:db_slow_queries:ratio_rate5m",
-            f"(rate({series('db_slow_queries_total')}[5m]) or {zero})\n"
-            "/\ninstance_alias:django_db_queries:rate5m",
+            recorded.QUERIES_SLOW,
+            f"(rate({series(names.DB_SLOW_QUERIES)}[5m]) or {zero})\n/\n{recorded.QUERIES}",
         ),
         Recording(
-            "instance_alias:django_db_query_duration_seconds:p95_5m",
-            "histogram_quantile(0.95, sum without (vendor) "
-            f"(rate({series('django_db_query_duration_seconds_bucket')}[5m])))",
+            recorded.QUERIES_P95,
+            f"histogram_quantile(0.95, sum without (vendor) (rate({series(duration.bucket)}[5m])))",
         ),
         Recording(
-            "instance_backend:django_cache_get_hits:ratio_rate5m",
-            f"(rate({series('django_cache_get_hits_total')}[5m]) "
-            f"or rate({series('django_cache_get_total')}[5m]) * 0)\n"
-            f"/\nrate({series('django_cache_get_total')}[5m])",
+            recorded.CACHE_HITS,
+            f"(rate({series(names.DJANGO_CACHE_GET_HITS)}[5m]) "
+            f"or rate({series(names.DJANGO_CACHE_GET)}[5m]) * 0)\n"
+            f"/\nrate({series(names.DJANGO_CACHE_GET)}[5m])",
         ),
         Recording(
-            "instance_task:celery_task_duration_seconds_count:rate5m",
-            f"sum without (state) (rate({series('celery_task_duration_seconds_count')}[5m]))",
+            recorded.TASKS,
+            f"sum without (state) (rate({series(names.CELERY_TASK_DURATION_SECONDS.count)}[5m]))",
         ),
     )

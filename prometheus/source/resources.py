@@ -1,5 +1,7 @@
 """Alerts on what a site runs out of: workers, connections, files, queries, caches."""
 
+from monitoring.metrics import names
+from prometheus.source import recorded
 from prometheus.source.rule import Alert, Group
 from prometheus.source.settings import Settings
 
@@ -19,8 +21,8 @@ def resource_groups(settings: Settings) -> tuple[Group, ...]:
 
 def _workers(settings: Settings) -> tuple[Alert, ...]:
     series = settings.series
-    alive = f"sum without (state) ({series('gunicorn_workers')})"
-    exits = series("gunicorn_worker_exits_total", 'reason!="exit_0"')
+    alive = f"sum without (state) ({series(names.GUNICORN_WORKERS)})"
+    exits = series(names.GUNICORN_WORKER_EXITS, 'reason!="exit_0"')
     return (
         Alert(
             "DjangoNoWorkers",
@@ -33,7 +35,7 @@ def _workers(settings: Settings) -> tuple[Alert, ...]:
         Alert(
             "DjangoWorkersMissing",
             "warning",
-            f"{series('gunicorn_workers_configured')} - {alive} > 0",
+            f"{series(names.GUNICORN_WORKERS_CONFIGURED)} - {alive} > 0",
             "5m",
             "Fewer gunicorn workers are alive than configured.",
             f"{_COUNT} of the configured workers of {_WHERE} are not alive.",
@@ -49,7 +51,7 @@ def _workers(settings: Settings) -> tuple[Alert, ...]:
         Alert(
             "DjangoWorkersAllBusy",
             "warning",
-            "instance:gunicorn_workers_busy:ratio >= 1",
+            f"{recorded.WORKERS_BUSY} >= 1",
             "5m",
             "Every gunicorn worker has been busy for minutes.",
             f"{_PERCENT} of the workers of {_WHERE} are busy: new requests may have to wait.",
@@ -60,10 +62,10 @@ def _workers(settings: Settings) -> tuple[Alert, ...]:
 def _waiting(settings: Settings) -> tuple[Alert, ...]:
     series = settings.series
     backlog = (
-        f"{series('gunicorn_listen_backlog_connections')}\n/\n"
-        f"{series('gunicorn_listen_backlog_limit_connections')}"
+        f"{series(names.GUNICORN_LISTEN_BACKLOG_CONNECTIONS)}\n/\n"
+        f"{series(names.GUNICORN_LISTEN_BACKLOG_LIMIT_CONNECTIONS)}"
     )
-    queued = f"rate({series('http_request_queue_seconds_count')}[5m])"
+    queued = f"rate({series(names.HTTP_REQUEST_QUEUE_SECONDS.count)}[5m])"
     return (
         Alert(
             "DjangoListenBacklogFilling",
@@ -84,8 +86,7 @@ def _waiting(settings: Settings) -> tuple[Alert, ...]:
         Alert(
             "DjangoRequestQueueTime",
             "warning",
-            "instance:http_request_queue_seconds:p95_5m > 0.5\n"
-            f"and\n{queued} > {settings.minimum_rate:g}",
+            f"{recorded.QUEUE_P95} > 0.5\nand\n{queued} > {settings.minimum_rate:g}",
             "10m",
             "Requests wait long between the proxy and the application.",
             f"5% of the requests of {_WHERE} wait longer than {_SECONDS} for a worker.",
@@ -94,7 +95,7 @@ def _waiting(settings: Settings) -> tuple[Alert, ...]:
         Alert(
             "DjangoFileDescriptorsRunningOut",
             "warning",
-            f"{series('process_open_fds')} / {series('process_max_fds')} > 0.8",
+            f"{series(names.PROCESS_OPEN_FDS)} / {series(names.PROCESS_MAX_FDS)} > 0.8",
             "10m",
             "A process has most of its file descriptors open.",
             f"Slot {{{{ $labels.slot }}}} on {_WHERE} uses {_PERCENT} of its file descriptors.",
@@ -104,17 +105,15 @@ def _waiting(settings: Settings) -> tuple[Alert, ...]:
 
 def _database(settings: Settings) -> tuple[Alert, ...]:
     series = settings.series
-    floor = f"and\ninstance_alias:django_db_queries:rate5m > {settings.minimum_rate:g}"
-    refused = f"rate({series('django_db_new_connection_errors_total')}[5m])"
-    per_request = (
-        f"rate({series('http_request_queries_sum')}[15m])\n/\n"
-        f"rate({series('http_request_queries_count')}[15m])"
-    )
+    floor = f"and\n{recorded.QUERIES} > {settings.minimum_rate:g}"
+    refused = f"rate({series(names.DJANGO_DB_NEW_CONNECTION_ERRORS)}[5m])"
+    by_request = names.HTTP_REQUEST_QUERIES
+    per_request = f"rate({series(by_request.sum)}[15m])\n/\nrate({series(by_request.count)}[15m])"
     return (
         Alert(
             "DjangoDatabaseErrors",
             "warning",
-            f"instance_alias:django_db_errors:ratio_rate5m > 0.01\n{floor}",
+            f"{recorded.QUERIES_FAILED} > 0.01\n{floor}",
             "5m",
             "Database queries fail.",
             f"{_PERCENT} of the queries to {{{{ $labels.alias }}}} from {_WHERE} fail.",
@@ -131,7 +130,7 @@ def _database(settings: Settings) -> tuple[Alert, ...]:
         Alert(
             "DjangoSlowQueries",
             "warning",
-            f"instance_alias:db_slow_queries:ratio_rate5m > 0.05\n{floor}",
+            f"{recorded.QUERIES_SLOW} > 0.05\n{floor}",
             "10m",
             "A large share of the database queries is slow.",
             f"{_PERCENT} of the queries to {{{{ $labels.alias }}}} from {_WHERE} are slow.",
@@ -141,7 +140,7 @@ def _database(settings: Settings) -> tuple[Alert, ...]:
             "DjangoManyQueriesPerRequest",
             "info",
             f"{per_request}\n> 50\n"
-            f"and\nrate({series('http_request_queries_count')}[15m]) > {settings.minimum_rate:g}",
+            f"and\nrate({series(by_request.count)}[15m]) > {settings.minimum_rate:g}",
             "30m",
             "Requests make many database queries on average.",
             f"A request of {_WHERE} makes {_COUNT} queries on average.",
@@ -151,8 +150,8 @@ def _database(settings: Settings) -> tuple[Alert, ...]:
 
 def _cache(settings: Settings) -> tuple[Alert, ...]:
     series = settings.series
-    reads = f"rate({series('django_cache_get_total')}[5m])"
-    failed = f"rate({series('django_cache_get_fail_total')}[5m])"
+    reads = f"rate({series(names.DJANGO_CACHE_GET)}[5m])"
+    failed = f"rate({series(names.DJANGO_CACHE_GET_FAIL)}[5m])"
     return (
         Alert(
             "DjangoCacheErrors",
@@ -165,7 +164,7 @@ def _cache(settings: Settings) -> tuple[Alert, ...]:
         Alert(
             "DjangoCacheHitRateLow",
             "info",
-            f"instance_backend:django_cache_get_hits:ratio_rate5m < 0.5\nand\n{reads} > 1",
+            f"{recorded.CACHE_HITS} < 0.5\nand\n{reads} > 1",
             "30m",
             "Most reads from the cache find nothing.",
             f"Only {_PERCENT} of the reads from {{{{ $labels.backend }}}} by {_WHERE} hit.",

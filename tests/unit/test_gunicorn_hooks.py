@@ -7,7 +7,7 @@ import pytest
 
 from monitoring import gunicorn_hooks
 from monitoring.gunicorn_hooks import child_exit, exit_reason
-from monitoring.metrics.families import server_metrics
+from monitoring.metrics.process_families import server_metrics
 
 
 def count(reason: str) -> float:

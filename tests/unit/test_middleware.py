@@ -15,8 +15,9 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from monitoring.instruments.requests.recorder import request_recorder
-from monitoring.metrics.families import http_metrics, value_of
+from monitoring.metrics.request_families import http_metrics
 from monitoring.storage import values
+from monitoring.storage.values import value_of
 
 MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
 

@@ -7,7 +7,7 @@ from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 
 from monitoring.instruments.caches.counting import counting_class
-from monitoring.metrics.families import cache_metrics
+from monitoring.metrics.cache_families import cache_metrics
 from monitoring.storage.self_report import report_error
 
 

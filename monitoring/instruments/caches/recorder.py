@@ -2,9 +2,9 @@
 
 from functools import cache
 
-from monitoring.metrics.families import CacheMetrics, cache_metrics, value_of
+from monitoring.metrics.cache_families import CacheMetrics, cache_metrics
 from monitoring.storage.self_report import report_error
-from monitoring.storage.values import SlotValue, add_all
+from monitoring.storage.values import SlotValue, add_all, value_of
 
 HIT = "hit"
 MISS = "miss"

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from celery import signals, states
 
 from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
-from monitoring.metrics.families import CeleryMetrics, celery_metrics
+from monitoring.metrics.celery_families import CeleryMetrics, celery_metrics
 from monitoring.metrics.labels import OVERFLOW
 from monitoring.storage import attach
 from monitoring.storage.self_report import report_error

@@ -19,7 +19,7 @@ from monitoring.instruments.databases.recorder import (
     query_recorder,
 )
 from monitoring.instruments.upkeep import add_job
-from monitoring.metrics.families import database_metrics, pool_metrics
+from monitoring.metrics.database_families import database_metrics, pool_metrics
 from monitoring.storage.self_report import report_error
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connections
 
 from monitoring.errors import DatabaseUnavailableError
-from monitoring.metrics.families import pool_metrics
+from monitoring.metrics.database_families import pool_metrics
 from monitoring.storage.self_report import report_error
 
 IN_USE = "in_use"

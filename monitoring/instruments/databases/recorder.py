@@ -14,10 +14,10 @@ from prometheus_client import Counter, Histogram
 
 from monitoring.conf import get_settings
 from monitoring.instruments.databases.trackers import current
-from monitoring.metrics.families import DatabaseMetrics, database_metrics, value_of
+from monitoring.metrics.database_families import DatabaseMetrics, database_metrics
 from monitoring.metrics.labels import OTHER
 from monitoring.storage.self_report import report_error
-from monitoring.storage.values import SlotValue, add_all
+from monitoring.storage.values import SlotValue, add_all, value_of
 
 _MAX_ERROR_TYPES = 50
 

@@ -19,7 +19,7 @@ from monitoring.instruments.databases.normalise import MAX_INPUT, fingerprint, n
 from monitoring.instruments.databases.trackers import RequestTracker, Tracker, current
 from monitoring.instruments.jobs import background
 from monitoring.instruments.request_headers import request_id_of
-from monitoring.metrics.families import database_metrics
+from monitoring.metrics.database_families import database_metrics
 from monitoring.metrics.labels import OTHER, UNMATCHED, template_label
 from monitoring.storage import own_counters, values
 from monitoring.storage.self_report import report_error

@@ -17,13 +17,13 @@ from monitoring.instruments.request_headers import REQUEST_START, queue_seconds,
 from monitoring.instruments.requests.sessions import session_watch
 from monitoring.instruments.requests.slow_requests import keep_details
 from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
-from monitoring.metrics.families import HttpMetrics, http_metrics, value_of
 from monitoring.metrics.histogram import BisectHistogram
 from monitoring.metrics.labels import METHODS, OTHER, Routes, refused_match
+from monitoring.metrics.request_families import HttpMetrics, http_metrics
 from monitoring.storage import own_counters, values
 from monitoring.storage.exemplars import Trace, encode_record
 from monitoring.storage.self_report import report_error
-from monitoring.storage.values import SlotValue, add_all
+from monitoring.storage.values import SlotValue, add_all, value_of
 
 _MAX_CACHED_SERIES = 10_000
 _MAX_EXCEPTION_TYPES = 100

@@ -23,7 +23,7 @@ from prometheus_client.utils import floatToGoString
 from monitoring.exposition.negotiation import Format
 from monitoring.exposition.protobuf import NATIVE_FAMILY, Exemplars, ProtobufRenderer
 from monitoring.merging.merge import Merger
-from monitoring.metrics.families import HIGHR_BOUNDS
+from monitoring.metrics.request_families import HIGHR_BOUNDS
 from tests.servers.ports import wait_for
 from tests.servers.prometheus import Prometheus, run_prometheus
 from tests.unit.storage.files import StockFile

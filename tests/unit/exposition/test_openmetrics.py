@@ -16,7 +16,7 @@ from prometheus_client.utils import floatToGoString
 from monitoring.exposition.classic_buckets import BucketFilter
 from monitoring.exposition.text import TextRenderer
 from monitoring.merging.merge import Merged, Merger
-from monitoring.metrics.families import HIGHR_BOUNDS
+from monitoring.metrics.request_families import HIGHR_BOUNDS
 from tests.unit.stock import Samples, samples_of, stock_samples
 from tests.unit.storage.files import StockFile
 

@@ -27,7 +27,7 @@ from prometheus_client.utils import floatToGoString
 
 from monitoring.exposition.protobuf import NATIVE_FAMILY, Exemplars, ProtobufRenderer
 from monitoring.merging.merge import Merged, Merger
-from monitoring.metrics.families import HIGHR_BOUNDS
+from monitoring.metrics.request_families import HIGHR_BOUNDS
 from tests.unit.exposition.protobuf_decoder import (
     TYPES,
     Message,

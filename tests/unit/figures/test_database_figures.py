@@ -7,7 +7,7 @@ import pytest
 from monitoring.figures.cache_figures import cache_figures
 from monitoring.figures.database_figures import database_figures
 from monitoring.merging.layout import Line
-from monitoring.metrics.families import QUERY_HIGHR_BOUNDS
+from monitoring.metrics.database_families import QUERY_HIGHR_BOUNDS
 
 
 def line(name: str, **labels: str) -> Line:

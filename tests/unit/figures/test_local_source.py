@@ -19,7 +19,7 @@ from tests.unit.conftest import RunPython
 _COUNT = """
 from django.conf import settings
 settings.configure()
-from monitoring.metrics.families import http_metrics
+from monitoring.metrics.request_families import http_metrics
 metrics = http_metrics()
 for status, seconds in {requests}:
     metrics.requests.labels("GET", "/a/", str(status)).inc()

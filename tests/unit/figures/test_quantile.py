@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.figures.quantile import Buckets, buckets_of, histogram_quantile, middle_quantile
-from monitoring.metrics.families import HIGHR_BOUNDS
+from monitoring.metrics.request_families import HIGHR_BOUNDS
 
 INF = math.inf
 

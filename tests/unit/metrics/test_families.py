@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 
-from monitoring.metrics.families import HIGHR_BOUNDS, build_http_metrics
 from monitoring.metrics.histogram import BisectHistogram
+from monitoring.metrics.request_families import HIGHR_BOUNDS, build_http_metrics
 
 
 def test_the_fine_bounds_are_sixteen_for_each_doubling_from_2_to_the_minus_11_to_2_to_the_7() -> (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.metrics.families import HIGHR_BOUNDS
+from monitoring.metrics.request_families import HIGHR_BOUNDS
 from monitoring.storage.directory import wipe_free_slots
 from monitoring.storage.exemplars import (
     DIRECT_RECORDS,

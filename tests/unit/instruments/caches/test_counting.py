@@ -12,7 +12,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.test import override_settings
 
 from monitoring.instruments.caches.instrument import instrument_caches
-from monitoring.metrics.families import cache_metrics
+from monitoring.metrics.cache_families import cache_metrics
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from monitoring.db_logging import track_queries
 from monitoring.instruments.databases.recorder import QueryRecorder
 from monitoring.instruments.databases.trackers import begin_request, current, end_request
-from monitoring.metrics.families import database_metrics
+from monitoring.metrics.database_families import database_metrics
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from django.urls import path
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from monitoring.exposition.scrape import Scraper
-from monitoring.metrics.families import HIGHR_BOUNDS, http_metrics
+from monitoring.metrics.request_families import HIGHR_BOUNDS, http_metrics
 from monitoring.storage.directory import configured_directory
 from monitoring.storage.exemplars import DIRECT_RECORDS, RECORDS
 

@@ -1,0 +1,80 @@
+"""The families of the processes themselves: their garbage, gunicorn's master, monitoring's work."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from prometheus_client import Counter
+
+from monitoring.metrics import names
+
+
+@dataclass(frozen=True, slots=True)
+class GarbageMetrics:
+    """Python's garbage collector, as `gc.get_stats()` tells."""
+
+    collections: Counter
+    collected: Counter
+    uncollectable: Counter
+
+
+@cache
+def garbage_metrics() -> GarbageMetrics:
+    """prometheus-client's own names, which are lost in multiprocess mode, for each slot.
+
+    They are in no registry: there the names belong to prometheus-client's collector.
+    """
+    labels = ["slot", "role", "generation"]
+    return GarbageMetrics(
+        collections=Counter(
+            names.PYTHON_GC_COLLECTIONS, "Garbage collections.", labels, registry=None
+        ),
+        collected=Counter(
+            names.PYTHON_GC_OBJECTS_COLLECTED, "Objects collected.", labels, registry=None
+        ),
+        uncollectable=Counter(
+            names.PYTHON_GC_OBJECTS_UNCOLLECTABLE,
+            "Objects found that cannot be collected.",
+            labels,
+            registry=None,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMetrics:
+    """What gunicorn's master writes."""
+
+    boots: Counter
+    exits: Counter
+
+
+@cache
+def server_metrics() -> ServerMetrics:
+    """The master's families, built at the first use."""
+    return ServerMetrics(
+        boots=Counter(names.GUNICORN_WORKER_BOOTS, "Workers that gunicorn's master started."),
+        exits=Counter(
+            names.GUNICORN_WORKER_EXITS,
+            "Workers that ended, by exit code or signal.",
+            ["reason"],
+        ),
+    )
+
+
+@cache
+def merges_total() -> Counter:
+    """Counts the merges of the metrics directory, by whatever process makes them."""
+    return Counter(
+        names.MONITORING_MERGES,
+        "Merges of the metrics directory; scrapes at one time share a merge.",
+    )
+
+
+@cache
+def collector_errors_total() -> Counter:
+    """Counts failures of custom collectors, in the exporter."""
+    return Counter(
+        names.MONITORING_COLLECTOR_ERRORS,
+        "Runs of a custom collector that failed, were late or gave families that clash.",
+        ["collector"],
+    )

@@ -1,0 +1,113 @@
+"""The families of requests: names, types, helps and labels are this package's public API."""
+
+from dataclasses import dataclass
+from functools import cache
+from math import ldexp
+from typing import Any
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
+
+from monitoring.conf import DEFAULT_LATENCY_BUCKETS, get_settings
+from monitoring.metrics import names
+from monitoring.metrics.histogram import BisectHistogram
+from monitoring.storage.exemplars import DIRECT_RECORDS
+
+# The bounds of a native histogram of schema 4, from 2^-11 s to 2^7 s: 2^(k/16) s for each k.
+HIGHR_SCHEMA = 4
+HIGHR_PER_DOUBLING = 2**HIGHR_SCHEMA
+HIGHR_FIRST = -11 * HIGHR_PER_DOUBLING  # k of the lowest bound
+HIGHR_BOUNDS = tuple(
+    ldexp(2 ** (k % HIGHR_PER_DOUBLING / HIGHR_PER_DOUBLING), k // HIGHR_PER_DOUBLING)
+    for k in range(HIGHR_FIRST, 7 * HIGHR_PER_DOUBLING + 1)
+)
+# Each bucket, +Inf's too, has a record of its own in the exemplar file, whose format is fixed.
+assert len(HIGHR_BOUNDS) + 1 == DIRECT_RECORDS
+
+# The default latency buckets, and two for the much longer time that a full queue can mean.
+_QUEUE_BUCKETS = (*DEFAULT_LATENCY_BUCKETS, 30.0, 60.0)
+_QUERIES_BUCKETS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpMetrics:
+    """What the middleware writes."""
+
+    requests: Counter
+    errors: Counter
+    duration: BisectHistogram
+    duration_highr: BisectHistogram
+    in_progress: Gauge
+    slow: Counter
+    exceptions: Counter
+    queue: BisectHistogram
+    queries: BisectHistogram
+
+
+def build_http_metrics(
+    registry: CollectorRegistry, latency_buckets: tuple[float, ...]
+) -> HttpMetrics:
+    common: dict[str, Any] = {"registry": registry}
+    return HttpMetrics(
+        requests=Counter(
+            names.HTTP_REQUESTS,
+            "HTTP requests answered.",
+            ["method", "route", "status"],
+            **common,
+        ),
+        errors=Counter(
+            names.HTTP_ERRORS,
+            "HTTP requests answered with a status of 400 or above.",
+            ["method", "route", "status"],
+            **common,
+        ),
+        duration=BisectHistogram(
+            names.HTTP_REQUEST_DURATION_SECONDS.family,
+            "Time from the first middleware to the last byte of the answer.",
+            ["method", "route"],
+            buckets=latency_buckets,
+            **common,
+        ),
+        # prometheus-client stores the help with each of the 290 buckets: it is kept short.
+        duration_highr=BisectHistogram(
+            names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.family,
+            f"As {names.HTTP_REQUEST_DURATION_SECONDS.family}, finer.",
+            buckets=HIGHR_BOUNDS,
+            **common,
+        ),
+        in_progress=Gauge(
+            names.HTTP_REQUESTS_IN_PROGRESS,
+            "HTTP requests being answered now.",
+            multiprocess_mode="livesum",
+            **common,
+        ),
+        slow=Counter(
+            names.HTTP_SLOW_REQUESTS,
+            "HTTP requests that took at least SLOW_REQUEST_MS.",
+            ["method", "route"],
+            **common,
+        ),
+        exceptions=Counter(
+            names.HTTP_EXCEPTIONS,
+            "Exceptions that no code handled and Django answered with status 500.",
+            ["type", "route"],
+            **common,
+        ),
+        queue=BisectHistogram(
+            names.HTTP_REQUEST_QUEUE_SECONDS.family,
+            "Time from the proxy's X-Request-Start to the first middleware.",
+            buckets=_QUEUE_BUCKETS,
+            **common,
+        ),
+        queries=BisectHistogram(
+            names.HTTP_REQUEST_QUERIES.family,
+            "Database queries of a request.",
+            buckets=_QUERIES_BUCKETS,
+            **common,
+        ),
+    )
+
+
+@cache
+def http_metrics() -> HttpMetrics:
+    """The families in prometheus-client's default registry, built at the first use."""
+    return build_http_metrics(REGISTRY, get_settings().LATENCY_BUCKETS)
