@@ -14,9 +14,9 @@ _LIMITS = {"soft_time_limit": 90, "time_limit": 110}
 def check_performance_alerts() -> None:
     """Evaluate the thresholds, unless that was done less than half an interval ago."""
     # numpy is for those who evaluate, and not for every process that knows the task.
-    from monitoring.alerts.evaluation import summarize  # noqa: PLC0415
+    from monitoring.alerts.evaluation import recent_figures  # noqa: PLC0415
 
-    evaluate_if_due(summarize)
+    evaluate_if_due(recent_figures)
     deliver_due()
 
 
