@@ -6,6 +6,8 @@ from monitoring.alerts.evaluation import evaluate_if_due
 from monitoring.alerts.events import clean_up
 from monitoring.alerts.outbox import DELIVER, deliver_due
 
+__all__ = ["check_performance_alerts", "clean_up_alerts", "deliver_alerts"]
+
 # A hook or a mail backend that hangs must not keep a worker: first an exception, then its end.
 _LIMITS = {"soft_time_limit": 90, "time_limit": 110}
 

@@ -1,4 +1,4 @@
-"""JSON shapes of thresholds, evaluations and notifications."""
+"""JSON shapes of alerts: thresholds, evaluations, notifications, the webhook's answer."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Thresholds, an evaluation on demand, and Alertmanager's webhook."""
+"""Endpoints of alerts: thresholds, an evaluation on demand, Alertmanager's webhook."""
 
 import time
 from typing import Any
@@ -31,8 +31,13 @@ from monitoring.api.alert_serializers import (
     WebhookSerializer,
 )
 from monitoring.api.base import AdminView, BoundedJson, OnlyJson
-from monitoring.api.error_answers import ServiceUnavailable
-from monitoring.api.serializers import BODY_ERRORS, ERRORS, UNAVAILABLE, ErrorAnswerSerializer
+from monitoring.api.error_answers import (
+    BODY_ERRORS,
+    ERRORS,
+    UNAVAILABLE,
+    ErrorAnswerSerializer,
+    ServiceUnavailable,
+)
 from monitoring.conf import get_settings
 from monitoring.exposition.access import is_bearer
 from monitoring.figures.traffic import SourceUnavailableError
