@@ -22,6 +22,14 @@ from monitoring.alerts.thresholds import (
 from monitoring.models import AlertNotification, Threshold, ThresholdChange
 from monitoring.page.status_admin import StatusAdmin, StatusEntry
 
+__all__ = [
+    "AlertNotificationAdmin",
+    "StatusAdmin",
+    "StatusEntry",
+    "ThresholdAdmin",
+    "ThresholdChangeAdmin",
+]
+
 admin.site.register(StatusEntry, StatusAdmin)
 
 

@@ -1,4 +1,4 @@
-"""The Django app."""
+"""The Django app: it installs the value class, and connects what counts."""
 
 from types import ModuleType
 
@@ -6,6 +6,8 @@ from django.apps import AppConfig
 from django.core.signals import setting_changed
 
 from monitoring import storage
+
+__all__ = ["MonitoringConfig"]
 
 
 class MonitoringConfig(AppConfig):

@@ -13,6 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from monitoring.backing_services import redis_client
 from monitoring.conf import parse
+from monitoring.conf.health_table import Role, own_checks_with
 from monitoring.errors import MetricsDirectoryError
 from monitoring.storage import directory as metrics_directory
 
@@ -121,6 +122,23 @@ def check_alert_hook(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessag
             hint="Name a function that takes an AlertEvent, such as 'shop.pager.tell'.",
             id="monitoring.E005",
         )
+    ]
+
+
+@register("monitoring")
+def check_health_roles(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    chosen, _ = parse(getattr(settings, "MONITORING", {}))
+    known = [*own_checks_with(*Role), *dict(chosen.HEALTH_CHECKS)]
+    roles = {"HEALTH_CRITICAL": chosen.HEALTH_CRITICAL, "HEALTH_READY": chosen.HEALTH_READY}
+    return [
+        checks.Warning(
+            f"MONITORING[{setting!r}] names the health check {name!r}, which there is not.",
+            hint=f"Known are {', '.join(known)}; checks of your own are named in HEALTH_CHECKS.",
+            id="monitoring.W007",
+        )
+        for setting, names in roles.items()
+        for name in names
+        if name not in known
     ]
 
 

@@ -1,6 +1,5 @@
-"""For projects: `from monitoring.db_logging import track_queries`."""
+"""The earlier name of `monitoring.tracking`, for projects that import `track_queries` from here."""
 
-from monitoring.instruments.databases.trackers import Tracker
-from monitoring.tracking import track_queries
+from monitoring.tracking import Tracker, track_queries
 
 __all__ = ["Tracker", "track_queries"]

@@ -1,4 +1,10 @@
-"""The few errors of our own; each message says what was given, what is allowed, what to do."""
+"""The few errors of our own; each message says what was given, what is allowed, what to do.
+
+Those in `__all__` reach a project's own code. The others end inside: as an answer, a log line or a
+count.
+"""
+
+__all__ = ["MetricsDirectoryError", "MonitoringError", "SettingsError"]
 
 
 class MonitoringError(Exception):

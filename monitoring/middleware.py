@@ -12,6 +12,8 @@ from django.http.response import HttpResponseBase
 from monitoring.instruments.requests.recorder import request_recorder
 from monitoring.instruments.requests.streams import watch_stream
 
+__all__ = ["PerformanceMonitoringMiddleware"]
+
 _CLIENT_CLOSED_REQUEST = 499  # nginx's code for a client that left before it was answered
 
 

@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.db import models
 
+__all__ = ["AlertEvent", "AlertNotification", "Threshold", "ThresholdChange"]
+
 
 class Threshold(models.Model):
     """The value of one threshold; a row that is missing means its default."""

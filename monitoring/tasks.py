@@ -6,6 +6,8 @@ from monitoring.alerts.evaluation import evaluate_if_due
 from monitoring.alerts.events import clean_up
 from monitoring.alerts.outbox import DELIVER, deliver_due
 
+__all__ = ["check_performance_alerts", "clean_up_alerts", "deliver_alerts"]
+
 # A hook or a mail backend that hangs must not keep a worker: first an exception, then its end.
 _LIMITS = {"soft_time_limit": 90, "time_limit": 110}
 
@@ -14,9 +16,9 @@ _LIMITS = {"soft_time_limit": 90, "time_limit": 110}
 def check_performance_alerts() -> None:
     """Evaluate the thresholds, unless that was done less than half an interval ago."""
     # numpy is for those who evaluate, and not for every process that knows the task.
-    from monitoring.alerts.evaluation import summarize  # noqa: PLC0415
+    from monitoring.alerts.evaluation import recent_figures  # noqa: PLC0415
 
-    evaluate_if_due(summarize)
+    evaluate_if_due(recent_figures)
     deliver_due()
 
 

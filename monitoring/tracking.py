@@ -9,6 +9,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 from monitoring.instruments.databases.report import report_block
 from monitoring.instruments.databases.trackers import Tracker, current
 
+__all__ = ["Tracker", "track_queries"]
+
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -1,10 +1,12 @@
-"""Mount with `path("api/", include("monitoring.urls"))`."""
+"""The endpoints, to be mounted with `path("api/", include("monitoring.urls"))`."""
 
 from django.urls import path
 
 from monitoring.api import health
 from monitoring.api.mounting import admin_view
 from monitoring.api.scrape_view import scrape
+
+__all__ = ["app_name", "urlpatterns"]
 
 app_name = "monitoring"
 

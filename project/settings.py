@@ -4,13 +4,12 @@ import os
 from datetime import timedelta
 
 from monitoring import __version__
-from monitoring.storage.directory import ENVIRONMENT_VARIABLE
 from project import environment, logs
 from project.environment import VAR_DIR
 from project.secret_key import secret_key
 
 _given = environment.read()
-os.environ[ENVIRONMENT_VARIABLE] = str(_given.metrics_directory)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_given.metrics_directory)
 
 DEBUG = _given.debug
 SECRET_KEY = secret_key(VAR_DIR)

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework_simplejwt.views import TokenObtainPairView
 
 from monitoring.api.base import OnlyJson
-from monitoring.api.serializers import ErrorAnswerSerializer
+from monitoring.api.error_answers import ErrorAnswerSerializer
 
 # What DRF takes for a text that is not blank.
 _NOT_BLANK = r"^[^\u0000]*[^\u0000\s][^\u0000]*$"

@@ -1,4 +1,4 @@
-"""Write the dashboards. The options are those of `python -m prometheus.source`."""
+"""Write the dashboards. Give the targets that `python -m prometheus.source` was given."""
 
 import argparse
 from pathlib import Path

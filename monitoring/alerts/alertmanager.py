@@ -16,10 +16,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from monitoring.alerts.events import NewEvent, record
+from monitoring.alerts.events import NewEvent, create_event
 from monitoring.alerts.outbox import deliver_soon
-from monitoring.alerts.states import Outcome
-from monitoring.alerts.threshold_alerts import Observation, note
+from monitoring.alerts.states import AlertOutcome
+from monitoring.alerts.threshold_alerts import Observation, update_threshold_alert
 from monitoring.alerts.thresholds import DEFINITIONS
 from monitoring.models import AlertEvent
 
@@ -80,19 +80,19 @@ def _receive_one(alert: Alert, now: datetime) -> bool:
     name = alert.labels.get("threshold", "")
     if name in DEFINITIONS:
         is_firing = alert.status is AlertEvent.Status.FIRING
-        outcome = note(
+        outcome = update_threshold_alert(
             Observation(name, is_firing),
             AlertEvent.Source.ALERTMANAGER,
             now,
             alert.starts_at if is_firing else alert.ends_at,
         )
-        return outcome in (Outcome.FIRED, Outcome.RESOLVED)
+        return outcome in (AlertOutcome.FIRED, AlertOutcome.RESOLVED)
     severity = alert.labels.get("severity", "").lower()
     title = " ".join(alert.labels.get("alertname", "").split()) or "alert"
     text = alert.annotations.get("summary") or alert.annotations.get("description") or title
     started = alert.starts_at.isoformat()
     identity = hashlib.sha256(f"{alert.fingerprint}\0{started}".encode()).hexdigest()
-    return record(
+    return create_event(
         NewEvent(
             key=f"alertmanager:{identity}:{alert.status}",
             name=title[:255],

@@ -8,8 +8,8 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from monitoring.alerts.states import Outcome
-from monitoring.alerts.threshold_alerts import Observation, note
+from monitoring.alerts.states import AlertOutcome
+from monitoring.alerts.threshold_alerts import Observation, update_threshold_alert
 from monitoring.alerts.thresholds import DEFINITIONS, current_thresholds
 from monitoring.conf import get_settings
 from monitoring.figures.traffic import SourceUnavailableError
@@ -20,7 +20,7 @@ from monitoring.models import AlertEvaluation, AlertEvent
 _LEASE = timedelta(minutes=2)  # a run that takes longer is taken for dead
 _LONGEST_WINDOW = timedelta(hours=24)
 
-Summarize = Callable[[float], Mapping[str, Any]]  # seconds to the summary's figures
+ReadFigures = Callable[[float], Mapping[str, Any]]  # of the last so many seconds
 
 
 class EvaluationRunningError(Exception):
@@ -29,10 +29,10 @@ class EvaluationRunningError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What was found about one threshold."""
+    """One threshold against its figure, and what that led to."""
 
     observation: Observation
-    outcome: Outcome
+    outcome: AlertOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,13 @@ class Evaluation:
     """The result of one evaluation."""
 
     window_seconds: float
-    findings: tuple[Comparison, ...]
+    comparisons: tuple[Comparison, ...]
 
-    def names(self, *outcomes: Outcome) -> list[str]:
-        return [each.observation.name for each in self.findings if each.outcome in outcomes]
+    def names_of(self, *outcomes: AlertOutcome) -> list[str]:
+        return [one.observation.name for one in self.comparisons if one.outcome in outcomes]
 
 
-def evaluate_if_due(summarize: Summarize) -> Evaluation | None:
+def evaluate_if_due(read_figures: ReadFigures) -> Evaluation | None:
     """The scheduled evaluation; None if one runs, or ran less than half an interval ago.
 
     So two schedulers by mistake, or a queue of runs that were missed, lead to one evaluation. Its
@@ -63,7 +63,7 @@ def evaluate_if_due(summarize: Summarize) -> Evaluation | None:
     # Never shorter than an interval; longer if this run is late, or some were missed.
     window = max(interval, min(now - last, _LONGEST_WINDOW)) if last else interval
     try:
-        return _evaluate(summarize, window.total_seconds(), now)
+        return _evaluate(read_figures, window.total_seconds(), now)
     except Exception:
         # Nothing was seen: the next run is to look back to where this one began.
         AlertEvaluation.objects.filter(pk=1, last_started_at=now).update(last_started_at=last)
@@ -72,7 +72,7 @@ def evaluate_if_due(summarize: Summarize) -> Evaluation | None:
         _release(now)
 
 
-def evaluate_now(summarize: Summarize) -> Evaluation:
+def evaluate_now(read_figures: ReadFigures) -> Evaluation:
     """An evaluation that somebody asks for, over the last interval.
 
     Raises EvaluationRunningError. The next scheduled one comes when it would have come.
@@ -82,7 +82,7 @@ def evaluate_now(summarize: Summarize) -> Evaluation:
     if not _claim(now, last_started_at=row.last_started_at, started_at=row.last_started_at):
         raise EvaluationRunningError
     try:
-        return _evaluate(summarize, get_settings().ALERT_INTERVAL_SECONDS, now)
+        return _evaluate(read_figures, get_settings().ALERT_INTERVAL_SECONDS, now)
     finally:
         _release(now)
 
@@ -101,24 +101,25 @@ def _release(now: datetime) -> None:
     own.update(running_until=None)
 
 
-def _evaluate(summarize: Summarize, window_seconds: float, now: datetime) -> Evaluation:
+def _evaluate(read_figures: ReadFigures, window_seconds: float, now: datetime) -> Evaluation:
     thresholds = current_thresholds()
-    summary = summarize(window_seconds)
-    findings = []
+    figures = read_figures(window_seconds)
+    comparisons = []
     for name, threshold in thresholds.items():
-        seen = _compare(name, threshold, summary, window_seconds)
-        if seen is not None:
-            findings.append(Comparison(seen, note(seen, AlertEvent.Source.CELERY, now)))
-    return Evaluation(window_seconds, tuple(findings))
+        observation = _observe(name, threshold, figures, window_seconds)
+        if observation is not None:
+            outcome = update_threshold_alert(observation, AlertEvent.Source.CELERY, now)
+            comparisons.append(Comparison(observation, outcome))
+    return Evaluation(window_seconds, tuple(comparisons))
 
 
-def _compare(
-    name: str, threshold: float | None, summary: Mapping[str, Any], window_seconds: float
+def _observe(
+    name: str, threshold: float | None, figures: Mapping[str, Any], window_seconds: float
 ) -> Observation | None:
-    """The comparison; None if nothing can be said, and the alert stays as it is."""
+    """The figure against its threshold; None if it says nothing: the alert stays as it is."""
     definition = DEFINITIONS[name]
-    value = summary[definition.field]
-    enough = (summary["request_count"] or 0) >= get_settings().ALERT_MIN_REQUESTS
+    value = figures[definition.field]
+    enough = (figures["request_count"] or 0) >= get_settings().ALERT_MIN_REQUESTS
     if value is None and not definition.is_guarded:
         return None
     is_breached = (
@@ -130,8 +131,8 @@ def _compare(
     return Observation(name, is_breached, value, threshold, window_seconds)
 
 
-def summarize(seconds: float) -> dict[str, Any]:
-    """The summary of the last `seconds`. Raises SourceUnavailableError."""
+def recent_figures(seconds: float) -> dict[str, Any]:
+    """The summary's figures of the last `seconds`. Raises SourceUnavailableError."""
     # numpy is for those who evaluate, and not for every process that knows the task.
     from monitoring.figures.request_figures import figures  # noqa: PLC0415
     from monitoring.figures.sources import read_traffic  # noqa: PLC0415

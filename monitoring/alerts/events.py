@@ -12,6 +12,8 @@ from django.utils import timezone
 from monitoring.conf import get_settings
 from monitoring.models import AlertDelivery, AlertEvent, AlertNotification, ThresholdChange
 
+_BATCH = 1000  # events deleted in one go
+
 logger = logging.getLogger("monitoring.alerts")
 
 
@@ -32,7 +34,7 @@ class NewEvent:
     window_seconds: float | None = None
 
 
-def record(new: NewEvent) -> bool:
+def create_event(new: NewEvent) -> bool:
     """Keep the event and notify all who are active staff now; False if it was known already.
 
     What is to be sent then waits in the outbox.
@@ -86,9 +88,6 @@ def _deliveries(event: AlertEvent, admins: Any) -> list[AlertDelivery]:
         AlertDelivery(event=event, channel=channel, recipient=recipient, next_attempt_at=now)
         for channel, recipient in recipients
     ]
-
-
-_BATCH = 1000
 
 
 def clean_up() -> int:

@@ -6,6 +6,8 @@ from celery.schedules import crontab
 
 from monitoring.conf import get_settings
 
+__all__ = ["beat_schedule"]
+
 _DELIVERY_SECONDS = 60.0
 _DAY_SECONDS = 86_400.0
 

@@ -17,8 +17,8 @@ from monitoring.models import AlertEvent, AlertState
 _SILENCE = timedelta(hours=24)
 
 
-class Outcome(enum.Enum):
-    """What an observation of an alert led to."""
+class AlertOutcome(enum.Enum):
+    """What a sighting of an alert led to."""
 
     UNCHANGED = "unchanged"
     FIRED = "fired"  # admins are to be told
@@ -40,32 +40,34 @@ class Sighting:
     at: datetime
 
 
-def observe(seen: Sighting, now: datetime, cooldown: timedelta) -> tuple[Outcome, datetime]:
-    """Note it; returns what follows from it, and since when the alert fires or fired.
+def apply_sighting(
+    sighting: Sighting, now: datetime, cooldown: timedelta
+) -> tuple[AlertOutcome, datetime]:
+    """Change the alert's state; returns what follows, and since when the alert fires or fired.
 
     The row has to exist. Call it in the transaction that records what follows, so that both happen
     or neither.
     """
-    row = AlertState.objects.filter(name=seen.name)
-    if seen.is_breached:
-        is_new = Q(ended_at=None) | Q(ended_at__lt=seen.at)
+    row = AlertState.objects.filter(name=sighting.name)
+    if sighting.is_breached:
+        is_new = Q(ended_at=None) | Q(ended_at__lt=sighting.at)
         row.filter(is_new, is_firing=False).update(
-            is_firing=True, since=seen.at, notified_since=None, source=seen.source
+            is_firing=True, since=sighting.at, notified_since=None, source=sighting.source
         )
-        row.filter(source=seen.source).update(seen_at=now)
+        row.filter(source=sighting.source).update(seen_at=now)
         rested = Q(last_notified_at=None) | Q(last_notified_at__lte=now - cooldown)
         untold = row.filter(is_firing=True, notified_since=None)
         told = untold.filter(rested).update(notified_since=F("since"), last_notified_at=now)
-        outcome = Outcome.FIRED if told else Outcome.UNCHANGED
+        outcome = AlertOutcome.FIRED if told else AlertOutcome.UNCHANGED
         if not told and untold.exists():
-            outcome = Outcome.HELD_BACK
+            outcome = AlertOutcome.HELD_BACK
     else:
-        is_its_own = Q(source=seen.source) | Q(seen_at__lte=now - _SILENCE)
-        own = row.filter(is_its_own, is_firing=True, since__lte=seen.at)
-        if own.exclude(notified_since=None).update(is_firing=False, ended_at=seen.at):
-            outcome = Outcome.RESOLVED
-        elif own.update(is_firing=False, ended_at=seen.at):
-            outcome = Outcome.RESOLVED_QUIETLY
+        is_its_own = Q(source=sighting.source) | Q(seen_at__lte=now - _SILENCE)
+        own = row.filter(is_its_own, is_firing=True, since__lte=sighting.at)
+        if own.exclude(notified_since=None).update(is_firing=False, ended_at=sighting.at):
+            outcome = AlertOutcome.RESOLVED
+        elif own.update(is_firing=False, ended_at=sighting.at):
+            outcome = AlertOutcome.RESOLVED_QUIETLY
         else:
-            outcome = Outcome.UNCHANGED
+            outcome = AlertOutcome.UNCHANGED
     return outcome, row.values_list("since", flat=True).get() or now

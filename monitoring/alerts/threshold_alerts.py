@@ -5,13 +5,16 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from monitoring.alerts.events import NewEvent, record
-from monitoring.alerts.states import Outcome, Sighting, observe
+from monitoring.alerts.events import NewEvent, create_event
+from monitoring.alerts.states import AlertOutcome, Sighting, apply_sighting
 from monitoring.alerts.thresholds import DEFINITIONS
 from monitoring.conf import get_settings
 from monitoring.models import AlertEvent, AlertState
 
-_TOLD = {Outcome.FIRED: AlertEvent.Status.FIRING, Outcome.RESOLVED: AlertEvent.Status.RESOLVED}
+_TOLD = {
+    AlertOutcome.FIRED: AlertEvent.Status.FIRING,
+    AlertOutcome.RESOLVED: AlertEvent.Status.RESOLVED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,9 @@ class Observation:
     window_seconds: float | None = None
 
 
-def note(
-    seen: Observation, source: AlertEvent.Source, now: datetime, at: datetime | None = None
-) -> Outcome:
+def update_threshold_alert(
+    observation: Observation, source: AlertEvent.Source, now: datetime, at: datetime | None = None
+) -> AlertOutcome:
     """Change the alert's state and tell the admins if there is something to tell.
 
     `at` is when it began or ended, for a source that knows; never after `now`.
@@ -36,34 +39,35 @@ def note(
     at = now if at is None else min(at, now)
     # Before the transaction, which then begins with an UPDATE: one that begins with a SELECT
     # cannot wait for SQLite's write lock, it fails.
-    AlertState.objects.get_or_create(name=seen.name)
+    AlertState.objects.get_or_create(name=observation.name)
     with transaction.atomic():
-        sighting = Sighting(seen.name, seen.is_breached, source, at)
-        outcome, since = observe(sighting, now, cooldown)
+        sighting = Sighting(observation.name, observation.is_breached, source, at)
+        outcome, since = apply_sighting(sighting, now, cooldown)
         status = _TOLD.get(outcome)
         if status is not None:
-            record(
+            create_event(
                 NewEvent(
-                    key=f"threshold:{seen.name}:{since.isoformat()}:{status}",
-                    name=seen.name,
+                    key=f"threshold:{observation.name}:{since.isoformat()}:{status}",
+                    name=observation.name,
                     status=status,
-                    severity=AlertEvent.Severity(DEFINITIONS[seen.name].severity),
+                    severity=AlertEvent.Severity(DEFINITIONS[observation.name].severity),
                     source=source,
                     starts_at=since,
                     ends_at=at if status is AlertEvent.Status.RESOLVED else None,
-                    summary=_summary(seen, status),
-                    value=seen.value,
-                    threshold=seen.threshold,
-                    window_seconds=seen.window_seconds,
+                    summary=_summary(observation, status),
+                    value=observation.value,
+                    threshold=observation.threshold,
+                    window_seconds=observation.window_seconds,
                 )
             )
     return outcome
 
 
-def _summary(seen: Observation, status: AlertEvent.Status) -> str:
-    unit = DEFINITIONS[seen.name].unit
+def _summary(observation: Observation, status: AlertEvent.Status) -> str:
+    name, value, threshold = observation.name, observation.value, observation.threshold
     if status is AlertEvent.Status.RESOLVED:
-        return f"{seen.name} is below its threshold again"
-    if seen.value is None or seen.threshold is None:
-        return f"{seen.name} is above its threshold"
-    return f"{seen.name} is {seen.value:g} {unit}, above its threshold of {seen.threshold:g}"
+        return f"{name} is below its threshold again"
+    if value is None or threshold is None:
+        return f"{name} is above its threshold"
+    unit = DEFINITIONS[name].unit
+    return f"{name} is {value:g} {unit}, above its threshold of {threshold:g}"

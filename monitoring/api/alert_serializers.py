@@ -1,11 +1,11 @@
-"""JSON shapes of thresholds, evaluations and notifications."""
+"""JSON shapes of alerts: thresholds, evaluations, notifications, the webhook's answer."""
 
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
 
-from monitoring.alerts.states import Outcome
+from monitoring.alerts.states import AlertOutcome
 from monitoring.alerts.thresholds import DEFINITIONS
 from monitoring.models import AlertEvent
 
@@ -71,7 +71,7 @@ class CheckedAlertSerializer(serializers.Serializer[Any]):
     is_breached = serializers.BooleanField()
     value = serializers.FloatField(allow_null=True)
     threshold = serializers.FloatField(allow_null=True)
-    outcome = serializers.ChoiceField(choices=[each.value for each in Outcome])
+    outcome = serializers.ChoiceField(choices=[outcome.value for outcome in AlertOutcome])
 
 
 class CheckSerializer(serializers.Serializer[Any]):

@@ -1,4 +1,4 @@
-"""Thresholds, an evaluation on demand, and Alertmanager's webhook."""
+"""Endpoints of alerts: thresholds, an evaluation on demand, Alertmanager's webhook."""
 
 import time
 from typing import Any
@@ -18,7 +18,7 @@ from monitoring.alerts.alertmanager import (
 )
 from monitoring.alerts.evaluation import EvaluationRunningError, evaluate_now
 from monitoring.alerts.outbox import deliver_soon
-from monitoring.alerts.states import Outcome
+from monitoring.alerts.states import AlertOutcome
 from monitoring.alerts.thresholds import (
     InvalidThresholdsError,
     change_thresholds,
@@ -31,8 +31,13 @@ from monitoring.api.alert_serializers import (
     WebhookSerializer,
 )
 from monitoring.api.base import AdminView, BoundedJson, OnlyJson
-from monitoring.api.error_answers import ServiceUnavailable
-from monitoring.api.serializers import BODY_ERRORS, ERRORS, UNAVAILABLE, ErrorAnswerSerializer
+from monitoring.api.error_answers import (
+    BODY_ERRORS,
+    ERRORS,
+    UNAVAILABLE,
+    ErrorAnswerSerializer,
+    ServiceUnavailable,
+)
 from monitoring.conf import get_settings
 from monitoring.exposition.access import is_bearer
 from monitoring.figures.traffic import SourceUnavailableError
@@ -90,33 +95,33 @@ class CheckAlertsView(AdminView):
         },
     )
     def post(self, request: Request) -> Response:
-        from monitoring.alerts.evaluation import summarize  # noqa: PLC0415  (numpy)
+        from monitoring.alerts.evaluation import recent_figures  # noqa: PLC0415  (numpy)
 
         try:
-            done = evaluate_now(summarize)
+            done = evaluate_now(recent_figures)
         except EvaluationRunningError as error:
             raise AlreadyRunning from error
         except SourceUnavailableError as error:
             raise ServiceUnavailable(str(error), error.code) from error
-        told = done.names(Outcome.FIRED, Outcome.RESOLVED)
+        told = done.names_of(AlertOutcome.FIRED, AlertOutcome.RESOLVED)
         if told:
             deliver_soon()
         alerts: list[dict[str, Any]] = [
             {
-                "name": each.observation.name,
-                "is_breached": each.observation.is_breached,
-                "value": each.observation.value,
-                "threshold": each.observation.threshold,
-                "outcome": each.outcome.value,
+                "name": comparison.observation.name,
+                "is_breached": comparison.observation.is_breached,
+                "value": comparison.observation.value,
+                "threshold": comparison.observation.threshold,
+                "outcome": comparison.outcome.value,
             }
-            for each in done.findings
+            for comparison in done.comparisons
         ]
         return Response(
             {
                 "window_seconds": done.window_seconds,
                 "alerts": alerts,
                 "sent": told,
-                "held_back": done.names(Outcome.HELD_BACK),
+                "held_back": done.names_of(AlertOutcome.HELD_BACK),
                 "timestamp": time.time(),
             }
         )

@@ -20,6 +20,8 @@ from monitoring.api.database_first import check_database
 from monitoring.api.error_answers import handle_error
 from monitoring.conf import get_settings
 
+__all__ = ["OnlyJson"]
+
 
 class IsActiveStaff(BasePermission):
     """Admins: active users with `is_staff`."""

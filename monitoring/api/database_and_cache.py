@@ -10,11 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api.base import AdminView
-from monitoring.api.database_first import UNAVAILABLE as DATABASE_UNAVAILABLE
-from monitoring.api.error_answers import ServiceUnavailable
-from monitoring.api.serializers import (
-    ERRORS,
-    UNAVAILABLE,
+from monitoring.api.database_first import DATABASE_UNAVAILABLE
+from monitoring.api.error_answers import ERRORS, UNAVAILABLE, ServiceUnavailable
+from monitoring.api.figure_serializers import (
     WINDOW,
     CacheSerializer,
     DatabaseSerializer,

@@ -13,7 +13,7 @@ from monitoring.errors import DatabaseUnavailableError
 from monitoring.instruments.databases.pools import wait_for_pool
 from monitoring.storage.self_report import logger
 
-UNAVAILABLE = "database_unavailable"
+DATABASE_UNAVAILABLE = "database_unavailable"  # the code of the 503
 
 
 def check_database(request: Request, deadline: float) -> None:
@@ -30,7 +30,7 @@ def check_database(request: Request, deadline: float) -> None:
         wait_for_pool(DEFAULT_DB_ALIAS, max(deadline - monotonic(), 0.0))
     except DatabaseUnavailableError as error:
         logger.warning("the database cannot be asked: %s", error)
-        raise ServiceUnavailable("The database does not answer.", UNAVAILABLE) from error
+        raise ServiceUnavailable("The database does not answer.", DATABASE_UNAVAILABLE) from error
 
 
 def _has_credentials(request: Request) -> bool:

@@ -1,12 +1,44 @@
-"""The one shape of JSON errors: `{"error": {"code", "message", "fields": {name: [..]}}}`."""
+"""The one shape of JSON errors: how they are made, and what the schema says of them.
+
+{"error": {"code", "message", "fields": {name: [messages]}}}
+"""
 
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from rest_framework import exceptions
+from drf_spectacular.utils import OpenApiResponse
+from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
+
+__all__ = ["ErrorAnswerSerializer", "handle_error"]
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+    fields = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text="What is wrong with which field; empty for other errors.",
+    )
+
+
+class ErrorAnswerSerializer(serializers.Serializer[Any]):
+    error = ErrorSerializer()
+
+
+ERRORS = {
+    400: OpenApiResponse(ErrorAnswerSerializer, "The request is not valid."),
+    401: OpenApiResponse(ErrorAnswerSerializer, "No credentials, or they are not valid."),
+    403: OpenApiResponse(ErrorAnswerSerializer, "Not an admin, or no CSRF token."),
+    405: OpenApiResponse(ErrorAnswerSerializer, "Wrong method."),
+}
+BODY_ERRORS = {
+    413: OpenApiResponse(ErrorAnswerSerializer, "The body is too large."),
+    415: OpenApiResponse(ErrorAnswerSerializer, "The body is not JSON by its type."),
+}
+UNAVAILABLE = {503: OpenApiResponse(ErrorAnswerSerializer, "The source of figures is away.")}
 
 
 class ServiceUnavailable(exceptions.APIException):

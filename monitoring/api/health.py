@@ -16,7 +16,7 @@ from monitoring.api.mounting import PlainView, untracked
 from monitoring.conf import get_settings
 from monitoring.health import catalogue
 from monitoring.health.examiner import examiner
-from monitoring.health.findings import Report, Status, for_the_public, summarize, to_json, to_text
+from monitoring.health.findings import Report, Status, for_the_public, site_report, to_json, to_text
 
 _JSON, _TEXT = "application/json", "text/plain"
 
@@ -46,10 +46,10 @@ def _endpoint(view: PlainView) -> PlainView:
 def health(request: HttpRequest) -> HttpResponse:
     """All checks, or those of `?check=`: 503 only if a critical one is unhealthy."""
     given = [name for value in request.GET.getlist("check") for name in value.split(",")]
-    if unknown := [name for name in given if name not in catalogue.known()]:
+    if unknown := [name for name in given if name not in catalogue.known_names()]:
         return _refuse(len(unknown))
     report = examiner().examine(
-        catalogue.checks(given or catalogue.names()), get_settings().HEALTH_CRITICAL
+        catalogue.checks_named(given or catalogue.covered_names()), get_settings().HEALTH_CRITICAL
     )
     return _answer(request, report)
 
@@ -58,13 +58,13 @@ def health(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """HEALTH_READY: whether this process can serve requests. Each of these checks is critical."""
     wanted = get_settings().HEALTH_READY
-    return _answer(request, examiner().examine(catalogue.checks(wanted), wanted))
+    return _answer(request, examiner().examine(catalogue.checks_named(wanted), wanted))
 
 
 @_endpoint
 def live(request: HttpRequest) -> HttpResponse:
     """That the process answers at all: no dependency, no file, no lock."""
-    return _answer(request, summarize({}, (), time.time()))
+    return _answer(request, site_report({}, (), time.time()))
 
 
 def _answer(request: HttpRequest, report: Report) -> HttpResponse:
@@ -79,7 +79,7 @@ def _answer(request: HttpRequest, report: Report) -> HttpResponse:
 
 
 def _refuse(count: int) -> HttpResponse:
-    known = ", ".join(catalogue.known())
+    known = ", ".join(catalogue.known_names())
     error: dict[str, Any] = {
         "code": "invalid",
         "message": "The request is not valid; see fields.",

@@ -16,13 +16,17 @@ from django.views import View
 
 from monitoring.instruments.requests.recorder import request_recorder
 
+__all__ = ["LazyView"]
+
+PlainView = Callable[..., HttpResponse]
+
 
 class LazyView:
     """Stands in a URLconf for `View.as_view()` of a Django REST framework view.
 
     `path` is the dotted path of the class. Those who look through a URLconf for such views ask for
-    `cls` and `initkwargs`, and then get the class. What is no `is_traffic` is not in progress while
-    it is answered.
+    `cls` and `initkwargs`, and then get the class. With `is_traffic` false, its requests are not
+    counted as in progress.
     """
 
     csrf_exempt = True  # the framework's own session authentication checks the token
@@ -55,9 +59,6 @@ def admin_view(name: str) -> LazyView:
     """
     view = LazyView(f"monitoring.api.{name}", is_traffic=False)
     return transaction.non_atomic_requests(view)
-
-
-PlainView = Callable[..., HttpResponse]
 
 
 def untracked(view: PlainView) -> PlainView:

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from monitoring.api.alert_serializers import NotificationSerializer, NotificationsSerializer
 from monitoring.api.base import AdminView
-from monitoring.api.serializers import BODY_ERRORS, ERRORS, UNAVAILABLE, ErrorAnswerSerializer
+from monitoring.api.error_answers import BODY_ERRORS, ERRORS, UNAVAILABLE, ErrorAnswerSerializer
 from monitoring.models import AlertNotification
 
 if TYPE_CHECKING:

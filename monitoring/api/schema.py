@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api.base import AdminView
-from monitoring.api.serializers import ERRORS
+from monitoring.api.error_answers import ERRORS
 
 _OWN_PATH = "schema/"
 

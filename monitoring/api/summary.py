@@ -8,10 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api.base import AdminView
-from monitoring.api.error_answers import ServiceUnavailable
-from monitoring.api.serializers import (
-    ERRORS,
-    UNAVAILABLE,
+from monitoring.api.error_answers import ERRORS, UNAVAILABLE, ServiceUnavailable
+from monitoring.api.figure_serializers import (
     WINDOW,
     SeriesSerializer,
     SummarySerializer,

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+from monitoring.conf.health_table import OWN_HEALTH_CHECKS
 
-OWN_HEALTH_CHECKS = ("database", "redis", "celery", "migrations")
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -111,8 +111,9 @@ def health_checks(value: Any) -> tuple[tuple[str, str], ...]:
     allowed = "a dict of at most 50 names (a-z, 0-9, _; not one of our own checks) and dotted paths"
     if not isinstance(value, Mapping) or len(value) > 50:
         raise ValueError(allowed)
+    own = {check.name for check in OWN_HEALTH_CHECKS}
     for name, path in value.items():
-        if name in OWN_HEALTH_CHECKS or not re.fullmatch(r"[a-z][a-z0-9_]{0,49}", str(name)):
+        if name in own or not re.fullmatch(r"[a-z][a-z0-9_]{0,49}", str(name)):
             raise ValueError(allowed)
         if not isinstance(path, str) or not _DOTTED.fullmatch(path):
             raise ValueError(allowed)

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings as django_settings
 
 from monitoring.conf import setting_values as values
+from monitoring.conf.health_table import Role, own_checks_with
 from monitoring.conf.setting_values import IPNetwork
 from monitoring.errors import SettingsError
 
@@ -88,7 +89,7 @@ class Settings:
         2000.0, values.positive, "What one health check may take.", "milliseconds"
     )
     HEALTH_CRITICAL: tuple[str, ...] = _setting(
-        ("database",),
+        own_checks_with(Role.CRITICAL),
         values.strings,
         "Checks without which the site is unhealthy (503); the others degrade it.",
     )
@@ -96,7 +97,7 @@ class Settings:
         (), values.strings, "Aliases that the checks cover; empty: all."
     )
     HEALTH_READY: tuple[str, ...] = _setting(
-        ("migrations", "database"),
+        own_checks_with(Role.READY),
         values.strings,
         "Checks of `health/ready/`: with one unhealthy it answers 503.",
     )

@@ -1,64 +1,52 @@
-"""Which checks there are: our own, and those of the setting HEALTH_CHECKS."""
+"""Which checks there are: the app's own, by their table, and those of the setting HEALTH_CHECKS."""
 
 from collections.abc import Iterable
 
 from django.utils.module_loading import import_string
 
 from monitoring.conf import get_settings
+from monitoring.conf.health_table import OWN_HEALTH_CHECKS, Role, own_checks_with
 from monitoring.errors import SettingsError
-from monitoring.health.examiner import Check, CheckError, Probe
-from monitoring.health.findings import Finding, Status
-from monitoring.health.own_checks import (
-    aliases,
-    database_probe,
-    migrations_probe,
-    probe_celery,
-    probe_redis,
-)
+from monitoring.health.examiner import Check, Probe
+from monitoring.health.findings import CheckError, Finding, Status
 
-DATABASE, REDIS, CELERY, MIGRATIONS = "database", "redis", "celery", "migrations"
-
-NONE = Finding(Status.DISABLED, "Not configured.")
-PASSED = Finding(Status.HEALTHY, "The check passes.")
-FAILED = Finding(Status.UNHEALTHY, "The check fails.")
+NOT_CONFIGURED = Finding(Status.DISABLED, "Not configured.")
+PASSES = Finding(Status.HEALTHY, "The check passes.")
+FAILS = Finding(Status.UNHEALTHY, "The check fails.")
 
 
-def names() -> list[str]:
+def covered_names() -> list[str]:
     """What `health/` covers."""
-    return [DATABASE, REDIS, CELERY, *(name for name, _ in get_settings().HEALTH_CHECKS)]
+    own = own_checks_with(Role.CRITICAL, Role.INFORMATIVE)
+    return [*own, *dict(get_settings().HEALTH_CHECKS)]
 
 
-def known() -> list[str]:
+def known_names() -> list[str]:
     """All checks that can be asked for by name."""
-    return [*names(), MIGRATIONS]
+    return list(dict.fromkeys([*covered_names(), *own_checks_with(*Role)]))
 
 
-def checks(wanted: Iterable[str]) -> list[Check]:
-    """The checks by name. Raises SettingsError for one that there is not."""
-    return [_check(name) for name in dict.fromkeys(wanted)]
+def checks_named(names: Iterable[str]) -> list[Check]:
+    """The checks, each once. Raises SettingsError for a name that is not known."""
+    return [_check_named(name) for name in dict.fromkeys(names)]
 
 
-def _check(name: str) -> Check:
-    match name:
-        case "database":
-            return _of_databases(name, {f"{name}:{a}": database_probe(a) for a in aliases()})
-        case "migrations":
-            return _of_databases(name, {f"{name}:{a}": migrations_probe(a) for a in aliases()})
-        case "redis":
-            return Check(name, {name: probe_redis})
-        case "celery":
-            return Check(name, {name: probe_celery}, {"workers": []})
-    own = dict(get_settings().HEALTH_CHECKS)
-    if name not in own:
-        raise SettingsError(f"there is no health check {name!r}; known are {known()}")
-    return Check(name, {name: _own_probe(own[name])})
+def _check_named(name: str) -> Check:
+    own = next((own for own in OWN_HEALTH_CHECKS if own.name == name), None)
+    if own is not None:
+        probes: dict[str, Probe] = import_string(own.probes)()
+        return Check(name, probes or {name: _not_configured}, own.details)
+    project = dict(get_settings().HEALTH_CHECKS)
+    if name not in project:
+        raise SettingsError(f"there is no health check {name!r}; known are {known_names()}")
+    return Check(name, {name: _probe_of_project(project[name])})
 
 
-def _of_databases(name: str, parts: dict[str, Probe]) -> Check:
-    return Check(name, parts or {name: lambda seconds, last: NONE})
+def _not_configured(seconds: float, last: Finding | None) -> Finding:
+    return NOT_CONFIGURED
 
 
-def _own_probe(path: str) -> Probe:
+def _probe_of_project(path: str) -> Probe:
     """A callable without arguments: what it raises, or False, is a failure."""
 
     def probe(seconds: float, last: Finding | None) -> Finding:
@@ -67,9 +55,9 @@ def _own_probe(path: str) -> Probe:
         except CheckError:
             raise
         except Exception as error:
-            raise CheckError(FAILED) from error
+            raise CheckError(FAILS) from error
         if isinstance(found, Finding):
             return found
-        return FAILED if found is False else PASSED
+        return FAILS if found is False else PASSES
 
     return probe

@@ -17,12 +17,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.db import connections
 
 from monitoring.conf import get_settings
 from monitoring.health.board import Board
-from monitoring.health.findings import Finding, Report, Result, Status, summarize, worst
+from monitoring.health.findings import (
+    CheckError,
+    Finding,
+    Report,
+    Result,
+    Status,
+    site_report,
+    worst,
+)
 from monitoring.storage.directory import configured_directory
 
 LATE = Finding(Status.UNHEALTHY, "No answer in time.")
@@ -31,16 +39,9 @@ FAILED = Finding(Status.UNHEALTHY, "The check failed.")
 _POLL_SECONDS = 0.01
 _GRACE_SECONDS = 0.25  # of a claim, for a result that comes at the last moment
 _LOG_EVERY_SECONDS = 60.0
+_CREDENTIALS = re.compile(r"(\w+://)[^/\s]*@")
 
 logger = logging.getLogger("monitoring.health")
-
-
-class CheckError(Exception):
-    """Raised by a check with the finding to report; its cause goes to the log."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
 
 
 # A part of a check: it gets the seconds that it may take, and the last finding, if there is one.
@@ -93,7 +94,7 @@ class Examiner:
             name: worst(self._wait(part, run, deadline) for part, run in parts.items())
             for name, parts in runs.items()
         }
-        return summarize(results, critical, time.time())
+        return site_report(results, critical, time.time())
 
     def _begin(self, part: str, probe: Probe, details: Mapping[str, Any]) -> "_Run | Result":
         """A result that is still good, or the run that will bring one."""
@@ -195,10 +196,6 @@ class Examiner:
             logger.warning("%s: %s: %s", part, result.status, reason or result.finding.message)
 
 
-def describe(error: BaseException | None) -> str:
-    return "" if error is None else without_secrets(f"{type(error).__name__}: {error}")[:500]
-
-
 def examiner() -> Examiner:
     """This process's examiner; a forked child gets one of its own."""
     settings = get_settings()
@@ -216,21 +213,25 @@ def _examiner_of(directory: Path, check: float, overall: float, share: float, pi
     return Examiner(directory, check, overall, share)
 
 
-_CREDENTIALS = re.compile(r"(\w+://)[^/\s]*@")
+def describe(error: BaseException | None) -> str:
+    return "" if error is None else without_secrets(f"{type(error).__name__}: {error}")[:500]
 
 
 def without_secrets(text: str) -> str:
     """The text without the passwords of databases and Redis, and without credentials in URLs."""
-    for secret in set(_known()):
-        text = text.replace(secret, "…")
+    for password in set(_passwords()):
+        text = text.replace(password, "…")
     return _CREDENTIALS.sub(r"\1…@", text)
 
 
-def _known() -> Iterator[str]:
-    for database in settings.DATABASES.values():
+def _passwords() -> Iterator[str]:
+    for database in django_settings.DATABASES.values():
         if password := str(database.get("PASSWORD") or ""):
             yield password
-    for url in (get_settings().REDIS_URL, str(getattr(settings, "CELERY_BROKER_URL", "") or "")):
+    for url in (
+        get_settings().REDIS_URL,
+        str(getattr(django_settings, "CELERY_BROKER_URL", "") or ""),
+    ):
         try:
             password = urlsplit(url).password or ""
         except ValueError:

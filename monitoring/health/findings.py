@@ -16,7 +16,9 @@ class Status(StrEnum):
 
 
 GAUGE = {Status.HEALTHY: 1.0, Status.DEGRADED: 0.5, Status.UNHEALTHY: 0.0}
+
 _WORST_LAST = (Status.DISABLED, Status.HEALTHY, Status.DEGRADED, Status.UNHEALTHY)
+_HIDDEN_HOST = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,14 @@ class Finding:
     message: str
     details: Mapping[str, Any] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict)
+
+
+class CheckError(Exception):
+    """Raised by a check with the finding to report; its cause goes to the log."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,7 @@ def worst(results: Iterable[Result]) -> Result:
     )
 
 
-def summarize(results: Mapping[str, Result], critical: Iterable[str], now: float) -> Report:
+def site_report(results: Mapping[str, Result], critical: Iterable[str], now: float) -> Report:
     """Unhealthy if a critical check is; degraded if any other is, or any is degraded."""
     found = {name: result.status for name, result in results.items()}
     if any(found.get(name) == Status.UNHEALTHY for name in critical):
@@ -80,7 +90,7 @@ def summarize(results: Mapping[str, Result], critical: Iterable[str], now: float
         status = Status.DEGRADED
     else:
         status = Status.HEALTHY
-    return Report(status, min((each.time for each in results.values()), default=now), results)
+    return Report(status, min((result.time for result in results.values()), default=now), results)
 
 
 def to_json(report: Report) -> dict[str, Any]:
@@ -108,15 +118,12 @@ def to_text(report: Report) -> str:
     return "\n".join([str(report.status), *lines, ""])
 
 
-_HIDDEN = "…"
-
-
 def for_the_public(report: Report, *, hosts: bool) -> Report:
     """Celery's workers without their hosts (`celery@…`), unless `hosts` is true."""
     if hosts:
         return report
     return replace(
-        report, results={name: _without_hosts(each) for name, each in report.results.items()}
+        report, results={name: _without_hosts(result) for name, result in report.results.items()}
     )
 
 
@@ -124,6 +131,6 @@ def _without_hosts(result: Result) -> Result:
     workers = result.finding.details.get("workers")
     if not workers:
         return result
-    hidden = [f"{name.partition('@')[0]}@{_HIDDEN}" for name in workers]
+    hidden = [f"{name.partition('@')[0]}@{_HIDDEN_HOST}" for name in workers]
     details = {**result.finding.details, "workers": hidden}
     return replace(result, finding=replace(result.finding, details=details))

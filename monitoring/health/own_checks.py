@@ -1,10 +1,10 @@
-"""Our own health checks: the databases and their migrations, Redis, Celery's workers."""
+"""The app's own health checks: the databases and their migrations, Redis, Celery's workers."""
 
 import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -14,81 +14,77 @@ from django.db.migrations.recorder import MigrationRecorder
 from monitoring.backing_services.celery_broker import celery_app, ping
 from monitoring.backing_services.database_probe import new_connection, unmeasured
 from monitoring.conf import get_settings
-from monitoring.health.examiner import CheckError, Probe
-from monitoring.health.findings import Finding, Status
+from monitoring.health.examiner import Probe
+from monitoring.health.findings import CheckError, Finding, Status
 
-_DUMMY = "django.db.backends.dummy"
+# Each probe gets the seconds that it may take, and what it found the last time, if that is known.
 
 DATABASE_ANSWERS = Finding(Status.HEALTHY, "The database answers.")
 DATABASE_SILENT = Finding(Status.UNHEALTHY, "The database does not answer.")
 MIGRATED = Finding(Status.HEALTHY, "All migrations are applied.")
-PENDING = Finding(Status.UNHEALTHY, "Migrations are not applied yet.")
+MIGRATIONS_MISSING = Finding(Status.UNHEALTHY, "Migrations are not applied yet.")
+NOT_DJANGOS = Finding(Status.DISABLED, "Not migrated by Django.")
 
-REDIS_WORKS = Finding(Status.HEALTHY, "Redis answers.")
-REDIS_SILENT = Finding(Status.UNHEALTHY, "Redis does not answer.")
-REDIS_REFUSES = Finding(Status.UNHEALTHY, "Redis does not keep what it is given.")
-NO_REDIS = Finding(Status.DISABLED, "Not configured.")
-_REDIS_TTL_SECONDS = 10  # of a key that could not be deleted
-
-NO_BROKER = Finding(Status.UNHEALTHY, "The broker does not answer.", {"workers": []})
-NO_CELERY = Finding(Status.DISABLED, "Not configured.", {"workers": []})
-# A ping waits for the workers of the last time; now and then for whoever else there is.
-_SEARCH_EVERY_SECONDS = 60.0
+_DUMMY_ENGINE = "django.db.backends.dummy"
 
 
-def aliases() -> list[str]:
+def database_probes() -> dict[str, Probe]:
+    return {f"database:{alias}": partial(_probe_database, alias) for alias in _aliases()}
+
+
+def migrations_probes() -> dict[str, Probe]:
+    return {f"migrations:{alias}": partial(_probe_migrations, alias) for alias in _aliases()}
+
+
+def _aliases() -> list[str]:
     """The databases that count: HEALTH_DATABASES, else all that are configured."""
-    configured = [name for name, each in connections.settings.items() if each["ENGINE"] != _DUMMY]
+    configured = [
+        alias
+        for alias, options in connections.settings.items()
+        if options["ENGINE"] != _DUMMY_ENGINE
+    ]
     chosen = get_settings().HEALTH_DATABASES
-    return [name for name in configured if not chosen or name in chosen]
+    return [alias for alias in configured if not chosen or alias in chosen]
 
 
-def database_probe(alias: str) -> Probe:
+def _probe_database(alias: str, seconds: float, last: Finding | None) -> Finding:
     """SELECT 1."""
-
-    def probe(seconds: float, last: Finding | None) -> Finding:
-        try:
-            with _connected(alias, seconds) as connection, connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-                cursor.fetchone()
-        except Exception as error:
-            raise CheckError(DATABASE_SILENT) from error
-        return DATABASE_ANSWERS
-
-    return probe
+    try:
+        with _connected(alias, seconds) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            cursor.fetchone()
+    except Exception as error:
+        raise CheckError(DATABASE_SILENT) from error
+    return DATABASE_ANSWERS
 
 
-def migrations_probe(alias: str) -> Probe:
+def _probe_migrations(alias: str, seconds: float, last: Finding | None) -> Finding:
     """Whether every migration of this code is applied. A database without any is not Django's."""
-
-    def probe(seconds: float, last: Finding | None) -> Finding:
-        try:
-            with _connected(alias, seconds) as connection:
-                recorder = MigrationRecorder(connection)
-                has_table = recorder.has_table()
-                applied = set(recorder.applied_migrations()) if has_table else set()
-        except Exception as error:
-            raise CheckError(DATABASE_SILENT) from error
-        if not has_table and alias != "default":
-            return Finding(Status.DISABLED, "Not migrated by Django.")
-        waiting = _migrations() - applied - _replaced_by(applied)
-        if waiting:
-            example = ".".join(min(waiting))
-            raise CheckError(PENDING) from _PendingError(
-                f"{alias}: {len(waiting)}, {example} first"
-            )
-        return MIGRATED
-
-    return probe
+    try:
+        with _connected(alias, seconds) as connection:
+            recorder = MigrationRecorder(connection)
+            has_table = recorder.has_table()
+            applied = set(recorder.applied_migrations()) if has_table else set()
+    except Exception as error:
+        raise CheckError(DATABASE_SILENT) from error
+    if not has_table and alias != "default":
+        return NOT_DJANGOS
+    missing = _migrations() - applied - _replaced_by(applied)
+    if missing:
+        first = ".".join(min(missing))
+        raise CheckError(MIGRATIONS_MISSING) from _MissingError(
+            f"{alias}: {len(missing)}, {first} first"
+        )
+    return MIGRATED
 
 
-class _PendingError(Exception):
+class _MissingError(Exception):
     """For the log."""
 
 
 @contextmanager
 def _connected(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
-    """A connection of our own, closed at the end; it is no traffic of the site."""
+    """A connection of our own, closed at the end; its queries are not counted."""
     unmeasured.set(True)  # in this check's thread only
     connection = new_connection(alias, seconds)
     try:
@@ -116,11 +112,20 @@ def _replaced_by(applied: set[tuple[str, str]]) -> set[tuple[str, str]]:
     }
 
 
-def probe_redis(seconds: float, last: Finding | None) -> Finding:
+REDIS_WORKS = Finding(Status.HEALTHY, "Redis answers.")
+REDIS_SILENT = Finding(Status.UNHEALTHY, "Redis does not answer.")
+REDIS_REFUSES = Finding(Status.UNHEALTHY, "Redis does not keep what it is given.")
+
+_REDIS_TTL_SECONDS = 10  # of a key that could not be deleted
+
+
+def redis_probes() -> dict[str, Probe]:
+    return {"redis": _probe_redis} if get_settings().REDIS_URL else {}
+
+
+def _probe_redis(seconds: float, last: Finding | None) -> Finding:
     """With a connection of its own: a pool may be full of broken ones, or exhausted."""
     settings = get_settings()
-    if not settings.REDIS_URL:
-        return NO_REDIS
     key, value = f"{settings.REDIS_PREFIX}health:{secrets.token_hex(8)}", secrets.token_hex(8)
     try:
         from redis import Redis  # noqa: PLC0415  (optional)
@@ -142,7 +147,19 @@ def probe_redis(seconds: float, last: Finding | None) -> Finding:
     return REDIS_WORKS if kept == value else REDIS_REFUSES
 
 
-def probe_celery(seconds: float, last: Finding | None) -> Finding:
+NO_CELERY = Finding(Status.DISABLED, "Not configured.", {"workers": []})
+NO_BROKER = Finding(Status.UNHEALTHY, "The broker does not answer.", {"workers": []})
+
+# A ping waits for the workers of the last time; now and then for whoever else there is.
+_SEARCH_EVERY_SECONDS = 60.0
+
+
+def celery_probes() -> dict[str, Probe]:
+    """Always one: to find the application may take an import, which the deadline is to cover."""
+    return {"celery": _probe_celery}
+
+
+def _probe_celery(seconds: float, last: Finding | None) -> Finding:
     """The workers by name. Those of the last time are waited for, others now and then."""
     deadline = time.monotonic() + seconds
     app = celery_app()  # to import it may take a second of the time

@@ -21,6 +21,7 @@ from django.core.management import get_commands
 from django.urls import Resolver404, resolve
 
 from monitoring.conf import Settings
+from monitoring.conf.health_table import OWN_HEALTH_CHECKS
 from tests.artefacts.documents import Document, code_in, documents, said_by, target_of
 from tests.artefacts.queries import dashboards, family, metrics
 from tests.servers.gunicorn import ROOT
@@ -153,6 +154,17 @@ def keys_of_monitoring(code: str) -> list[Any]:
         if "MONITORING" in (getattr(target, "id", "") for target in node.targets)
         for key in node.value.keys
         if isinstance(key, ast.Constant)
+    ]
+
+
+def test_the_table_of_health_checks_is_the_apps() -> None:
+    page = of("docs/health.md")
+    told = list(
+        zip(page.cells("check"), page.cells("needs"), page.cells("by default"), strict=True)
+    )
+    assert told == [
+        (f"`{check.name}`", check.needs, ", ".join(sorted(check.roles)))
+        for check in OWN_HEALTH_CHECKS
     ]
 
 

@@ -110,6 +110,18 @@ def test_a_hook_that_cannot_be_called_is_an_error(hook: str) -> None:
         assert found() == []
 
 
+@pytest.mark.parametrize("setting", ["HEALTH_CRITICAL", "HEALTH_READY"])
+def test_a_role_for_a_health_check_that_there_is_not_is_named(setting: str) -> None:
+    with override_settings(MONITORING={setting: ["database", "databse"]}):
+        messages = run_checks(tags=["monitoring"])
+    assert [message.id for message in messages] == ["monitoring.W007"]
+    assert setting in messages[0].msg
+    assert "'databse'" in messages[0].msg
+    own = {"HEALTH_CHECKS": {"payments": "shop.health.payments"}, setting: ["payments"]}
+    with override_settings(MONITORING=own):
+        assert found() == []
+
+
 def test_a_short_webhook_token_is_refused_and_not_shown() -> None:
     with override_settings(MONITORING={"WEBHOOK_TOKEN": "fifteen-letters"}):
         messages = run_checks(tags=["monitoring"])

@@ -35,10 +35,10 @@ class Command(BaseCommand):
         try:
             settings = get_settings()
             wanted = options["check"] or (
-                settings.HEALTH_READY if options["ready"] else catalogue.names()
+                settings.HEALTH_READY if options["ready"] else catalogue.covered_names()
             )
             critical = settings.HEALTH_READY if options["ready"] else settings.HEALTH_CRITICAL
-            report = examiner().examine(catalogue.checks(wanted), critical)
+            report = examiner().examine(catalogue.checks_named(wanted), critical)
         except MonitoringError as error:
             raise CommandError(str(error), returncode=2) from error
         shown = to_text(report) if options["text"] else json.dumps(to_json(report), indent=2)

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client, override_settings
 
-from monitoring.alerts.events import NewEvent, record
+from monitoring.alerts.events import NewEvent, create_event
 from monitoring.alerts.thresholds import change_thresholds, current_thresholds
 from monitoring.models import AlertEvent, AlertNotification, ThresholdChange
 
@@ -54,9 +54,9 @@ def superuser(user: User) -> User:
 def test_the_header_counts_what_is_unread_and_links_to_it(admins: list[User]) -> None:
     anna, ben = admins
     assert "unread alert" not in page(anna)
-    record(event("1"))
+    create_event(event("1"))
     assert f'<a href="{ALERTS}?is_read__exact=0">1 unread alert</a>' in page(anna)
-    record(event("2"))
+    create_event(event("2"))
     assert "2 unread alerts" in page(anna)
     AlertNotification.objects.filter(user=ben).update(is_read=True)
     assert "unread alert" not in page(ben)
@@ -64,12 +64,12 @@ def test_the_header_counts_what_is_unread_and_links_to_it(admins: list[User]) ->
 
 def test_many_unread_are_counted_as_far_as_99(admins: list[User]) -> None:
     for number in range(120):
-        record(event(str(number)))
+        create_event(event(str(number)))
     assert "99+ unread alerts" in page(admins[0])
 
 
 def test_the_login_page_has_the_header_without_a_count(admins: list[User]) -> None:
-    record(event("1"))
+    create_event(event("1"))
     login = Client().get("/admin/login/").content.decode()
     assert "Django administration" in login
     assert "unread alert" not in login
@@ -94,7 +94,7 @@ def test_a_site_s_own_header_keeps_the_count_by_extending_ours(
         '{% extends "admin/base_site.html" %}{% block branding %}The shop{% endblock %}'
     )
     templates = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
-    record(event("1"))
+    create_event(event("1"))
     with override_settings(TEMPLATES=templates):
         shown = page(admins[0])
     assert "The shop" in shown
@@ -102,7 +102,7 @@ def test_a_site_s_own_header_keeps_the_count_by_extending_ours(
 
 
 def test_every_admin_sees_their_own_alerts_and_marks_them_as_read(admins: list[User]) -> None:
-    record(event("1"))
+    create_event(event("1"))
     anna, ben = admins
     listed = page(anna, ALERTS)
     assert "error_rate is &lt;b&gt;high&lt;/b&gt;" in listed

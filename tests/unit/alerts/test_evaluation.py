@@ -13,7 +13,7 @@ from monitoring.alerts.evaluation import (
     evaluate_if_due,
     evaluate_now,
 )
-from monitoring.alerts.states import Outcome
+from monitoring.alerts.states import AlertOutcome
 from monitoring.alerts.thresholds import change_thresholds
 from monitoring.models import AlertEvaluation, AlertEvent, AlertNotification
 
@@ -71,7 +71,7 @@ def told() -> list[tuple[str, str]]:
 def test_a_healthy_site_raises_nothing(clock: Clock) -> None:
     done = evaluate_if_due(Site())
     assert done is not None
-    assert {each.outcome for each in done.findings} == {Outcome.UNCHANGED}
+    assert {comparison.outcome for comparison in done.comparisons} == {AlertOutcome.UNCHANGED}
     assert told() == []
 
 
@@ -198,10 +198,10 @@ def test_an_alert_that_comes_back_within_the_cooldown_is_told_when_it_is_over(
     evaluate_now(site)
     site.figures = figures(error_rate=60.0)
     clock.tick(timedelta(minutes=1))
-    assert evaluate_now(site).names(Outcome.HELD_BACK) == ["error_rate"]
+    assert evaluate_now(site).names_of(AlertOutcome.HELD_BACK) == ["error_rate"]
     assert len(told()) == 2
     clock.tick(timedelta(minutes=4))
-    assert evaluate_now(site).names(Outcome.FIRED) == ["error_rate"]
+    assert evaluate_now(site).names_of(AlertOutcome.FIRED) == ["error_rate"]
     assert told()[-1] == ("error_rate", "firing")
     assert len(told()) == 3
 

@@ -11,7 +11,7 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 from django.test import override_settings
 
-from monitoring.alerts.events import NewEvent, record
+from monitoring.alerts.events import NewEvent, create_event
 from monitoring.alerts.outbox import deliver_due
 from monitoring.models import AlertDelivery, AlertEvent, AlertNotification
 
@@ -66,14 +66,18 @@ def test_an_event_is_recorded_once_however_often_it_is_told(
     clock: list[datetime], admins: list[User]
 ) -> None:
     with settings():
-        assert [record(event()), record(event()), record(event("other"))] == [True, False, True]
+        assert [create_event(event()), create_event(event()), create_event(event("other"))] == [
+            True,
+            False,
+            True,
+        ]
     assert AlertNotification.objects.count() == 4
     assert AlertDelivery.objects.count() == 4
 
 
 def test_mail_goes_to_every_admin_once(clock: list[datetime], admins: list[User]) -> None:
     with settings():
-        record(event())
+        create_event(event())
         assert deliver_due() == 2
         assert deliver_due() == 0
     assert sorted(message.to[0] for message in mail.outbox) == [
@@ -86,7 +90,7 @@ def test_mail_goes_to_every_admin_once(clock: list[datetime], admins: list[User]
 
 def test_without_the_setting_no_mail_is_sent(clock: list[datetime], admins: list[User]) -> None:
     with override_settings(MONITORING={}):
-        record(event())
+        create_event(event())
         assert deliver_due() == 0
     assert AlertNotification.objects.count() == 2
 
@@ -95,7 +99,7 @@ def test_one_that_fails_neither_blocks_nor_repeats_the_others(
     clock: list[datetime], admins: list[User]
 ) -> None:
     with settings(ALERT_HOOK=f"{__name__}.hook"):
-        record(event())
+        create_event(event())
         with override_settings(EMAIL_BACKEND=f"{__name__}.NoMailForBen"):
             assert deliver_due() == 2
             for _ in range(5):
@@ -109,7 +113,7 @@ def test_one_that_fails_neither_blocks_nor_repeats_the_others(
 
 def test_a_broken_hook_delays_nothing_but_itself(clock: list[datetime], admins: list[User]) -> None:
     with settings(ALERT_HOOK=f"{__name__}.broken_hook"):
-        record(event())
+        create_event(event())
         assert deliver_due() == 2
     assert AlertDelivery.objects.get(channel="hook").status == "pending"
 
@@ -126,7 +130,7 @@ def test_a_mail_server_that_hangs_keeps_no_hook_waiting(
             EMAIL_TIMEOUT=0.2,
         )
         with settings(ALERT_HOOK=f"{__name__}.hook"), smtp:
-            record(event())
+            create_event(event())
             assert deliver_due() == 1
     assert len(HOOKED) == 1
     assert AlertDelivery.objects.filter(status="pending", attempts=1).count() == 2
@@ -148,7 +152,7 @@ def test_no_mail_server_is_waited_for_without_a_limit(
 ) -> None:
     backend = override_settings(EMAIL_BACKEND=f"{__name__}.NotesTimeout", EMAIL_TIMEOUT=configured)
     with settings(), backend:
-        record(event())
+        create_event(event())
         NotesTimeout.seen.clear()
         assert deliver_due() == 2
     assert NotesTimeout.seen == [used, used]
@@ -156,7 +160,7 @@ def test_no_mail_server_is_waited_for_without_a_limit(
 
 def test_after_a_day_it_is_given_up(clock: list[datetime], admins: list[User]) -> None:
     with settings(ALERT_EMAIL=False, ALERT_HOOK=f"{__name__}.broken_hook"):
-        record(event())
+        create_event(event())
         for _ in range(40):
             deliver_due()
             clock[0] += timedelta(hours=1)
@@ -169,7 +173,7 @@ def test_an_entry_that_somebody_is_sending_is_left_to_them(
     clock: list[datetime], admins: list[User]
 ) -> None:
     with settings():
-        record(event())
+        create_event(event())
         AlertDelivery.objects.update(next_attempt_at=NOW + timedelta(minutes=2))  # the lease
         assert deliver_due() == 0
         clock[0] += timedelta(minutes=2)  # they died

@@ -10,7 +10,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from monitoring.alerts.alertmanager import MAX_ALERTS, InvalidWebhookError, parse_webhook, receive
-from monitoring.alerts.threshold_alerts import Observation, note
+from monitoring.alerts.threshold_alerts import Observation, update_threshold_alert
 from monitoring.models import AlertEvent, AlertNotification
 
 # As Alertmanager 0.25 sends it.
@@ -74,10 +74,10 @@ def test_a_threshold_alert_is_told_once_whoever_sees_it(admins: list[User]) -> N
     )
     seen = Observation("error_rate", True, 50.0, 10.0, 300.0)
     gone = Observation("error_rate", False, 0.0, 10.0, 300.0)
-    note(seen, AlertEvent.Source.CELERY, timezone.now())
+    update_threshold_alert(seen, AlertEvent.Source.CELERY, timezone.now())
     assert deliver(by_rule) == 0
     assert deliver(over) == 0  # the task saw it first, and says when it is over
-    note(gone, AlertEvent.Source.CELERY, timezone.now())
+    update_threshold_alert(gone, AlertEvent.Source.CELERY, timezone.now())
     assert deliver(over) == 0
     assert list(AlertEvent.objects.values_list("status", flat=True)) == ["firing", "resolved"]
 
@@ -110,10 +110,10 @@ def test_a_rule_that_still_fires_when_the_task_says_it_is_over_is_not_told_again
     seen = Observation("error_rate", True, 50.0, 10.0, 300.0)
     gone = Observation("error_rate", False, 0.0, 10.0, 300.0)
     with override_settings(MONITORING={"ALERT_COOLDOWN_SECONDS": 0.000001}):
-        note(seen, AlertEvent.Source.CELERY, timezone.now())
+        update_threshold_alert(seen, AlertEvent.Source.CELERY, timezone.now())
         rule = by_rule("firing", timezone.now().isoformat())
         assert deliver(rule) == 0
-        note(gone, AlertEvent.Source.CELERY, timezone.now())
+        update_threshold_alert(gone, AlertEvent.Source.CELERY, timezone.now())
         assert deliver(rule) == 0
         later = by_rule("firing", timezone.now().isoformat())
         assert deliver(later) == 1

@@ -8,10 +8,10 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection, connections
 from django.http import HttpRequest
 
-from monitoring.db_logging import track_queries
 from monitoring.instruments.databases.recorder import QueryRecorder
 from monitoring.instruments.databases.trackers import begin_request, current, end_request
 from monitoring.metrics.database_families import database_metrics
+from monitoring.tracking import track_queries
 
 pytestmark = pytest.mark.django_db
 

@@ -1,0 +1,251 @@
+"""JSON shapes of the figures, for the schema: summary, series, databases, caches."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+WINDOW = OpenApiParameter(
+    "window",
+    {
+        "type": "string",
+        "default": "1h",
+        # A part of what is accepted, for clients that make windows by this pattern: 1h30m, say,
+        # is one as well.
+        "pattern": "^(all|[1-9][0-9]{0,3}s|[1-9][0-9]{0,2}m|([1-9]|1[0-9]|2[0-4])h)$",
+    },
+    description="A Prometheus duration from 1s to 24h, or `all`.",
+)
+
+
+def _number(help_text: str, **more: Any) -> serializers.FloatField:
+    return serializers.FloatField(help_text=help_text, **more)
+
+
+def _milliseconds(what: str, **more: Any) -> serializers.FloatField:
+    return _number(f"{what}, in milliseconds.", **more)
+
+
+def _of_requests(what: str) -> serializers.FloatField:
+    return _number(f"{what}; null without a request.", allow_null=True)
+
+
+def _response_time(what: str) -> serializers.FloatField:
+    return _of_requests(f"{what}, in milliseconds")
+
+
+class WindowSerializer(serializers.Serializer[Any]):
+    requested_seconds = _number("null for `all`.", allow_null=True)
+    covered_seconds = _number(
+        "What the figures span; null if it is not known how far back they go.", allow_null=True
+    )
+
+
+class WorkersSerializer(serializers.Serializer[Any]):
+    configured = serializers.IntegerField(allow_null=True)
+    alive = serializers.IntegerField(allow_null=True)
+    busy = serializers.IntegerField(allow_null=True)
+
+
+class SlowRequestSerializer(serializers.Serializer[Any]):
+    method = serializers.CharField()
+    route = serializers.CharField()
+    path = serializers.CharField(help_text="Without its query.")
+    status = serializers.IntegerField()
+    duration_ms = serializers.FloatField()
+    timestamp = _number("Unix seconds, at its end.")
+    request_id = serializers.CharField(allow_null=True, help_text="X-Request-ID, if it had one.")
+
+
+class EndpointSerializer(serializers.Serializer[Any]):
+    route = serializers.CharField()
+    method = serializers.CharField()
+    request_count = serializers.IntegerField()
+    error_rate = _number("Percent with a status of 400 and above.", allow_null=True)
+    avg_response_time = _response_time("Mean")
+    p95_response_time = _response_time("95th percentile, as fine as LATENCY_BUCKETS")
+
+
+class SummarySerializer(serializers.Serializer[Any]):
+    request_count = serializers.IntegerField()
+    error_count = serializers.IntegerField(help_text="Status 400 and above.")
+    server_error_count = serializers.IntegerField(help_text="Status 500 and above.")
+    error_rate = _of_requests("Percent")
+    server_error_rate = _of_requests("Percent")
+    active_sessions = serializers.IntegerField(
+        allow_null=True, help_text="Sessions and bearer users of the last 30 minutes."
+    )
+    avg_response_time = _response_time("Mean")
+    min_response_time = _response_time("Shortest")
+    max_response_time = _response_time("Longest")
+    median_response_time = _response_time("Median")
+    p90_response_time = _response_time("90th percentile")
+    p95_response_time = _response_time("95th percentile")
+    p99_response_time = _response_time("99th percentile")
+    requests_per_second = _number("null if no time is covered.", allow_null=True)
+    status_codes = serializers.DictField(child=serializers.IntegerField())
+    slow_requests_count = serializers.IntegerField()
+    slow_requests = SlowRequestSerializer(many=True, help_text="The last 10, newest first.")
+    endpoints = EndpointSerializer(many=True, help_text="The 20 with the most time in all.")
+    in_progress = serializers.IntegerField(allow_null=True)
+    workers = WorkersSerializer()
+    window = WindowSerializer()
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=["local", "prometheus"]
+    )
+    fallback_reason = serializers.CharField(
+        allow_null=True, help_text="Why the source is not the configured one."
+    )
+    unavailable = serializers.DictField(
+        child=serializers.CharField(), help_text="Why a figure is null, where that is a fault."
+    )
+    timestamp = _number("Unix seconds.")
+
+
+class PointSerializer(serializers.Serializer[Any]):
+    time = _number("Unix seconds, at its end.")
+    seconds = _number("How much time it stands for.")
+    requests_per_second = serializers.FloatField(allow_null=True)
+    status_classes = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="Requests by class (`2xx`); classes without one are left out.",
+    )
+    error_rate = _of_requests("Percent with a status of 400 and above")
+    server_error_rate = _of_requests("Percent with a status of 500 and above")
+    median_response_time = _of_requests("In milliseconds")
+    p95_response_time = _of_requests("In milliseconds")
+    p99_response_time = _of_requests("In milliseconds")
+
+
+class LatencyBucketSerializer(serializers.Serializer[Any]):
+    from_ms = _number("Exclusive.")
+    to_ms = _number("Inclusive; null: no upper bound.", allow_null=True)
+    count = serializers.IntegerField()
+
+
+class SeriesSerializer(serializers.Serializer[Any]):
+    points = PointSerializer(many=True, help_text="At most 120, oldest first.")
+    step_seconds = _number("The distance that points are meant to have.")
+    histogram = LatencyBucketSerializer(
+        many=True, help_text="Of the whole window; at most 40, from the first with a request."
+    )
+    window = WindowSerializer()
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=["local", "prometheus"]
+    )
+    fallback_reason = serializers.CharField(
+        allow_null=True, help_text="Why the source is not the configured one."
+    )
+    timestamp = _number("Unix seconds.")
+
+
+class SlowQuerySerializer(serializers.Serializer[Any]):
+    timestamp = _number("Unix seconds, at its end.")
+    fingerprint = serializers.CharField()
+    sql = serializers.CharField(help_text="Without literals, parameters and comments.")
+    duration_ms = serializers.FloatField()
+    alias = serializers.CharField()
+    route = serializers.CharField(allow_null=True)
+    request_id = serializers.CharField(allow_null=True)
+    rows = serializers.IntegerField(allow_null=True)
+
+
+class RepeatedQuerySerializer(serializers.Serializer[Any]):
+    timestamp = _number("Unix seconds, at the end of the request.")
+    fingerprint = serializers.CharField()
+    sql = serializers.CharField()
+    count = serializers.IntegerField(help_text="How often the request ran it.")
+    alias = serializers.CharField()
+    route = serializers.CharField(allow_null=True)
+    request_id = serializers.CharField(allow_null=True)
+
+
+class PoolSerializer(serializers.Serializer[Any]):
+    in_use = serializers.IntegerField()
+    idle = serializers.IntegerField()
+    max = serializers.IntegerField()
+    requests = serializers.IntegerField()
+    requests_queued = serializers.IntegerField()
+    requests_waiting = serializers.IntegerField()
+    request_errors = serializers.IntegerField()
+    wait_ms = serializers.FloatField()
+
+
+class ConnectionsSerializer(serializers.Serializer[Any]):
+    vendor = serializers.CharField()
+    in_use = serializers.IntegerField(allow_null=True, help_text="The server's, to this database.")
+    idle = serializers.IntegerField(allow_null=True)
+    max = serializers.IntegerField(allow_null=True, help_text="The server's limit.")
+    states = serializers.DictField(
+        child=serializers.IntegerField(), help_text="By the server's names."
+    )
+    pages = serializers.DictField(
+        child=serializers.IntegerField(), allow_null=True, help_text="SQLite's."
+    )
+    pool = PoolSerializer(allow_null=True, help_text="psycopg's pools of all processes.")
+
+
+class TableSerializer(serializers.Serializer[Any]):
+    alias = serializers.CharField()
+    name = serializers.CharField()
+    total_bytes = serializers.IntegerField(allow_null=True)
+    table_bytes = serializers.IntegerField(allow_null=True)
+    index_bytes = serializers.IntegerField(allow_null=True)
+    row_estimate = serializers.IntegerField(allow_null=True)
+
+
+class DatabaseSerializer(serializers.Serializer[Any]):
+    query_count = serializers.IntegerField(help_text="Calls of execute and executemany.")
+    statement_count = serializers.IntegerField(help_text="With each item of an executemany.")
+    error_count = serializers.IntegerField()
+    total_execution_time = _milliseconds("Time of all queries")
+    avg_execution_time = _milliseconds("Mean", allow_null=True)
+    p95_execution_time = _milliseconds("95th percentile", allow_null=True)
+    queries_per_request = serializers.FloatField(allow_null=True)
+    slow_queries_count = serializers.IntegerField()
+    slow_queries = SlowQuerySerializer(many=True, help_text="The last 10, newest first.")
+    repeated_queries_count = serializers.IntegerField()
+    repeated_queries = RepeatedQuerySerializer(many=True, help_text="The last 10, newest first.")
+    connections = serializers.DictField(child=ConnectionsSerializer(), help_text="By alias.")
+    tables = TableSerializer(many=True, help_text="The 20 largest of each alias.")
+    window = WindowSerializer()
+    source = serializers.ChoiceField(choices=["local"])  # type: ignore[assignment]
+    timestamp = _number("Unix seconds.")
+
+
+class CacheAliasSerializer(serializers.Serializer[Any]):
+    hits = serializers.IntegerField()
+    misses = serializers.IntegerField()
+    hit_rate = _number("Percent.", allow_null=True)
+    sets = serializers.IntegerField()
+    deletes = serializers.IntegerField()
+    errors = serializers.IntegerField()  # type: ignore[assignment]
+
+
+class RedisSerializer(serializers.Serializer[Any]):
+    used_memory_bytes = serializers.IntegerField()
+    used_memory_peak_bytes = serializers.IntegerField()
+    connected_clients = serializers.IntegerField()
+    total_commands_processed = serializers.IntegerField()
+    evicted_keys = serializers.IntegerField()
+    expired_keys = serializers.IntegerField()
+    uptime_seconds = serializers.IntegerField()
+    version = serializers.CharField()
+
+
+class CacheSerializer(serializers.Serializer[Any]):
+    hits = serializers.IntegerField()
+    misses = serializers.IntegerField()
+    hit_rate = _number("Percent; null without a get.", allow_null=True)
+    per_alias = serializers.DictField(child=CacheAliasSerializer())
+    redis = RedisSerializer(allow_null=True, help_text="The first of redis_servers.")
+    redis_servers = serializers.DictField(
+        child=RedisSerializer(allow_null=True), help_text="By cache alias, or REDIS_URL."
+    )
+    unavailable = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="Why a server's figures are null, by its name in redis_servers.",
+    )
+    window = WindowSerializer()
+    source = serializers.ChoiceField(choices=["local"])  # type: ignore[assignment]
+    timestamp = _number("Unix seconds.")

@@ -1,0 +1,66 @@
+"""The table of the app's own health checks: names, probes and default roles, as plain data.
+
+Settings are checked before any check is loaded, so that probes stand here as dotted paths, as those
+of HEALTH_CHECKS do.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Role(StrEnum):
+    """What a check decides as long as HEALTH_CRITICAL and HEALTH_READY do not say otherwise."""
+
+    CRITICAL = "critical"  # part of health/, which answers 503 if it is unhealthy
+    INFORMATIVE = "informative"  # part of health/, which it degrades
+    READY = "ready"  # part of health/ready/, which answers 503 if it is unhealthy
+
+
+@dataclass(frozen=True, slots=True)
+class OwnHealthCheck:
+    """`probes` is the dotted path of a function that gives the check's probes by the names of its
+    parts: none if nothing is configured. `needs` says to people what that takes.
+    """
+
+    name: str
+    probes: str
+    needs: str
+    roles: frozenset[Role]
+    details: Mapping[str, Any] = field(default_factory=dict)  # of an answer that has none
+
+
+# In the order in which health/ and health/ready/ answer.
+OWN_HEALTH_CHECKS = (
+    OwnHealthCheck(
+        "migrations",
+        "monitoring.health.own_checks.migrations_probes",
+        needs="`DATABASES`",
+        roles=frozenset({Role.READY}),
+    ),
+    OwnHealthCheck(
+        "database",
+        "monitoring.health.own_checks.database_probes",
+        needs="`DATABASES`",
+        roles=frozenset({Role.CRITICAL, Role.READY}),
+    ),
+    OwnHealthCheck(
+        "redis",
+        "monitoring.health.own_checks.redis_probes",
+        needs="`REDIS_URL`",
+        roles=frozenset({Role.INFORMATIVE}),
+    ),
+    OwnHealthCheck(
+        "celery",
+        "monitoring.health.own_checks.celery_probes",
+        needs="`CELERY_APP`, or a Celery application that the process has loaded",
+        roles=frozenset({Role.INFORMATIVE}),
+        details={"workers": []},
+    ),
+)
+
+
+def own_checks_with(*roles: Role) -> tuple[str, ...]:
+    """The names of the app's own checks that have one of these roles by default."""
+    return tuple(check.name for check in OWN_HEALTH_CHECKS if check.roles & {*roles})
