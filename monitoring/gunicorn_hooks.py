@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import sys
-from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,6 +19,7 @@ from monitoring import storage
 from monitoring.figures import snapshot_taker
 from monitoring.figures.ring_file import start_afresh
 from monitoring.metrics.process_families import server_metrics
+from monitoring.primitives.per_process import per_process
 from monitoring.processes.server_facts import ServerFacts, write_facts
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage.self_report import report_error
@@ -46,11 +46,11 @@ def prepare() -> None:
     """
     directory = metrics_directory.configured_directory()
     storage.install(role=MASTER, directory=directory)
-    _claim(os.getpid())
+    _claim()
 
 
-@cache
-def _claim(pid: int) -> metrics_directory.MasterLock:
+@per_process
+def _claim() -> metrics_directory.MasterLock:
     """Once for each master process: gunicorn reads its configuration again at every reload."""
     directory = metrics_directory.configured_directory()
     metrics_directory.ensure(directory)

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from monitoring.exposition.family_names import FamilyNames
 from monitoring.exposition.refreshed import Refreshed
 from monitoring.merging.merge import Merged
 from monitoring.metrics.derived import THRESHOLD
-from monitoring.primitives.small_files import give_to_owner
+from monitoring.primitives.small_files import read_bounded, replace_whole
 
 _EVERY_SECONDS = 5.0
 _FIRST_WAIT_SECONDS = 0.5
@@ -73,7 +72,7 @@ Thresholds = Mapping[str, float | None]
 def load(directory: Path) -> Thresholds | None:
     """None if there are none, or they cannot be understood."""
     try:
-        found = json.loads((directory / _FILE).read_bytes()[:_MAX_BYTES])
+        found = json.loads(read_bounded(directory / _FILE, _MAX_BYTES))
         return {
             name: None if (value := found[name]) is None else float(value) for name in DEFINITIONS
         }
@@ -83,14 +82,4 @@ def load(directory: Path) -> Thresholds | None:
 
 def save(directory: Path, thresholds: Thresholds) -> None:
     """Replace the file as one; processes that do so at one time write the same. Raises OSError."""
-    draft = directory / f"{_FILE}.{os.getpid()}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(draft, flags, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            give_to_owner(descriptor, directory)
-            json.dump(dict(thresholds), file)
-        draft.replace(directory / _FILE)
-    except OSError:  # no space, say: every process would leave one
-        draft.unlink(missing_ok=True)
-        raise
+    replace_whole(directory / _FILE, json.dumps(dict(thresholds)).encode())

@@ -1,25 +1,21 @@
 """Asks a database about itself on a connection of its own, within a deadline that always holds.
 
-The work is done in a thread: a server that is stopped, or a network that swallows packets, keeps a
-driver waiting, whatever timeouts it was given. At most one such thread waits for each alias; who
-comes while it does gets an error at the end of their own deadline.
+At most one question waits for each alias; who comes while it does gets an error at the end of their
+own deadline.
 """
 
-import os
-import threading
-from collections import defaultdict
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from functools import lru_cache
 from math import ceil
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from monitoring.errors import DatabaseUnavailableError
+from monitoring.primitives.deadline import BusyError, NoThreadError, Runs
+from monitoring.primitives.per_process import per_process
 from monitoring.storage.self_report import logger
 
 T = TypeVar("T")
@@ -34,57 +30,39 @@ def ask(alias: str, question: Callable[[BaseDatabaseWrapper], T], seconds: float
     Raises DatabaseUnavailableError after `seconds` at the latest.
     """
     deadline = monotonic() + seconds
-    lock = _locks_of(os.getpid())[alias]
-    if not lock.acquire(timeout=seconds):
-        raise DatabaseUnavailableError(f"{alias}: an earlier question has no answer yet")
-    answer: _Answer[T] = _Answer()
-    try:
-        threading.Thread(
-            target=_work,
-            args=(alias, question, seconds, answer, lock),
-            name=f"monitoring-{alias}",
-            daemon=True,
-        ).start()
-    except RuntimeError as error:
-        lock.release()
-        raise DatabaseUnavailableError(f"{alias}: no thread can be started") from error
-    if not answer.done.wait(max(deadline - monotonic(), 0.0)):
-        raise DatabaseUnavailableError(f"{alias}: no answer within {seconds:g} s")
-    if answer.error is not None:
-        raise DatabaseUnavailableError(f"{alias}: {type(answer.error).__name__}") from answer.error
-    return answer.values[0]
+    opened: list[BaseDatabaseWrapper] = []
 
+    def work() -> T:
+        unmeasured.set(True)  # in this thread only
+        opened.append(new_connection(alias, seconds))
+        return question(opened[0])
 
-@dataclass
-class _Answer(Generic[T]):
-    done: threading.Event = field(default_factory=threading.Event)
-    values: list[T] = field(default_factory=list)
-    error: Exception | None = None
-
-
-def _work(
-    alias: str,
-    question: Callable[[BaseDatabaseWrapper], T],
-    seconds: float,
-    answer: _Answer[T],
-    lock: threading.Lock,
-) -> None:
-    unmeasured.set(True)
-    connection: BaseDatabaseWrapper | None = None
-    try:
-        connection = new_connection(alias, seconds)
-        answer.values.append(question(connection))
-    except Exception as error:
-        answer.error = error
-    finally:
-        answer.done.set()
+    def close() -> None:
         try:
-            if connection is not None:
+            for connection in opened:
                 connection.close()
         except Exception:
             logger.exception("a connection to %s could not be closed", alias)
-        finally:
-            lock.release()
+
+    try:
+        run = _runs().start(
+            alias, work, name=f"monitoring-{alias}", afterwards=close, patience_until=deadline
+        )
+    except BusyError:
+        raise DatabaseUnavailableError(f"{alias}: an earlier question has no answer yet") from None
+    except NoThreadError as error:
+        raise DatabaseUnavailableError(f"{alias}: no thread can be started") from error
+    if not run.wait(deadline):
+        raise DatabaseUnavailableError(f"{alias}: no answer within {seconds:g} s")
+    if run.error is not None:
+        raise DatabaseUnavailableError(f"{alias}: {type(run.error).__name__}") from run.error
+    answer: T = run.value()
+    return answer
+
+
+@per_process
+def _runs() -> Runs[Any]:
+    return Runs()
 
 
 def new_connection(alias: str, seconds: float) -> BaseDatabaseWrapper:
@@ -102,9 +80,3 @@ def new_connection(alias: str, seconds: float) -> BaseDatabaseWrapper:
     connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
     connection.connect()
     return connection  # type: ignore[no-any-return]
-
-
-@lru_cache(maxsize=1)
-def _locks_of(pid: int) -> defaultdict[str, threading.Lock]:
-    """A forked child has locks of its own: the parent's may have been held at the fork."""
-    return defaultdict(threading.Lock)

@@ -1,15 +1,14 @@
 """The way to Redis: bounded in time, closed for a while after a failure, back by itself."""
 
-import os
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from importlib.util import find_spec
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from monitoring.conf import get_settings
 from monitoring.errors import RedisUnavailableError
+from monitoring.primitives.per_process import per_process
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -17,6 +16,31 @@ if TYPE_CHECKING:
 PAUSE_SECONDS = 2.0
 
 T = TypeVar("T")
+
+
+def redis_client(url: str, seconds: float) -> "Redis":
+    """A new client: no connection or answer takes longer than `seconds`, nothing is tried twice.
+
+    Connects with its first command. Raises RedisUnavailableError without redis-py or a usable URL.
+    """
+    try:
+        # Imported here: Redis is optional, and most processes never come here.
+        from redis import Redis  # noqa: PLC0415
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.retry import Retry  # noqa: PLC0415
+
+        return Redis.from_url(
+            url,
+            socket_connect_timeout=seconds,
+            socket_timeout=seconds,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+        )
+    except ImportError:
+        raise RedisUnavailableError("redis-py is not installed") from None
+    except ValueError as error:
+        # The kind alone: the text of an error may show the URL with its password.
+        raise RedisUnavailableError(f"Redis: {type(error).__name__}") from None
 
 
 class RedisStore:
@@ -33,30 +57,19 @@ class RedisStore:
         """The operation's result. Raises RedisUnavailableError."""
         if monotonic() < self._closed_until:
             raise RedisUnavailableError("Redis did not answer a moment ago")
-        # Imported here: Redis is optional, and most processes never come here.
-        from redis.exceptions import RedisError  # noqa: PLC0415
+        client = self._connected()
+        from redis.exceptions import RedisError  # noqa: PLC0415  (optional)
 
         try:
-            return operation(self._connected())
+            return operation(client)
         except (RedisError, OSError) as error:
             self._closed_until = monotonic() + PAUSE_SECONDS
-            # The kind alone: the text of an error may show the URL with its password.
-            raise RedisUnavailableError(f"Redis: {type(error).__name__}") from None
+            raise RedisUnavailableError(f"Redis: {type(error).__name__}") from None  # as above
 
     def _connected(self) -> "Redis":
         with self._lock:
             if self._client is None:
-                from redis import Redis  # noqa: PLC0415
-                from redis.backoff import NoBackoff  # noqa: PLC0415
-                from redis.retry import Retry  # noqa: PLC0415
-
-                self._client = Redis.from_url(
-                    self._url,
-                    socket_connect_timeout=self._timeout,
-                    socket_timeout=self._timeout,
-                    retry=Retry(NoBackoff(), 0),
-                    decode_responses=True,
-                )
+                self._client = redis_client(self._url, self._timeout)
             return self._client
 
 
@@ -73,9 +86,9 @@ def no_redis_reason() -> str:
 def redis_store(timeout: float) -> RedisStore | None:
     """This process's store with this timeout in seconds; None without REDIS_URL or a client."""
     url = get_settings().REDIS_URL
-    return _store_of(url, timeout, os.getpid()) if url else None
+    return _store_of(url, timeout) if url else None
 
 
-@lru_cache(maxsize=4)
-def _store_of(url: str, timeout: float, pid: int) -> RedisStore | None:
+@per_process
+def _store_of(url: str, timeout: float) -> RedisStore | None:
     return RedisStore(url, timeout) if is_installed() else None

@@ -1,13 +1,17 @@
 """What Redis tells about itself."""
 
-import threading
 from dataclasses import dataclass
+from functools import partial
+from time import monotonic
 from typing import Any
 
 from django.conf import settings as django_settings
 
+from monitoring.backing_services.redis_client import redis_client
 from monitoring.conf import get_settings
 from monitoring.errors import RedisUnavailableError
+from monitoring.primitives.deadline import BusyError, NoThreadError, Runs
+from monitoring.primitives.per_process import per_process
 
 _REDIS_BACKENDS = ("redis", "valkey")
 
@@ -57,30 +61,33 @@ def redis_urls() -> dict[str, str]:
 
 def redis_info(url: str, seconds: float) -> RedisInfo:
     """Ask the server. Raises RedisUnavailableError after `seconds` at the latest."""
+    # A timeout of the client is one for each step; the thread makes it one for all.
+    deadline = monotonic() + seconds
     try:
-        import redis  # noqa: PLC0415  (an extra)
-    except ImportError:
-        raise RedisUnavailableError("the package redis is not installed") from None
-    answers: list[Any] = []
-
-    def work() -> None:
-        # A timeout of the client is one for each step; the thread makes it one for all.
-        try:
-            client = redis.Redis.from_url(
-                url, socket_connect_timeout=seconds, socket_timeout=seconds, retry=None
-            )
-            with client:
-                answers.append(client.info())
-        except Exception as error:
-            answers.append(error)
-
-    thread = threading.Thread(target=work, name="monitoring-redis", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not answers:
+        run = _runs().start(
+            url, partial(_ask, url, seconds), name="monitoring-redis", patience_until=deadline
+        )
+    except BusyError:
+        raise RedisUnavailableError("an earlier question has no answer yet") from None
+    except NoThreadError as error:
+        raise RedisUnavailableError("no thread can be started") from error
+    if not run.wait(deadline):
         raise RedisUnavailableError(f"no answer within {seconds:g} s")
-    (answer,) = answers
-    if isinstance(answer, Exception):
-        raise RedisUnavailableError(type(answer).__name__) from answer
+    if isinstance(run.error, RedisUnavailableError):
+        raise run.error
+    if run.error is not None:
+        raise RedisUnavailableError(type(run.error).__name__) from run.error
+    answer = run.value()
     figures: dict[str, Any] = {name: int(answer.get(key, 0)) for name, key in _FIELDS.items()}
     return RedisInfo(**figures, version=str(answer.get("redis_version", "")))
+
+
+def _ask(url: str, seconds: float) -> dict[str, Any]:
+    with redis_client(url, seconds) as client:
+        answer: dict[str, Any] = client.info()
+    return answer
+
+
+@per_process
+def _runs() -> Runs[dict[str, Any]]:
+    return Runs()

@@ -1,10 +1,8 @@
 """Custom collectors: run in the exporter, each within its deadline, what they give checked."""
 
 import logging
-import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from django.db import connections
 from django.utils.module_loading import import_string
@@ -16,65 +14,51 @@ from prometheus_client.samples import Sample
 from monitoring.errors import SettingsError
 from monitoring.exposition.family_names import FamilyNames, names_of
 from monitoring.metrics.process_families import collector_errors_total
-
-_LOG_EVERY_SECONDS = 60.0
+from monitoring.primitives.deadline import BusyError, NoThreadError, Run, Runs
+from monitoring.primitives.log_limit import LogLimit
 
 logger = logging.getLogger("monitoring.exporter")
 
 
-@dataclass(slots=True)
-class _Outcome:
-    """What a run gave: families, or the reason why there are none."""
-
-    families: list[Metric] | None = None
-    error: BaseException | None = None
-
-
-class _Run:
-    """One collector and its latest run."""
+class _Custom:
+    """One collector, run in a thread: one for each, never more."""
 
     def __init__(self, path: str) -> None:
         """Raises whatever the collector's module or class raises."""
         self.path = path
         self._collector: Collector = import_string(path)()
-        self._thread: threading.Thread | None = None
-        self._outcome = _Outcome()
-        self._log_after = float("-inf")
+        self._runs: Runs[list[Metric]] = Runs()
+        self._log_limit = LogLimit()
         self._errors = collector_errors_total().labels(path)
 
-    def start(self) -> bool:
-        """Begin a run. Not if the last one has not ended: one thread for each, never more."""
-        if self._thread is not None and self._thread.is_alive():
-            return False
-        self._outcome = _Outcome()
-        self._thread = threading.Thread(
-            target=self._collect, args=(self._outcome,), daemon=True, name=self.path
-        )
-        self._thread.start()
-        return True
-
-    def _collect(self, outcome: _Outcome) -> None:
+    def start(self) -> Run[list[Metric]] | None:
+        """Begin a run; None, counted, if the last one has not ended."""
         try:
-            outcome.families = checked(self._collector.collect())
-        except BaseException as error:
-            outcome.error = error
-        finally:
-            connections.close_all()  # of this thread, which ends here
+            return self._runs.start(
+                self.path,
+                lambda: checked(self._collector.collect()),
+                name=self.path,
+                afterwards=connections.close_all,  # of this thread, which ends there
+            )
+        except BusyError:
+            self.fail("has not ended since an earlier scrape")
+        except NoThreadError:
+            self.fail("has no thread to run in")
+        return None
 
-    def wait(self, seconds: float) -> list[Metric]:
+    def families(self, run: Run[list[Metric]], until: float) -> list[Metric]:
         """What the run gave; nothing, counted, if it failed or is not done in time."""
-        assert self._thread is not None
-        self._thread.join(max(0.0, seconds))
-        if self._outcome.families is not None:
-            return self._outcome.families
-        error = self._outcome.error
-        self.fail("did not end in time" if error is None else f"failed: {error!r}")
-        return []
+        if not run.wait(until):
+            self.fail("did not end in time")
+            return []
+        if run.error is not None:
+            self.fail(f"failed: {run.error!r}")
+            return []
+        return run.value()
 
     def fail(self, what: str) -> None:
         self._errors.inc()
-        if time.monotonic() >= self._log_after:
-            self._log_after = time.monotonic() + _LOG_EVERY_SECONDS
+        if self._log_limit.passes():
             logger.warning("collector %s %s; the rest is served", self.path, what)
 
 
@@ -83,11 +67,11 @@ class CustomCollectors:
 
     def __init__(self, paths: Iterable[str], seconds: float) -> None:
         """Each path names a Collector class or a function that makes one. Raises SettingsError."""
-        self._runs = []
+        self._collectors: list[_Custom] = []
         self._seconds = seconds
         for path in paths:
             try:
-                self._runs.append(_Run(path))
+                self._collectors.append(_Custom(path))
             except Exception as error:
                 raise SettingsError(
                     f"MONITORING['COLLECTORS'] has {path!r}, which fails with {error!r}; allowed "
@@ -101,18 +85,13 @@ class CustomCollectors:
         is left out.
         """
         deadline = time.monotonic() + min(self._seconds, seconds)
-        started = []
-        for run in self._runs:
-            if run.start():
-                started.append(run)
-            else:
-                run.fail("has not ended since an earlier scrape")
-        for run in started:
-            for metric in run.wait(deadline - time.monotonic()):
+        started = [(each, run) for each in self._collectors if (run := each.start()) is not None]
+        for each, run in started:
+            for metric in each.families(run, deadline):
                 if names.claim(metric.name, metric.type):
                     yield metric
                 else:
-                    run.fail(f"gave the family {metric.name!r}, which there is already")
+                    each.fail(f"gave the family {metric.name!r}, which there is already")
 
 
 MAX_SAMPLES = 100_000  # of one collector in one run

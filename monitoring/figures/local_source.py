@@ -1,7 +1,6 @@
 """The figures of this host: its merged registry now, less the nearest snapshot."""
 
 import itertools
-import os
 import threading
 import time
 from collections import defaultdict
@@ -22,6 +21,7 @@ from monitoring.merging.layout import Indices, Line, Values, bound_of
 from monitoring.merging.merge import Merged, shared_merger
 from monitoring.metrics import names
 from monitoring.primitives import boot_clock
+from monitoring.primitives.per_process import per_process
 from monitoring.processes.process_metrics import read_states
 from monitoring.processes.saturation import count_busy
 from monitoring.processes.server_facts import read_facts
@@ -156,13 +156,9 @@ class LocalSource:
         return Workers(facts.workers if facts else None, len(states), busy)
 
 
+@per_process
 def local_source(directory: Path) -> LocalSource:
     """This process's source for the directory; a forked child gets its own."""
-    return _source_of(directory, os.getpid())
-
-
-@lru_cache(maxsize=2)
-def _source_of(directory: Path, pid: int) -> LocalSource:
     return LocalSource(directory)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitoring.primitives.boot_clock import boot_id, now
-from monitoring.primitives.small_files import give_to_owner
+from monitoring.primitives.small_files import READ, WRITE, replace_whole, write_all
 
 START, TABLE, SNAPSHOT = b"B", b"T", b"S"
 MAX_BYTES = 8 * 1024 * 1024  # of the file; as much again for a moment while it is rewritten
@@ -65,7 +65,7 @@ class RingReader:
     def records(self) -> list[RingRecord]:
         """All whole records, in the order of writing; none if there is no file."""
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            descriptor = os.open(self._path, READ)
         except FileNotFoundError:
             self._inode, self._end, self._records = 0, 0, []
             return []
@@ -85,7 +85,7 @@ class RingReader:
         disk); the file then ends where it did.
         """
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            descriptor = os.open(self._path, WRITE)
         except FileNotFoundError:
             return False
         try:
@@ -95,7 +95,7 @@ class RingReader:
             if status.st_size > self._end:
                 os.ftruncate(descriptor, self._end)
             try:
-                _write(descriptor, b"".join(records), self._end)
+                write_all(descriptor, b"".join(records), self._end)
             except OSError:
                 os.ftruncate(descriptor, self._end)
                 raise
@@ -106,7 +106,7 @@ class RingReader:
     def payload(self, record: RingRecord) -> bytes | None:
         """What the record holds; None if it is damaged, or the file has been rewritten."""
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            descriptor = os.open(self._path, READ)
         except FileNotFoundError:
             return None
         try:
@@ -146,25 +146,7 @@ def _next_magic(descriptor: int, at: int, size: int) -> int:
 
 def replace(path: Path, records: Iterable[bytes]) -> None:
     """A new file with these records, in place of the old one at once. Raises OSError."""
-    draft = path.with_name(f"{path.name}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(draft, flags, 0o600)
-    try:
-        give_to_owner(descriptor, path.parent)
-        _write(descriptor, b"".join(records), 0)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(descriptor)
-    draft.replace(path)
-
-
-def _write(descriptor: int, data: bytes, at: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, at)
-        view, at = view[written:], at + written
+    replace_whole(path, b"".join(records))
 
 
 RING_FILE = "snapshots.ring"

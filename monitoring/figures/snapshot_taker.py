@@ -5,13 +5,13 @@ when its holder dies, however it dies. A worker leaves it to the exporter where 
 no worker ever spends memory or time on it.
 """
 
-import fcntl
 import os
 import threading
 import time
 from pathlib import Path
 
-from monitoring.primitives.small_files import give_to_owner
+from monitoring.primitives.lock_files import try_lock
+from monitoring.primitives.per_process import per_process
 from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
 from monitoring.storage.self_report import report_error
@@ -52,20 +52,11 @@ class Election:
         return path.exists() and is_held(path)
 
     def _take(self) -> bool:
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         with process_lock:  # held over forks: no child has a copy that it does not know of
-            descriptor = os.open(self._directory / LOCK_FILE, flags, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                return False
-            except BaseException:
-                os.close(descriptor)
-                raise
-            self._descriptor = descriptor
-        give_to_owner(descriptor, self._directory)
-        return True
+            descriptor = try_lock(self._directory / LOCK_FILE)
+            if descriptor is not None:
+                self._descriptor = descriptor
+        return descriptor is not None
 
 
 class _Recorder(threading.Thread):
@@ -99,9 +90,6 @@ def run_in_web_server() -> None:
         ensure_running(configured_directory())
 
 
-_started_in = 0
-
-
 def ensure_running(
     directory: Path, *, is_exporter: bool = False, before_requests: bool = False
 ) -> None:
@@ -110,10 +98,8 @@ def ensure_running(
     `before_requests` takes the first snapshot at once, so that no request shares the processor
     with the imports that it needs.
     """
-    global _started_in  # noqa: PLW0603  (threads do not live on in a forked child)
-    if _started_in == os.getpid():
+    if not _right_to_start().acquire(blocking=False):
         return
-    _started_in = os.getpid()
     try:
         recorder = _Recorder(directory, is_exporter=is_exporter)
         if before_requests:
@@ -121,3 +107,9 @@ def ensure_running(
         recorder.start()
     except Exception:
         report_error("the snapshots could not be started")
+
+
+@per_process
+def _right_to_start() -> threading.Lock:
+    """Taken once, never given back. Threads do not live on in a forked child: it has its own."""
+    return threading.Lock()

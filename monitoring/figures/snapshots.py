@@ -1,11 +1,9 @@
 """Snapshots of the merged registry in a bounded ring: fine for minutes, coarse for a day."""
 
 import json
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from monitoring.figures.ring_file import MAX_BYTES, RING_FILE, RingReader, RingR
 from monitoring.merging.merge import shared_merger
 from monitoring.primitives import boot_clock
 from monitoring.primitives.boot_clock import boot_id
+from monitoring.primitives.per_process import per_process
 
 FINE_SECONDS = 5.0
 FINE_SPAN = 310.0  # a little more than five minutes
@@ -243,10 +242,10 @@ def ring_bytes(directory: Path) -> int:
 
 def take_snapshot(directory: Path) -> None:
     """Merge and write. Raises OSError or SnapshotTooLargeError when it cannot be kept."""
-    snapshots, extractor = _state(directory, os.getpid())
+    snapshots, extractor = _state(directory)
     snapshots.add(extractor.moment(shared_merger(directory).merge(), boot_clock.now()))
 
 
-@lru_cache(maxsize=2)
-def _state(directory: Path, pid: int) -> tuple[Snapshots, Extractor]:
+@per_process
+def _state(directory: Path) -> tuple[Snapshots, Extractor]:
     return Snapshots(directory), Extractor()

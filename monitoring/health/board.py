@@ -4,18 +4,16 @@ Who wants to run a part claims it, under the file's lock, which is held for micr
 while a check runs. A claim ends with its result, with its time, or with its process.
 """
 
-import contextlib
-import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from monitoring.health.findings import Finding, Result, Status
-from monitoring.primitives.small_files import give_to_owner
+from monitoring.primitives.lock_files import locked
 
 FILE = "health.json"
 
@@ -57,24 +55,8 @@ class Board:
             record = {"result": asdict(result)}
             _write(descriptor, {**_read(descriptor), part: record})
 
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[int]:
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(self._path, flags, 0o600)
-        try:
-            give_to_owner(descriptor, self._path.parent)
-            deadline = time.monotonic() + _LOCK_SECONDS
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:  # its holder has been stopped
-                        raise
-                    time.sleep(0.001)
-            yield descriptor
-        finally:
-            os.close(descriptor)
+    def _open(self) -> AbstractContextManager[int]:
+        return locked(self._path, _LOCK_SECONDS)
 
 
 def _read(descriptor: int) -> dict[str, dict[str, Any]]:

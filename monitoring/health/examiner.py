@@ -6,13 +6,10 @@ deadline is reported as such and left alone: until its thread ends, no other one
 
 import contextlib
 import logging
-import os
 import re
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -31,6 +28,9 @@ from monitoring.health.findings import (
     site_report,
     worst,
 )
+from monitoring.primitives.deadline import NoThreadError, Run, Runs
+from monitoring.primitives.log_limit import LogLimit
+from monitoring.primitives.per_process import per_process
 from monitoring.storage.directory import configured_directory
 
 LATE = Finding(Status.UNHEALTHY, "No answer in time.")
@@ -38,8 +38,8 @@ FAILED = Finding(Status.UNHEALTHY, "The check failed.")
 
 _POLL_SECONDS = 0.01
 _GRACE_SECONDS = 0.25  # of a claim, for a result that comes at the last moment
-_LOG_EVERY_SECONDS = 60.0
 _CREDENTIALS = re.compile(r"(\w+://)[^/\s]*@")
+_QUIET = (Status.HEALTHY, Status.DISABLED)
 
 logger = logging.getLogger("monitoring.health")
 
@@ -57,14 +57,7 @@ class Check:
     details: Mapping[str, Any] = field(default_factory=dict)  # of an answer that has none
 
 
-@dataclass(slots=True)
-class _Run:
-    """A part being run in this process, or waited for while another process runs it."""
-
-    started: float
-    details: Mapping[str, Any]
-    done: threading.Event = field(default_factory=threading.Event)
-    result: Result | None = None
+_Begun = Run[Result | None] | Result
 
 
 class Examiner:
@@ -76,82 +69,93 @@ class Examiner:
         self._check_seconds = min(check, overall)
         self._overall_seconds = overall
         self._share_seconds = share
-        self._lock = threading.Lock()
-        self._running: dict[str, _Run] = {}
+        self._runs: Runs[Result | None] = Runs()
         self._results: dict[str, Result] = {}
-        self._logged: dict[str, tuple[Status, float]] = {}
+        self._logged: dict[str, Status] = {}
+        self._log_limit = LogLimit()
 
     def examine(self, checks: Iterable[Check], critical: Iterable[str]) -> Report:
         """Within the overall deadline, whatever the checks do."""
         deadline = time.monotonic() + self._overall_seconds
-        runs = {
-            check.name: {
-                part: self._begin(part, probe, check.details) for part, probe in check.parts.items()
-            }
+        begun = {
+            check.name: [
+                (part, self._begin(part, probe, check.details), check.details)
+                for part, probe in check.parts.items()
+            ]
             for check in checks
         }
         results = {
-            name: worst(self._wait(part, run, deadline) for part, run in parts.items())
-            for name, parts in runs.items()
+            name: worst(self._wait(part, run, deadline, details) for part, run, details in parts)
+            for name, parts in begun.items()
         }
         return site_report(results, critical, time.time())
 
-    def _begin(self, part: str, probe: Probe, details: Mapping[str, Any]) -> "_Run | Result":
+    def _begin(self, part: str, probe: Probe, details: Mapping[str, Any]) -> _Begun:
         """A result that is still good, or the run that will bring one."""
+        known = self._known(part)
+        if known is not None:
+            return known
         now = time.monotonic()
-        with self._lock:
-            known = self._results.get(part)
-            if known is not None and known.finished >= now - self._share_seconds:
-                return known
-            run = self._running.get(part)
-            if run is not None:
-                return run
-            run = self._running[part] = _Run(now, details)
         try:
-            threading.Thread(
-                target=self._run, args=(part, probe, run), name=f"health-{part}", daemon=True
-            ).start()
-        except RuntimeError:  # no more threads: nothing is healthy here
-            self._finish(part, run, self._result(replace(FAILED, details=details), now))
-        return run
+            return self._runs.join(
+                part,
+                lambda: self._run(part, probe, details, now),
+                name=f"health-{part}",
+                afterwards=connections.close_all,  # of this thread
+            )
+        except NoThreadError as error:  # nothing is healthy here
+            return self._failed(part, details, now, error)
 
-    def _wait(self, part: str, run: "_Run | Result", deadline: float) -> Result:
+    def _known(self, part: str) -> Result | None:
+        known = self._results.get(part)
+        is_good = known is not None and known.finished >= time.monotonic() - self._share_seconds
+        return known if is_good else None
+
+    def _wait(
+        self,
+        part: str,
+        run: _Begun,
+        deadline: float,
+        details: Mapping[str, Any],
+    ) -> Result:
         if isinstance(run, Result):
             return run
-        until = min(run.started + self._check_seconds, deadline)
-        run.done.wait(max(0.0, until - time.monotonic()))
-        if run.result is not None:
-            return run.result
-        late = replace(LATE, details=run.details)
+        if run.wait(min(run.started + self._check_seconds, deadline)):
+            if run.error is not None:
+                return self._failed(part, details, run.started, run.error)
+            result = run.value()
+            if result is not None:
+                return result
+        late = replace(LATE, details=details)
         return self._settle(part, self._result(late, run.started), "did not answer in time")
 
-    def _run(self, part: str, probe: Probe, run: _Run) -> None:
-        """In a thread of its own: wait for another process's result, or make one."""
-        try:
-            ours, result = self._claim(part, run)
-            if not ours:
-                if result is not None:
-                    with self._lock:
-                        self._results[part] = result
-                self._finish(part, run, result)
-                return
-            started = time.monotonic()
-            cause: BaseException | None = None
-            try:
-                left = run.started + self._check_seconds - started
-                finding = probe(max(0.1, left), result.finding if result else None)
-            except CheckError as error:
-                finding, cause = error.finding, error.__cause__
-            except BaseException as error:
-                finding, cause = replace(FAILED, details=run.details), error
-            result = self._settle(part, self._result(finding, started), describe(cause))
-            self._finish(part, run, result)
-        finally:
-            self._finish(part, run, run.result)
-            connections.close_all()  # of this thread
+    def _run(
+        self, part: str, probe: Probe, details: Mapping[str, Any], begun: float
+    ) -> Result | None:
+        """In a thread of its own: wait for another process's result, or make one.
 
-    def _claim(self, part: str, run: _Run) -> tuple[bool, Result | None]:
-        deadline = run.started + self._check_seconds
+        None if the other process has none in time.
+        """
+        known = self._known(part)
+        if known is not None:  # it came between the look and this run
+            return known
+        ours, result = self._claim(part, begun + self._check_seconds)
+        if not ours:
+            if result is not None:
+                self._results[part] = result
+            return result
+        started = time.monotonic()
+        cause: BaseException | None = None
+        try:
+            left = begun + self._check_seconds - started
+            finding = probe(max(0.1, left), result.finding if result else None)
+        except CheckError as error:
+            finding, cause = error.finding, error.__cause__
+        except BaseException as error:
+            finding, cause = replace(FAILED, details=details), error
+        return self._settle(part, self._result(finding, started), describe(cause))
+
+    def _claim(self, part: str, deadline: float) -> tuple[bool, Result | None]:
         while True:
             oldest = time.monotonic() - self._share_seconds
             try:
@@ -164,19 +168,19 @@ class Examiner:
 
     def _settle(self, part: str, result: Result, reason: str) -> Result:
         """Make it known here, to the other processes, and to the log."""
-        with self._lock:
-            self._results[part] = result
+        self._results[part] = result
         with contextlib.suppress(OSError):  # no space, say: the others look for themselves
             self._board.publish(part, result)
         self._log(part, result, reason)
         return result
 
-    def _finish(self, part: str, run: _Run, result: Result | None) -> None:
-        run.result = result
-        with self._lock:
-            if self._running.get(part) is run:
-                del self._running[part]
-        run.done.set()
+    def _failed(
+        self, part: str, details: Mapping[str, Any], started: float, error: BaseException
+    ) -> Result:
+        """Trouble of this process, of which the others need not know."""
+        result = self._result(replace(FAILED, details=details), started)
+        self._log(part, result, describe(error))
+        return result
 
     def _result(self, finding: Finding, started: float) -> Result:
         now = time.monotonic()
@@ -185,14 +189,14 @@ class Examiner:
 
     def _log(self, part: str, result: Result, reason: str) -> None:
         """A change at once, a trouble that stays once a minute."""
-        now = time.monotonic()
-        before, when = self._logged.get(part, (Status.HEALTHY, float("-inf")))
-        if result.status in (Status.HEALTHY, Status.DISABLED):
-            if before not in (Status.HEALTHY, Status.DISABLED):
+        before = self._logged.get(part, Status.HEALTHY)
+        self._logged[part] = result.status
+        if result.status != before:
+            self._log_limit.forget(part)
+        if result.status in _QUIET:
+            if before not in _QUIET:
                 logger.warning("%s: %s again", part, result.status)
-            self._logged[part] = (result.status, float("-inf"))
-        elif result.status != before or now >= when + _LOG_EVERY_SECONDS:
-            self._logged[part] = (result.status, now)
+        elif self._log_limit.passes(part):
             logger.warning("%s: %s: %s", part, result.status, reason or result.finding.message)
 
 
@@ -204,12 +208,11 @@ def examiner() -> Examiner:
         settings.HEALTH_CHECK_TIMEOUT_MS / 1000,
         settings.HEALTH_TIMEOUT_MS / 1000,
         settings.HEALTH_SHARE_MS / 1000,
-        os.getpid(),
     )
 
 
-@lru_cache(maxsize=4)
-def _examiner_of(directory: Path, check: float, overall: float, share: float, pid: int) -> Examiner:
+@per_process
+def _examiner_of(directory: Path, check: float, overall: float, share: float) -> Examiner:
     return Examiner(directory, check, overall, share)
 
 

@@ -13,6 +13,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from monitoring.backing_services.celery_broker import celery_app, ping
 from monitoring.backing_services.database_probe import new_connection, unmeasured
+from monitoring.backing_services.redis_client import redis_client
 from monitoring.conf import get_settings
 from monitoring.health.examiner import Probe
 from monitoring.health.findings import CheckError, Finding, Status
@@ -128,17 +129,7 @@ def _probe_redis(seconds: float, last: Finding | None) -> Finding:
     settings = get_settings()
     key, value = f"{settings.REDIS_PREFIX}health:{secrets.token_hex(8)}", secrets.token_hex(8)
     try:
-        from redis import Redis  # noqa: PLC0415  (optional)
-        from redis.backoff import NoBackoff  # noqa: PLC0415
-        from redis.retry import Retry  # noqa: PLC0415
-
-        with Redis.from_url(
-            settings.REDIS_URL,
-            socket_connect_timeout=seconds,
-            socket_timeout=seconds,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=True,
-        ) as client:
+        with redis_client(settings.REDIS_URL, seconds) as client:
             client.set(key, value, ex=_REDIS_TTL_SECONDS)
             kept = client.get(key)
             client.delete(key)

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from monitoring.metrics.process_families import GarbageMetrics, garbage_metrics
+from monitoring.primitives.per_process import per_process
 from monitoring.storage import attach, values
 
 TICK_SECONDS = 1.0
 
 _jobs: list[Callable[[], None]] = []
+_lock = per_process(threading.Lock)  # a fork in the middle of a tick leaves the child one
 
 
 def add_job(job: Callable[[], None]) -> None:
@@ -29,20 +31,20 @@ class Upkeep:
             "collected": metrics.collected,
             "uncollectable": metrics.uncollectable,
         }
-        self._lock = threading.Lock()
         self._pid = os.getpid()
         self._seen: Sequence[dict[str, int]] = [dict.fromkeys(self._by_statistic, 0)] * 3
 
     def tick(self) -> None:
         """About 30 µs. Never waits: while one thread is at it, the others go on."""
-        if self._lock.acquire(blocking=False):
+        lock = _lock()
+        if lock.acquire(blocking=False):
             try:
                 values.tend()
                 self._count_garbage()
                 for job in _jobs:
                     job()
             finally:
-                self._lock.release()
+                lock.release()
 
     def _count_garbage(self) -> None:
         slot = attach()

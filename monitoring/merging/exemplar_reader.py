@@ -17,6 +17,7 @@ from prometheus_client.samples import Exemplar
 
 from monitoring.merging.layout import Layout, Values
 from monitoring.merging.reader import Labels
+from monitoring.primitives.small_files import READ
 from monitoring.storage.exemplars import (
     FILE_BYTES,
     HEADER_BYTES,
@@ -151,9 +152,7 @@ class ExemplarReader:
         """
         inode = 0
         try:
-            # Not to wait for the writer of a pipe that somebody put there.
-            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-            descriptor = os.open(self._directory / name, flags)
+            descriptor = os.open(self._directory / name, READ)
             try:
                 inode = os.fstat(descriptor).st_ino
                 data = os.pread(descriptor, FILE_BYTES, 0)

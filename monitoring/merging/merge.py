@@ -5,11 +5,9 @@ sample names, labels, order) is rebuilt only when the set of series changes. A m
 gather the doubles of each file, reduce by series, accumulate buckets.
 """
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from prometheus_client.utils import floatToGoString
 
 from monitoring.merging.layout import Indices, Layout, Line, Series, Values, bound_of, build_layout
 from monitoring.merging.reader import DirectoryReader, Key, Labels, MetricFile, parse_key
+from monitoring.primitives.per_process import per_process
 from monitoring.storage import values
 
 _FORGET_ABOVE = 10_000  # series of vanished files that are kept before all is read anew
@@ -259,11 +258,7 @@ def _with_canonical_bound(key: Key) -> Key | None:
     return replace(key, labels=(*labels, ("le", floatToGoString(bound))))
 
 
+@per_process
 def shared_merger(directory: Path) -> Merger:
     """This process's merger. A forked child gets its own: the parent's lock may be held."""
-    return _merger_of(directory, os.getpid())
-
-
-@lru_cache(maxsize=2)
-def _merger_of(directory: Path, pid: int) -> Merger:
     return Merger(directory, values.count_corrupt_file)

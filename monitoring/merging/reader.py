@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from monitoring.primitives.small_files import READ
 from monitoring.storage.format import (
     HEADER_BYTES,
     MAX_FILE_BYTES,
@@ -28,9 +29,6 @@ from monitoring.storage.format import (
 from monitoring.storage.slots import is_held, lock_path
 
 logger = logging.getLogger("monitoring.storage")
-
-# Neither a link to somewhere else is followed, nor a pipe waited for.
-_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -122,7 +120,7 @@ class MetricFile:
         return self._cells[self.positions + 1]
 
     def _open(self) -> None:
-        descriptor = os.open(self.path, _READ_FLAGS)
+        descriptor = os.open(self.path, READ)
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
@@ -137,7 +135,7 @@ class MetricFile:
 
     def _remap(self, size: int) -> None:
         # The mmap object keeps a descriptor of its own; a fresh open could be another file.
-        descriptor = os.open(self.path, _READ_FLAGS)
+        descriptor = os.open(self.path, READ)
         try:
             if os.fstat(descriptor).st_ino != self.inode:
                 raise TruncatedError(self.path.name)  # replaced: the next scrape opens the new one

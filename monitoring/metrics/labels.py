@@ -13,6 +13,8 @@ from django.http import HttpRequest
 from django.urls import ResolverMatch, resolve
 from django.urls.exceptions import Resolver404
 
+from monitoring.primitives.bounded_names import BoundedNames
+
 UNMATCHED = "unmatched"
 OVERFLOW = "_overflow"
 OTHER = "_OTHER"
@@ -41,9 +43,8 @@ class Routes:
     """URL templates to labels: at most `limit` of them, the rest share `_overflow`."""
 
     def __init__(self, limit: int, ignored: tuple[str, ...]) -> None:
-        self._limit = limit
         self._ignored = ignored
-        self._known: dict[str, Route] = {}
+        self._known = BoundedNames(limit, _OVERFLOW_ROUTE)
 
     def of(self, match: ResolverMatch | None) -> Route:
         if match is None:
@@ -57,9 +58,9 @@ class Routes:
         ignored = any(
             fnmatch.fnmatchcase(name, pattern) for name in names for pattern in self._ignored
         )
-        if not ignored and len(self._known) >= self._limit:
-            return _OVERFLOW_ROUTE
-        return self._known.setdefault(match.route, Route(label, ignored))
+        if ignored:  # it has no series, so it always has room
+            return self._known.setdefault(match.route, Route(label, ignored=True))
+        return self._known.learn(match.route, Route(label))
 
 
 def template_label(route: str) -> str:

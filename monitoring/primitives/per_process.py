@@ -2,26 +2,36 @@
 
 import os
 from collections.abc import Callable
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_KEPT = 4
+
 
 def per_process(make: Callable[P, T]) -> Callable[P, T]:
     """Remember what `make` gives, for each process and for its last four different arguments.
 
-    Locks may be held and threads are missing in a forked child, so it never gets its parent's
-    object. Arguments must be hashable.
+    A forked child never gets its parent's object, whose locks may be held and whose threads are
+    missing. All threads of a process get the same one: of those that several make at one time the
+    first is kept, so `make` must not start or open anything that the others would leave behind.
+    It waits for nothing. Arguments must be hashable.
     """
-
-    @lru_cache(maxsize=4)
-    def made(pid: int, *args: P.args, **kwargs: P.kwargs) -> T:
-        return make(*args, **kwargs)
+    kept: dict[tuple[object, ...], T] = {}
 
     @wraps(make)
     def of_this_process(*args: P.args, **kwargs: P.kwargs) -> T:
-        return made(os.getpid(), *args, **kwargs)  # type: ignore[arg-type]
+        key = (os.getpid(), args, *kwargs.items())
+        try:
+            return kept[key]
+        except KeyError:
+            pass
+        # Without a lock, which could be held by another thread at a fork.
+        ours = kept.setdefault(key, make(*args, **kwargs))
+        for oldest in list(kept)[:-_KEPT]:
+            kept.pop(oldest, None)
+        return ours
 
     return of_this_process

@@ -1,13 +1,13 @@
 """What gunicorn's master leaves in the metrics directory for the exporter to know."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from monitoring.primitives.small_files import give_to_owner
+from monitoring.primitives.small_files import read_bounded, replace_whole
 
 _FILE = "gunicorn.json"
+_MAX_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +21,13 @@ class ServerFacts:
 
 def write_facts(directory: Path, facts: ServerFacts) -> None:
     """Replace the file as one. Raises OSError."""
-    draft = directory / f"{_FILE}.tmp"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        give_to_owner(descriptor, directory)
-        json.dump(asdict(facts), file)
-    draft.replace(directory / _FILE)
+    replace_whole(directory / _FILE, json.dumps(asdict(facts)).encode())
 
 
 def read_facts(directory: Path) -> ServerFacts | None:
     """The facts; None if there is no gunicorn, or its file cannot be understood."""
     try:
-        record = json.loads((directory / _FILE).read_text()[:65536])
+        record = json.loads(read_bounded(directory / _FILE, _MAX_BYTES))
         return ServerFacts(
             tuple((str(address), int(port)) for address, port in record["listeners"]),
             int(record["backlog"]),

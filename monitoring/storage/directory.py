@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from monitoring.errors import MetricsDirectoryError
-from monitoring.primitives.small_files import give_to_owner
+from monitoring.primitives.lock_files import open_lock
+from monitoring.primitives.small_files import read_bounded, replace_whole
 from monitoring.storage.exemplars import owner_of
 from monitoring.storage.format import metric_files
 from monitoring.storage.slots import is_held, lock_path, process_lock
@@ -107,9 +108,7 @@ class MasterLock:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._descriptor = os.open(directory / _MASTER_LOCK, flags, 0o600)
-        give_to_owner(self._descriptor, directory)
+        self._descriptor = open_lock(directory / _MASTER_LOCK)
         os.register_at_fork(after_in_child=self._forget)
 
     def start(self, *, may_wipe: bool) -> bool:
@@ -169,14 +168,7 @@ def this_host() -> Host:
 
 def mark(directory: Path) -> None:
     """Note that this host uses the directory. Raises OSError."""
-    draft = directory / f"{_MARKER}.{os.getpid()}.tmp"
-    # No link is followed: root may write here, in another user's directory.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(draft, flags, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        give_to_owner(descriptor, directory)
-        json.dump(asdict(this_host()), file)
-    draft.replace(directory / _MARKER)
+    replace_whole(directory / _MARKER, json.dumps(asdict(this_host())).encode())
 
 
 def other_host(directory: Path) -> str | None:
@@ -185,7 +177,7 @@ def other_host(directory: Path) -> str | None:
     A host that was started anew is told by its name, a container by its kernel.
     """
     try:
-        found = json.loads((directory / _MARKER).read_bytes()[:1000])
+        found = json.loads(read_bounded(directory / _MARKER, 1000))
         name, boot = str(found["name"]), str(found["boot"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -22,7 +22,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from monitoring.primitives.small_files import give_to_owner
+from monitoring.primitives.small_files import CREATE, READ, give_to_owner
 
 DIRECT_RECORDS = 290  # as many as that histogram has buckets: metrics/request_families.py
 HASHED_RECORDS = 1024
@@ -141,7 +141,8 @@ def open_exemplar_file(path: Path) -> ExemplarFile:
     """
     if not _is_usable(path):
         path.unlink()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    # Not by `open_owned`: whatever fails, no new file stays behind.
+    descriptor = os.open(path, CREATE, 0o600)
     is_new = os.fstat(descriptor).st_size == 0
     try:
         give_to_owner(descriptor, path.parent)
@@ -156,7 +157,7 @@ def open_exemplar_file(path: Path) -> ExemplarFile:
 def _is_usable(path: Path) -> bool:
     """Whether the file is still to be made, was left half-made by a dead owner, or is whole."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(path, READ)
     except FileNotFoundError:
         return True
     try:

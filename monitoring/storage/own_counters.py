@@ -19,6 +19,8 @@ REENTERED = "reentered"
 MAX_ROUTES = "max_routes"
 INTERNAL_ERROR = "internal_error"
 QUERY_LOG = "query_log"
+MIGRATIONS = "migrations"
+SLOW_REQUESTS = "slow_requests"
 DROP_REASONS = (
     NO_SPACE,
     NO_SLOT,
@@ -27,6 +29,8 @@ DROP_REASONS = (
     MAX_ROUTES,
     INTERNAL_ERROR,
     QUERY_LOG,
+    MIGRATIONS,
+    SLOW_REQUESTS,
 )
 
 DROPPED_NAME = "monitoring_dropped"

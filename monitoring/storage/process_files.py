@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from monitoring.errors import MonitoringError, NoFreeSlotError
+from monitoring.primitives.log_limit import LogLimit
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage import slots
 from monitoring.storage.exemplars import ExemplarFile, exemplar_file_name, open_exemplar_file
@@ -26,7 +27,6 @@ from monitoring.storage.slot_file import Cells, SlotFile, open_slot_file
 from monitoring.storage.slots import Slot
 
 _RETRY_SECONDS = 1.0
-_LOG_EVERY_SECONDS = 60.0
 
 logger = logging.getLogger("monitoring.storage")
 
@@ -53,7 +53,8 @@ class ProcessFiles:
         self._own = OwnCounters()
         self._busy = False
         self._news = ""
-        self._attach_after = self._grow_after = self._report_after = float("-inf")
+        self._log_limit = LogLimit()
+        self._attach_after = self._grow_after = float("-inf")
         self._exemplars_after = float("-inf")
         self._exemplars_lost = NO_SPACE  # why, while it is not asked for again
 
@@ -116,8 +117,7 @@ class ProcessFiles:
 
     def report(self) -> None:
         """Log the last trouble, once in a while. Called without the lock: handlers may block."""
-        if self._news and time.monotonic() >= self._report_after:
-            self._report_after = time.monotonic() + _LOG_EVERY_SECONDS
+        if self._news and self._log_limit.passes():
             news, self._news = self._news, ""
             logger.warning("%s", news)
 

@@ -1,12 +1,11 @@
 """Errors of our own on the request path: counted, and logged once in a while, never raised."""
 
 import logging
-import time
 
+from monitoring.primitives.log_limit import LogLimit
 from monitoring.storage import own_counters, values
 
-_LOG_EVERY_SECONDS = 60.0
-_last_logged: dict[str, float] = {}
+_limit = LogLimit()
 
 logger = logging.getLogger("monitoring")
 
@@ -17,7 +16,5 @@ def report_error(what: str) -> None:
     `what` must be a fixed text: it is remembered.
     """
     values.drop(own_counters.INTERNAL_ERROR)
-    now = time.monotonic()
-    if now >= _last_logged.get(what, float("-inf")) + _LOG_EVERY_SECONDS:
-        _last_logged[what] = now
+    if _limit.passes(what):
         logger.exception("%s", what)

@@ -9,7 +9,7 @@ import mmap
 import os
 from pathlib import Path
 
-from monitoring.primitives.small_files import give_to_owner
+from monitoring.primitives.small_files import DRAFT, WRITE, give_to_owner
 from monitoring.storage.format import (
     HEADER_BYTES,
     MAX_FILE_BYTES,
@@ -140,7 +140,7 @@ def open_slot_file(path: Path) -> SlotFile:
     Raises OSError when the file cannot be opened or there is no space.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(path, WRITE)
     except FileNotFoundError:
         return _create(path)
     file = SlotFile(descriptor)
@@ -163,10 +163,12 @@ def open_slot_file(path: Path) -> SlotFile:
 
 
 def _create(path: Path, replaces: SlotFile | None = None, damage: str | None = None) -> SlotFile:
-    """Make the file complete under another name first: no reader ever sees an empty one."""
+    """Make the file complete under another name first: no reader ever sees an empty one.
+
+    Not by `replace_whole`: the descriptor stays open, and the slot's lock keeps others away.
+    """
     temporary = path.with_suffix(".tmp")
-    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    file = SlotFile(os.open(temporary, flags, 0o600), damage)
+    file = SlotFile(os.open(temporary, DRAFT, 0o600), damage)
     try:
         give_to_owner(file._descriptor, path.parent)
         file._reserve(HEADER_BYTES)

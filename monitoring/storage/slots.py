@@ -4,7 +4,6 @@ The kernel frees the lock at death, however the process dies, so the next proces
 continues the slot's files: nothing grows, nothing is lost, no exit hook is needed.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -15,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from monitoring.errors import NoFreeSlotError
-from monitoring.primitives.small_files import give_to_owner
+from monitoring.primitives.lock_files import is_locked, try_lock
+from monitoring.primitives.small_files import read_bounded
 
 MAX_SLOTS = 1024
 _ROLE = re.compile(r"[a-z][a-z0-9]{0,15}")
 _LOCK_FILE = re.compile(r"(?P<role>[a-z][a-z0-9]{0,15})-(?P<number>\d{1,4})\.lock")
-
-_LOOK_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 # Held around every fork (values.py), so that no descriptor of ours is copied in mid-use:
 # a child's stray copy of a slot's lock would keep that slot taken for the child's life.
@@ -95,28 +93,25 @@ def take(directory: Path, role: str) -> Slot:
 
 
 def _take_first(directory: Path, role: str, *, create: bool) -> Slot | None:
-    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
     for number in range(MAX_SLOTS):
         path = lock_path(directory, f"{role}-{number}")
         try:
-            descriptor = os.open(path, flags, 0o600)
+            descriptor = try_lock(path, create=create)
         except FileNotFoundError:
             if create:
                 raise
             return None
+        if descriptor is None:
+            continue
+        slot = Slot(role, number, descriptor)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            slot = Slot(role, number, descriptor)
-            if os.fstat(descriptor).st_nlink:  # else: the directory was emptied meanwhile
-                give_to_owner(descriptor, directory)
+            if not slot.is_deleted:  # else: the directory was emptied meanwhile
                 _write_owner(slot)
                 return slot
-        except BlockingIOError:
-            pass
         except BaseException:
-            os.close(descriptor)
+            slot.forget()
             raise
-        os.close(descriptor)
+        slot.forget()
     return None
 
 
@@ -127,16 +122,9 @@ def is_held(path: Path) -> bool:
     """
     with process_lock:
         try:
-            descriptor = os.open(path, _LOOK_FLAGS)
+            return is_locked(path)
         except OSError:
             return True
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-    return False
 
 
 def read_owner(path: Path) -> Owner | None:
@@ -145,7 +133,7 @@ def read_owner(path: Path) -> Owner | None:
     if match is None:
         return None
     try:
-        record = json.loads(path.read_bytes()[:256])
+        record = json.loads(read_bounded(path, 256))
         pid, start_ticks = int(record["pid"]), int(record["start_ticks"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

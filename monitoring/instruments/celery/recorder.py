@@ -16,6 +16,7 @@ from celery import signals, states
 from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.metrics.celery_families import CeleryMetrics, celery_metrics
 from monitoring.metrics.labels import OVERFLOW
+from monitoring.primitives.bounded_names import BoundedNames
 from monitoring.storage import attach
 from monitoring.storage.self_report import report_error
 
@@ -48,7 +49,7 @@ class TaskRecorder:
 
     def __init__(self, metrics: CeleryMetrics) -> None:
         self._metrics = metrics
-        self._tasks: set[str] = set()
+        self._tasks = BoundedNames(_MAX_TASKS, OVERFLOW)
         self._running: dict[str, tuple[float, str]] = {}
         self._requests: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._next_tick = float("-inf")
@@ -77,11 +78,7 @@ class TaskRecorder:
 
     def label(self, name: str) -> str:
         """A registered task's name; at most so many of them."""
-        if name not in self._tasks:
-            if len(self._tasks) >= _MAX_TASKS:
-                return OVERFLOW
-            self._tasks.add(name)
-        return name
+        return self._tasks.get(name) or self._tasks.learn(name, name)
 
     @_safely
     def _take_slot(self, **_: Any) -> None:

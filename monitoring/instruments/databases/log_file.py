@@ -1,10 +1,9 @@
 """A log file that many processes append to, and that may be rotated under them."""
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+from monitoring.primitives.lock_files import locked
 
 _MODE = 0o640
 
@@ -28,25 +27,17 @@ class SharedLogFile:
         """Write a line, given without its end. Raises OSError; then nothing of it is written."""
         data = line + b"\n"
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._locked():
+        lock = self._path.with_name(f"{self._path.name}.lock")
+        with locked(lock, mode=_MODE, owned=False):
             if self._max_bytes and self._size() + len(data) > self._max_bytes:
                 self._rotate()
+            # Unlike our own files it may be a link, and its owner is whoever makes it.
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             descriptor = os.open(self._path, flags, _MODE)
             try:
                 _append(descriptor, data)
             finally:
                 os.close(descriptor)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        path = self._path.with_name(f"{self._path.name}.lock")
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
 
     def _size(self) -> int:
         try:

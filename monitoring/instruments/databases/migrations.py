@@ -15,8 +15,8 @@ from prometheus_client import Gauge
 from monitoring.backing_services.database_probe import ask
 from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError
-from monitoring.instruments.jobs import background
-from monitoring.storage import attach
+from monitoring.instruments.background import jobs
+from monitoring.storage import attach, own_counters
 from monitoring.storage.self_report import report_error
 
 _OWNER = "web-0"
@@ -50,7 +50,7 @@ class MigrationWatch:
                 self._next = monotonic() + every
             slot = attach()
             if slot is not None and slot.name == _OWNER:
-                background().submit(renew)
+                jobs.put(renew, own_counters.MIGRATIONS)
         except Exception:
             report_error("the migrations could not be looked at")
 

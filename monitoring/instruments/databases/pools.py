@@ -3,16 +3,15 @@
 Names of the statistics: https://www.psycopg.org/psycopg3/docs/advanced/pool.html#pool-stats
 """
 
-import os
 import sys
 import threading
-from functools import lru_cache
 from typing import Any
 
 from django.db import connections
 
 from monitoring.errors import DatabaseUnavailableError
 from monitoring.metrics.database_families import pool_metrics
+from monitoring.primitives.per_process import per_process
 from monitoring.storage.self_report import report_error
 
 IN_USE = "in_use"
@@ -26,7 +25,7 @@ def record_pools(**_: Any) -> None:
     """Receiver of Django's `request_finished`: some microseconds for each pool there is."""
     try:
         for alias, pool in _pools():
-            _recorder_of(os.getpid()).record(alias, pool.get_stats())
+            _recorder().record(alias, pool.get_stats())
     except Exception:
         report_error("the connection pools could not be recorded")
 
@@ -83,7 +82,7 @@ class PoolRecorder:
         return now - before if now >= before else now  # a new pool counts from 0
 
 
-@lru_cache(maxsize=1)
-def _recorder_of(pid: int) -> PoolRecorder:
+@per_process
+def _recorder() -> PoolRecorder:
     """A forked child has pools, or copies of its parent's, whose past is not its own."""
     return PoolRecorder()

@@ -16,6 +16,7 @@ from monitoring.conf import get_settings
 from monitoring.instruments.databases.trackers import current
 from monitoring.metrics.database_families import DatabaseMetrics, database_metrics
 from monitoring.metrics.labels import OTHER
+from monitoring.primitives.bounded_names import BoundedNames
 from monitoring.storage.self_report import report_error
 from monitoring.storage.values import SlotValue, add_all, value_of
 
@@ -42,7 +43,7 @@ class QueryRecorder:
         self._metrics = metrics
         self._slow_seconds = slow_seconds
         self._double = double
-        self._error_types: set[str] = set()
+        self._error_types = BoundedNames(_MAX_ERROR_TYPES, OTHER)
         self._slow = value_of(metrics.slow.labels(alias))
         self._highr = metrics.duration_highr
         self._count = self._many = self._sum = None
@@ -110,11 +111,7 @@ class QueryRecorder:
             if self._double:
                 return
             name = type(error).__name__
-            if name not in self._error_types:
-                if len(self._error_types) >= _MAX_ERROR_TYPES:
-                    name = OTHER
-                else:
-                    self._error_types.add(name)
+            name = self._error_types.get(name) or self._error_types.learn(name, name)
             self._metrics.errors.labels(self._alias, self._vendor, name).inc()
         except Exception:
             report_error("a query's error could not be recorded")

@@ -14,13 +14,14 @@ from django.conf import settings as django_settings
 from django.http import HttpRequest
 
 from monitoring.conf import Settings, get_settings
+from monitoring.instruments.background import jobs
 from monitoring.instruments.databases.log_file import SharedLogFile
 from monitoring.instruments.databases.normalise import MAX_INPUT, fingerprint, normalise
 from monitoring.instruments.databases.trackers import RequestTracker, Tracker, current
-from monitoring.instruments.jobs import background
 from monitoring.instruments.request_headers import request_id_of
 from monitoring.metrics.database_families import database_metrics
 from monitoring.metrics.labels import OTHER, UNMATCHED, template_label
+from monitoring.primitives.bounded_names import BoundedNames
 from monitoring.storage import own_counters, values
 from monitoring.storage.self_report import report_error
 
@@ -30,6 +31,8 @@ REPEATED = "repeated_query"
 _MAX_FINGERPRINTS = 1000
 _MAX_BLOCKS = 100
 _MINUTE = 60.0
+
+_blocks = BoundedNames(_MAX_BLOCKS, OTHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def report_slow(alias: str, vendor: str, sql: Any, seconds: float, cursor: Any) 
             {"rows": rows},
         )
 
-    background().submit(write)
+    jobs.put(write, own_counters.QUERY_LOG)
 
 
 def report_repeated(tracker: RequestTracker, limit: int, route: str, request: HttpRequest) -> None:
@@ -83,23 +86,18 @@ def report_repeated(tracker: RequestTracker, limit: int, route: str, request: Ht
                     {},
                 )
 
-    background().submit(write)
+    jobs.put(write, own_counters.QUERY_LOG)
 
 
 def report_block(name: str, tracker: Tracker) -> None:
     """Count the queries of a block that ended."""
     try:
-        if name not in _blocks and len(_blocks) >= _MAX_BLOCKS:
-            name = OTHER
-        _blocks.add(name)
+        name = _blocks.get(name) or _blocks.learn(name, name)
         metrics = database_metrics()
         metrics.tracked_queries.labels(name).inc(tracker.count)
         metrics.tracked_seconds.labels(name).inc(tracker.total)
     except Exception:
         report_error("a tracked block could not be recorded")
-
-
-_blocks: set[str] = set()
 
 
 def text_of(sql: Any) -> str:

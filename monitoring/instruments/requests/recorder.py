@@ -20,6 +20,7 @@ from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.metrics.histogram import BisectHistogram
 from monitoring.metrics.labels import METHODS, OTHER, Routes, refused_match
 from monitoring.metrics.request_families import HttpMetrics, http_metrics
+from monitoring.primitives.bounded_names import BoundedNames
 from monitoring.storage import own_counters, values
 from monitoring.storage.exemplars import Trace, encode_record
 from monitoring.storage.self_report import report_error
@@ -55,7 +56,7 @@ class RequestRecorder:
         self._slow_seconds = settings.SLOW_REQUEST_MS / 1000
         self._routes = Routes(settings.MAX_ROUTES, settings.IGNORE_ROUTES)
         self._series: dict[_SeriesKey, _Series | None] = {}  # None: not traffic
-        self._exception_types: set[str] = set()
+        self._exception_types = BoundedNames(_MAX_EXCEPTION_TYPES, OTHER)
         self._sessions = session_watch()
         self._next_tick = float("-inf")
 
@@ -146,17 +147,11 @@ class RequestRecorder:
             kind = sys.exc_info()[0]
             route = self._routes.of(request.resolver_match or refused_match(request))
             if kind is not None and not route.ignored:
-                name = self._exception_label(kind.__name__)
+                known = self._exception_types
+                name = known.get(kind.__name__) or known.learn(kind.__name__, kind.__name__)
                 self._metrics.exceptions.labels(name, route.label).inc()
         except Exception:
             report_error("an exception could not be counted")
-
-    def _exception_label(self, name: str) -> str:
-        if name not in self._exception_types:
-            if len(self._exception_types) >= _MAX_EXCEPTION_TYPES:
-                return OTHER
-            self._exception_types.add(name)
-        return name
 
     def _find_series(self, request: HttpRequest, key: _SeriesKey) -> _Series | None:
         method, _, status = key

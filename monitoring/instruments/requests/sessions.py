@@ -74,7 +74,8 @@ class SessionWatch:
         if len(self._touched) >= _MOST_REMEMBERED and not self._make_room(now):
             return
         self._touched[name] = now
-        if not self._background.put(seen):
+        # Nothing is lost by a full queue, so nothing is counted: the next request tries again.
+        if not self._background.put(seen, dropped_as=None):
             self._touched.pop(name, None)
 
     def _make_room(self, now: float) -> bool:

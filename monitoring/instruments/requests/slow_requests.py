@@ -1,7 +1,6 @@
 """Details of the last slow requests: in Redis for all hosts, else in a bounded file here."""
 
 import contextlib
-import fcntl
 import json
 import os
 import struct
@@ -20,7 +19,9 @@ from monitoring.conf import get_settings
 from monitoring.errors import RedisUnavailableError
 from monitoring.instruments.background import Background
 from monitoring.instruments.request_headers import path_of, request_id_of
-from monitoring.primitives.small_files import give_to_owner
+from monitoring.primitives.lock_files import locked
+from monitoring.primitives.small_files import read_bounded
+from monitoring.storage import own_counters
 from monitoring.storage.directory import configured_directory
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class SlowRequest:
 def keep_details(
     request: HttpRequest, method: str, route: str, status: int, seconds: float
 ) -> None:
-    """Microseconds, no I/O."""
+    """Microseconds, no I/O. What finds too many waiting is counted as dropped."""
     details = SlowRequest(
         method=method,
         route=route[:300],
@@ -86,7 +87,7 @@ def keep_details(
         timestamp=round(time(), 3),
         request_id=request_id_of(request),
     )
-    _background().put(details)
+    _background().put(details, own_counters.SLOW_REQUESTS)
 
 
 @cache
@@ -142,12 +143,9 @@ def _key() -> str:
 
 def _add_to_file(directory: Path, requests: Iterable[SlowRequest]) -> None:
     """Write over the oldest ones. Raises OSError. Waits for other writers' microseconds."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(directory / FILE, flags, 0o600)
-    try:
-        give_to_owner(descriptor, directory)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        number = max((number for number, _ in _places(descriptor)), default=0)
+    with locked(directory / FILE) as descriptor:
+        data = os.pread(descriptor, PLACES * PLACE_BYTES, 0)
+        number = max((number for number, _ in _places(data)), default=0)
         for request in requests:
             payload = request.encode().encode()
             if len(payload) > _PAYLOAD_BYTES:
@@ -155,25 +153,19 @@ def _add_to_file(directory: Path, requests: Iterable[SlowRequest]) -> None:
             number += 1
             place = _pack(number, payload).ljust(PLACE_BYTES, b"\0")
             os.pwrite(descriptor, place, number % PLACES * PLACE_BYTES)
-    finally:
-        os.close(descriptor)
 
 
 def _read_file(directory: Path) -> list[SlowRequest]:
     """All there are, in any order; none if there is no file. A damaged place is left out."""
     try:
-        descriptor = os.open(directory / FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        data = read_bounded(directory / FILE, PLACES * PLACE_BYTES)
     except OSError:
         return []
-    try:
-        found = [SlowRequest.decode(payload) for _, payload in _places(descriptor)]
-    finally:
-        os.close(descriptor)
+    found = [SlowRequest.decode(payload) for _, payload in _places(data)]
     return [request for request in found if request is not None]
 
 
-def _places(descriptor: int) -> Iterable[tuple[int, bytes]]:
-    data = os.pread(descriptor, PLACES * PLACE_BYTES, 0)
+def _places(data: bytes) -> Iterable[tuple[int, bytes]]:
     for at in range(0, len(data) - _HEAD.size, PLACE_BYTES):
         number, length, checksum = _HEAD.unpack_from(data, at)
         payload = data[at + _HEAD.size : at + _HEAD.size + min(length, _PAYLOAD_BYTES)]

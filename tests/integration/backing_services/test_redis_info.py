@@ -1,13 +1,14 @@
 """Redis is asked about itself, and no Redis is an error within the deadline."""
 
 import signal
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from django.test import override_settings
 
-from monitoring.backing_services.redis_info import redis_info, redis_urls
+from monitoring.backing_services.redis_info import RedisInfo, redis_info, redis_urls
 from monitoring.errors import RedisUnavailableError
 from tests.servers.redis import run_redis
 
@@ -27,6 +28,28 @@ def test_a_real_redis(tmp_path: Path) -> None:
         with pytest.raises(RedisUnavailableError):
             redis_info(redis.url, 0.5)
         assert time.monotonic() - started < 3
+
+
+def test_a_stopped_redis_keeps_one_thread_waiting_however_many_ask(tmp_path: Path) -> None:
+    most = 0
+    answers: list[RedisInfo | RedisUnavailableError] = []
+
+    def ask() -> None:
+        try:
+            answers.append(redis_info(redis.url, 2))
+        except RedisUnavailableError as error:
+            answers.append(error)
+
+    with run_redis(tmp_path) as redis:
+        redis.signal(signal.SIGSTOP)
+        asking = [threading.Thread(target=ask) for _ in range(10)]
+        for thread in asking:
+            thread.start()
+        while any(thread.is_alive() for thread in asking):
+            most = max(most, sum(t.name == "monitoring-redis" for t in threading.enumerate()))
+            time.sleep(0.01)
+    assert most == 1
+    assert [type(answer) for answer in answers] == [RedisUnavailableError] * 10
 
 
 def test_no_redis() -> None:

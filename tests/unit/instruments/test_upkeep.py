@@ -52,6 +52,33 @@ os.wait()
     assert stock_samples(metrics_directory)["python_gc_collections_total", labels] == 1
 
 
+def test_a_child_that_is_forked_in_the_middle_of_a_tick_has_ticks_of_its_own(
+    run_python: RunPython,
+) -> None:
+    output = run_python(
+        _TICK
+        + """
+from monitoring.instruments.upkeep import add_job
+parent, begun, go_on = os.getpid(), threading.Event(), threading.Event()
+def job():
+    if os.getpid() == parent:
+        begun.set()
+        go_on.wait(30)
+    else:
+        print("ticked", flush=True)
+add_job(job)
+threading.Thread(target=upkeep().tick).start()
+begun.wait(30)
+if os.fork() == 0:
+    upkeep().tick()
+    os._exit(0)
+os.wait()
+go_on.set()
+"""
+    )
+    assert output.strip() == "ticked"
+
+
 def test_a_deleted_directory_is_made_again_with_all_its_counts(
     run_python: RunPython, metrics_directory: Path
 ) -> None:

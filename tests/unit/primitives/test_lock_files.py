@@ -1,0 +1,123 @@
+"""A lock is free when its holder is dead, and a holder that was stopped keeps nobody for ever."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from monitoring.primitives.lock_files import is_locked, locked, open_lock, try_lock
+from tests.unit.conftest import RunPython
+
+
+def descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_one_holds_it_and_the_next_one_when_it_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    first = try_lock(path)
+    assert first is not None
+    assert is_locked(path)
+    assert try_lock(path) is None
+    os.close(first)
+    assert not is_locked(path)
+    second = try_lock(path, create=False)
+    assert second is not None
+    os.close(second)
+
+
+def test_a_lock_that_is_only_looked_for_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    with pytest.raises(FileNotFoundError):
+        try_lock(path, create=False)
+    with pytest.raises(FileNotFoundError):
+        is_locked(path)
+    os.close(open_lock(path))
+    assert path.exists()
+    assert not is_locked(path)
+
+
+def test_who_waits_with_a_deadline_gets_an_error_and_leaves_no_descriptor(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    holder = try_lock(path)
+    assert holder is not None
+    before = descriptors()
+    for _ in range(5):
+        with pytest.raises(BlockingIOError), locked(path, 0.01):
+            pass
+        assert try_lock(path) is None
+    assert descriptors() == before
+    os.close(holder)
+    with locked(path, 0.01) as descriptor:
+        os.pwrite(descriptor, b"ours", 0)
+    assert path.read_bytes() == b"ours"
+
+
+def test_who_waits_without_one_goes_on_when_the_holder_has_gone(tmp_path: Path) -> None:
+    path, entered = tmp_path / "a", threading.Event()
+    holder = try_lock(path)
+    assert holder is not None
+
+    def enter() -> None:
+        with locked(path):
+            entered.set()
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    os.close(holder)
+    assert entered.wait(30)
+    thread.join(30)
+
+
+def test_an_error_under_the_lock_frees_it(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with pytest.raises(ZeroDivisionError), locked(path):
+        _ = 1 / 0
+    assert not is_locked(path)
+
+
+def test_many_threads_write_one_after_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+
+    def add() -> None:
+        for _ in range(50):
+            with locked(path, 30) as descriptor:
+                number = int(os.pread(descriptor, 10, 0) or 0)
+                os.pwrite(descriptor, str(number + 1).encode(), 0)
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert path.read_bytes() == b"400"
+
+
+def test_a_killed_holder_holds_no_more(metrics_directory: Path, run_python: RunPython) -> None:
+    run_python(
+        """
+from monitoring.primitives.lock_files import try_lock
+assert try_lock(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "a.lock") is not None
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    )
+    assert not is_locked(metrics_directory / "a.lock")
+
+
+def test_a_child_that_closes_its_copy_frees_nothing(
+    metrics_directory: Path, run_python: RunPython
+) -> None:
+    output = run_python(
+        """
+from monitoring.primitives.lock_files import is_locked, try_lock
+path = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "a.lock"
+descriptor = try_lock(path)
+if os.fork() == 0:
+    os.close(descriptor)
+    os._exit(0)
+os.wait()
+print(is_locked(path))
+"""
+    )
+    assert output.strip() == "True"

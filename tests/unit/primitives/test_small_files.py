@@ -1,0 +1,164 @@
+"""A small file is whole or the old one, and no link or pipe leads its writer elsewhere."""
+
+import os
+import resource
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from monitoring.primitives.small_files import (
+    CREATE,
+    open_owned,
+    read_bounded,
+    replace_whole,
+)
+from tests.unit.conftest import RunPython
+
+
+@contextmanager
+def full_disk(room: int) -> Iterator[None]:
+    """No file of this process may grow beyond so many bytes: a write stops there, then fails."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_the_new_file_stands_in_the_place_of_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    replace_whole(path, b"first, and longer")
+    inode = path.stat().st_ino
+    replace_whole(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert path.stat().st_ino != inode
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    replace_whole(path, b"old")
+    with full_disk(1000), pytest.raises(OSError, match="File too large"):
+        replace_whole(path, bytes(5000))
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_directory_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        replace_whole(tmp_path / "gone" / "facts.json", b"")
+
+
+def test_many_threads_and_processes_leave_one_whole_file(
+    metrics_directory: Path, run_python: RunPython
+) -> None:
+    output = run_python(
+        """
+from monitoring.primitives.small_files import replace_whole
+path = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "facts.json"
+def write(number):
+    for _ in range(50):
+        replace_whole(path, bytes([number]) * 10_000)
+def work(first):
+    threads = [threading.Thread(target=write, args=(first + n,)) for n in range(4)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+children = []
+for first in (0, 10, 20):
+    child = os.fork()
+    if child == 0:
+        work(first)
+        os._exit(0)
+    children.append(child)
+torn = 0
+while children:
+    if os.waitpid(children[0], os.WNOHANG)[0]:
+        del children[0]
+    if path.exists():
+        data = path.read_bytes()
+        torn += len(data) != 10_000 or len(set(data)) != 1
+print(torn, sorted(p.name for p in path.parent.iterdir()))
+"""
+    )
+    assert output.strip() == "0 ['facts.json']"
+
+
+def test_a_draft_that_a_killed_process_left_goes_when_it_is_old(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    old, young, foreign = (
+        tmp_path / name for name in ("facts.json.1.tmp", "facts.json.2.tmp", "other.json.1.tmp")
+    )
+    for draft in (old, young, foreign):
+        draft.touch()
+    for draft in (old, foreign):
+        os.utime(draft, (time.time() - 3600,) * 2)
+    replace_whole(path, b"new")
+    assert set(tmp_path.iterdir()) == {path, young, foreign}
+
+
+def test_no_link_is_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    path = tmp_path / "facts.json"
+    draft = tmp_path / f"facts.json.{os.getpid()}.tmp"
+    draft.symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic links"):
+        replace_whole(path, b"evil")
+    path.symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic links"):
+        read_bounded(path, 100)
+    with pytest.raises(OSError, match="symbolic links"):
+        open_owned(path)
+    draft.unlink()
+    replace_whole(path, b"new")  # the link goes, not what it names
+    assert victim.read_bytes() == b"precious"
+    assert not path.is_symlink()
+
+
+def test_reading_is_bounded_and_waits_for_no_pipe(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(b"x" * 5000)
+    assert read_bounded(path, 1000) == b"x" * 1000
+    assert read_bounded(path, 10_000) == b"x" * 5000
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert read_bounded(pipe, 10) == b""
+    with pytest.raises(FileNotFoundError):
+        read_bounded(tmp_path / "none", 10)
+
+
+def test_a_program_that_is_started_inherits_no_descriptor(tmp_path: Path) -> None:
+    descriptor = open_owned(tmp_path / "file", CREATE)
+    try:
+        listing = subprocess.check_output(["ls", "-l", "/proc/self/fd"], text=True, close_fds=False)
+        assert str(tmp_path) not in listing
+    finally:
+        os.close(descriptor)
+
+
+def test_readers_see_a_whole_file_while_it_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    replace_whole(path, b"0" * 1000)
+    done = threading.Event()
+
+    def read(_: int) -> set[bytes]:
+        seen = set()
+        while not done.is_set():
+            data = read_bounded(path, 2000)
+            seen.add(data if len(set(data)) != 1 or len(data) != 1000 else b"whole")
+        return seen
+
+    with ThreadPoolExecutor(2) as threads:
+        reading = threads.map(read, range(2))
+        for number in range(200):
+            replace_whole(path, str(number % 10).encode() * 1000)
+        done.set()
+        assert set().union(*reading) <= {b"whole"}
