@@ -17,11 +17,11 @@ from monitoring.exposition.classic_buckets import BucketFilter
 from monitoring.exposition.text import TextRenderer
 from monitoring.merging.merge import Merged, Merger
 from monitoring.metrics.families import HIGHR_BOUNDS
+from tests.unit.exposition.highr_files import HIGHR, write_highr
+from tests.unit.merging.stock_entries import MODES, no_damage
 from tests.unit.stock import Samples, samples_of, stock_samples
 from tests.unit.storage.files import StockFile
 
-HIGHR = "http_request_duration_highr_seconds"
-MODES = ("all", "liveall", "min", "livemin", "max", "livemax", "sum", "livesum", "mostrecent")
 HELP = 'A "quote", a \\ and\na line.'
 BOUNDS = (0.005, 0.5, 1.0, 2.5, 100.0, math.inf)
 
@@ -79,10 +79,6 @@ def write(directory: Path, given_children: list[Child]) -> None:
             files[child.file].write(child.family, sample, labels, value, timestamp, HELP)
     for file in files.values():
         file.close()
-
-
-def no_damage() -> None:
-    raise AssertionError("a sound file was called damaged")
 
 
 def openmetrics(merged: Merged, *extra: Metric) -> str:
@@ -143,17 +139,6 @@ def test_a_label_that_is_no_unicode_costs_only_itself(tmp_path: Path) -> None:
     file.close()
     family = parsed(openmetrics(Merger(tmp_path, no_damage).merge()))["c"]
     assert {(s.labels["path"], s.value) for s in family.samples} == {("caf?", 1.0), ("tea", 2.0)}
-
-
-def write_highr(directory: Path) -> None:
-    file = StockFile(directory, "histogram_web-0.db")
-    for bound in (*HIGHR_BOUNDS, math.inf):
-        file.write(HIGHR, f"{HIGHR}_bucket", {"le": floatToGoString(bound)}, 2.0)
-    file.write(HIGHR, f"{HIGHR}_sum", {}, 5.5)
-    for bound in (1.0, math.inf):
-        file.write("other", "other_bucket", {"le": floatToGoString(bound)}, 3.0)
-    file.write("other", "other_sum", {}, 6.0)
-    file.close()
 
 
 def test_without_its_classic_buckets_a_histogram_is_still_one(tmp_path: Path) -> None:
