@@ -2,12 +2,12 @@
 
 import json
 import os
+import socket
 import stat
 from pathlib import Path
 
 import pytest
 
-from monitoring.storage import directory as sharing
 from monitoring.storage.directory import Host, mark, network_file_system, other_host
 
 HERE = Host("web1", "kernel-1")
@@ -23,12 +23,10 @@ HERE = Host("web1", "kernel-1")
     ],
 )
 def test_another_host_is_one_of_another_name_and_another_kernel(
-    then: Host, name: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    then: Host, name: str | None, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sharing, "this_host", lambda: then)
-    mark(tmp_path)
-    monkeypatch.setattr(sharing, "this_host", lambda: HERE)
-    assert other_host(tmp_path) == name
+    mark(tmp_path, then)
+    assert other_host(tmp_path, HERE) == name
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff\x00", b'{"name": 1}', b"7", b"{" * 5000])
@@ -40,6 +38,12 @@ def test_a_damaged_mark_says_nothing(content: bytes, tmp_path: Path) -> None:
 def test_a_name_is_shown_at_a_bounded_length(tmp_path: Path) -> None:
     (tmp_path / "host.json").write_text(json.dumps({"name": "x" * 500, "boot": "b"}))
     assert other_host(tmp_path) == "x" * 100
+
+
+def test_a_directory_is_marked_as_this_host_s(tmp_path: Path) -> None:
+    mark(tmp_path)
+    assert other_host(tmp_path) is None
+    assert other_host(tmp_path, HERE) == socket.gethostname()
 
 
 def test_the_mark_leaves_no_draft(tmp_path: Path) -> None:
@@ -72,8 +76,16 @@ MOUNTS = [
         ("/var", None),
     ],
 )
-def test_the_file_system_is_that_of_the_nearest_mount(path: str, kind: str | None) -> None:
-    assert sharing._network_type(Path(path), MOUNTS) == kind
+def test_the_file_system_is_that_of_the_nearest_mount(
+    path: str, kind: str | None, tmp_path: Path
+) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text("\n".join(MOUNTS))
+    assert network_file_system(Path(path), mounts) == kind
+
+
+def test_without_a_list_of_mounts_nothing_is_said(tmp_path: Path) -> None:
+    assert network_file_system(Path("/srv"), tmp_path / "mountinfo") is None
 
 
 def test_the_mark_is_for_its_owner_alone_and_follows_no_link(tmp_path: Path) -> None:
