@@ -1,6 +1,5 @@
-"""Workers that no admin asks do without Django REST framework."""
+"""A view's class, and the framework that it needs, is imported when it is first asked for."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +8,8 @@ import pytest
 
 from monitoring.api.mounting import LazyView
 from monitoring.api.summary import SummaryView
+from tests.servers.gunicorn import ROOT, environment
 
-ROOT = Path(__file__).resolve().parents[3]
 LOADED = """
 import sys
 import django
@@ -29,11 +28,7 @@ def test_the_framework_is_loaded_by_the_first_request_for_it_and_not_by_the_urls
     done = subprocess.run(
         [sys.executable, "-c", LOADED],
         cwd=ROOT,
-        env={
-            "PATH": os.environ["PATH"],
-            "DJANGO_SETTINGS_MODULE": "project.settings",
-            "PROMETHEUS_MULTIPROC_DIR": str(tmp_path),
-        },
+        env=environment(tmp_path / "metrics", tmp_path, DJANGO_SETTINGS_MODULE="project.settings"),
         capture_output=True,
         text=True,
         check=True,
