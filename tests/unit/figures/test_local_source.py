@@ -4,26 +4,16 @@ import time
 from pathlib import Path
 
 import pytest
-from prometheus_client.core import Metric
 
-from monitoring.exposition.family_names import FamilyNames
 from monitoring.figures.local_source import LocalSource
 from monitoring.figures.request_figures import figures
 from monitoring.figures.ring_file import RING_FILE, start_afresh
 from monitoring.figures.snapshots import take_snapshot
-from monitoring.figures.summary_gauges import SummaryGauges
 from monitoring.figures.window import Window
-from monitoring.merging.merge import shared_merger
 from tests.unit.figures.conftest import CountRequests
 
 
-def gauges(directory: Path) -> dict[str, Metric]:
-    source = SummaryGauges(directory)
-    merged = shared_merger(directory).merge()
-    return {metric.name: metric for metric in source(merged, 1.0, FamilyNames(frozenset()))}
-
-
-def test_figures_of_a_window_and_of_all(
+def test_a_window_has_its_own_figures_and_all_has_those_of_every_request(
     metrics_directory: Path, count_requests: CountRequests
 ) -> None:
     start_afresh(metrics_directory, counters_began=True)
@@ -64,17 +54,6 @@ def test_a_clock_step_does_not_spoil_a_window(
         assert traffic.duration.total == 1
         assert traffic.covered_seconds is not None
         assert 0 < traffic.covered_seconds < 60
-
-
-def test_the_error_rate_gauge_is_that_of_the_window(
-    metrics_directory: Path, count_requests: CountRequests
-) -> None:
-    start_afresh(metrics_directory, counters_began=True)
-    assert gauges(metrics_directory)["http_error_rate"].samples == []
-    count_requests([(200, 0.01), (200, 0.01), (200, 0.01), (503, 0.01)])
-    (sample,) = gauges(metrics_directory)["http_error_rate"].samples
-    assert sample.value == 25.0
-    assert gauges(metrics_directory)["http_active_sessions"].samples == []
 
 
 def test_without_a_ring_nothing_is_known_but_all(
