@@ -1,12 +1,11 @@
 """Who has nothing to do for an admin does without numpy and Django REST framework."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.servers.gunicorn import FOR_ADMINS, ROOT, environment
+from tests.servers.gunicorn import FOR_ADMINS
+from tests.servers.scripts import run_script
 
 SETUP = "import django; django.setup()"
 MASTER = """
@@ -44,19 +43,8 @@ ENTRY_POINTS = [
 def imported_for_admins(script: str, directory: Path) -> list[str]:
     """Which packages for admins a process that runs the script has imported at its end."""
     tell = f"import sys; print('imported', *sorted(sys.modules.keys() & {set(FOR_ADMINS)!r}))"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{script}\n{tell}"],
-        cwd=ROOT,
-        env=environment(
-            directory / "metrics", directory, DJANGO_SETTINGS_MODULE="project.settings"
-        ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    word, *found = done.stdout.splitlines()[-1].split()
+    output = run_script(f"{script}\n{tell}", work=directory)
+    word, *found = output.splitlines()[-1].split()
     assert word == "imported"
     return found
 

@@ -55,7 +55,7 @@ def test_a_name_and_a_password_make_a_token_that_is_let_in(admin: User) -> None:
         ([1], 400, "invalid", {"non_field_errors"}),
     ],
 )
-def test_no_token_for_others(
+def test_wrong_credentials_make_no_token(
     admin: User, body: object, status: int, code: str, fields: set[str]
 ) -> None:
     answer = Client().post("/api/token/", body, content_type="application/json")
@@ -85,7 +85,7 @@ def test_a_bad_window_is_named(admin: User, window: str) -> None:
     ("window", "seconds"),
     [("30s", 30), ("5m", 300), ("1h30m", 5400), ("24h", 86400), ("1d", 86400), ("all", None)],
 )
-def test_windows(admin: User, window: str, seconds: float | None) -> None:
+def test_a_window_is_a_duration_or_all(admin: User, window: str, seconds: float | None) -> None:
     answer = Client().get("/api/metrics/", {"window": window}, headers=bearer(admin))
     assert answer.json()["window"]["requested_seconds"] == seconds
 

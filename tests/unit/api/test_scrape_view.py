@@ -10,7 +10,7 @@ URL = "/api/metrics/prometheus/"
     ("method", "status"),
     [("get", 200), ("head", 200), ("post", 405), ("put", 405), ("delete", 405)],
 )
-def test_get_and_head_only(method: str, status: int) -> None:
+def test_a_scrape_is_a_get_or_a_head(method: str, status: int) -> None:
     response = getattr(Client(), method)(URL)
     assert response.status_code == status
 
@@ -19,7 +19,7 @@ def test_a_scrape_is_not_cached() -> None:
     assert Client().get(URL)["Cache-Control"] == "no-store"
 
 
-def test_name_filters_families_and_samples() -> None:
+def test_names_in_the_query_select_families() -> None:
     body = Client().get(URL, {"name[]": ["monitoring_files"]}).content.decode()
     assert {line.split("{")[0] for line in body.splitlines() if line[0] != "#"} == {
         "monitoring_files"

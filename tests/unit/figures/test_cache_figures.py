@@ -5,7 +5,7 @@ from monitoring.merging.layout import Line
 from tests.unit.figures.moments import line
 
 
-def test_caches_of_two_aliases_and_one_that_was_not_used() -> None:
+def test_each_alias_has_its_figures_and_one_that_was_not_used_has_no_rate() -> None:
     def of(alias: str, operation: str, result: str) -> Line:
         return line("cache_operations_total", alias=alias, operation=operation, result=result)
 

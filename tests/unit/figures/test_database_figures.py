@@ -9,7 +9,7 @@ from monitoring.metrics.families import QUERY_HIGHR_BOUNDS
 from tests.unit.figures.moments import line
 
 
-def test_databases_of_two_aliases() -> None:
+def test_the_figures_are_sums_over_all_aliases() -> None:
     counted = {
         line("django_db_query_duration_seconds_count", alias="default", vendor="sqlite"): 30.0,
         line("django_db_query_duration_seconds_count", alias="other", vendor="sqlite"): 10.0,
