@@ -56,9 +56,9 @@ def add(house: Path, modules: dict[str, str]) -> None:
         (house / "monitoring" / path).write_text(f'"""Breaks the map."""\n\n{text}\n')
 
 
-def lint_imports(house: Path) -> tuple[int, str]:
+def run(house: Path, *command: str) -> tuple[int, str]:
     done = subprocess.run(
-        [str(LINTER), "--no-cache"],
+        command,
         cwd=house,
         env={"PATH": os.environ["PATH"], "COLUMNS": "200"},
         capture_output=True,
@@ -67,6 +67,10 @@ def lint_imports(house: Path) -> tuple[int, str]:
         check=False,
     )
     return done.returncode, done.stdout + done.stderr
+
+
+def lint_imports(house: Path) -> tuple[int, str]:
+    return run(house, str(LINTER), "--no-cache")
 
 
 def make_lint(house: Path) -> tuple[int, str]:
@@ -78,16 +82,7 @@ def make_lint(house: Path) -> tuple[int, str]:
     (programs / LINTER.name).symlink_to(LINTER)
     (house / ".venv").mkdir()
     (house / ".venv/.installed").touch()
-    done = subprocess.run(
-        ["make", "lint", "VENV=.venv", f"BIN={programs}"],
-        cwd=house,
-        env={"PATH": os.environ["PATH"], "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
+    return run(house, "make", "lint", "VENV=.venv", f"BIN={programs}")
 
 
 def test_the_house_as_it_is_keeps_every_contract(house: Path) -> None:
