@@ -1,6 +1,7 @@
 """Django system checks: each misconfiguration is found by `manage.py check`, with a hint."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -62,7 +63,9 @@ def check_middleware(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessag
 
 
 @register("monitoring")
-def check_directory(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+def check_directory(
+    app_configs: AppConfigs, *, mounts: Path = metrics_directory.MOUNTS, **kwargs: Any
+) -> list[CheckMessage]:
     directory = metrics_directory.configured_directory()
     try:
         metrics_directory.ensure(directory)
@@ -70,7 +73,7 @@ def check_directory(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage
         return [Error(str(error), id="monitoring.E003")]
     hint = "Give each host a directory of its own in memory, such as one in /dev/shm."
     messages: list[CheckMessage] = []
-    if (kind := metrics_directory.network_file_system(directory)) is not None:
+    if (kind := metrics_directory.network_file_system(directory, mounts)) is not None:
         messages.append(
             checks.Warning(
                 f"{metrics_directory.ENVIRONMENT_VARIABLE}={directory} is on a network file system "

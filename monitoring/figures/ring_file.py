@@ -152,9 +152,9 @@ def replace(path: Path, records: Iterable[bytes]) -> None:
 RING_FILE = "snapshots.ring"
 
 
-def start_record(time: float, *, counters_began: bool) -> bytes:
-    """The first record: which boot its times belong to, and whether all counters were 0."""
-    facts = {"boot": boot_id(), "counters_began": counters_began}
+def start_record(time: float, *, counters_began: bool, boot: str | None = None) -> bytes:
+    """The first record: which boot (by default this one) its times are of; were all counters 0."""
+    facts = {"boot": boot_id() if boot is None else boot, "counters_began": counters_began}
     return encode(START, 0, time, json.dumps(facts).encode())
 
 

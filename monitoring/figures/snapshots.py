@@ -39,9 +39,13 @@ class Start:
 
 
 class Snapshots:
-    """The ring of a metrics directory. Reading is for every process, `add` for the elected one."""
+    """The ring of a metrics directory. Reading is for every process, `add` for the elected one.
 
-    def __init__(self, directory: Path) -> None:
+    Times of another boot than `boot` (by default this one) say nothing.
+    """
+
+    def __init__(self, directory: Path, boot: str | None = None) -> None:
+        self._boot = boot_id() if boot is None else boot
         self._path = directory / RING_FILE
         self._reader = RingReader(self._path)
         self._tables: dict[int, SeriesTable] = {}
@@ -51,7 +55,7 @@ class Snapshots:
         for record in self._reader.records():
             if record.kind == ring_file.START:
                 facts = self._facts(record)
-                if facts is not None and facts.get("boot") == boot_id():
+                if facts is not None and facts.get("boot") == self._boot:
                     return Start(record.time, facts.get("counters_began") is True)
         return None
 
@@ -106,7 +110,7 @@ class Snapshots:
         self._compact(moment.time)
 
     def _begin(self, moment: Moment, *, counters_began: bool) -> None:
-        records = [start_record(moment.time, counters_began=counters_began)]
+        records = [start_record(moment.time, counters_began=counters_began, boot=self._boot)]
         ring_file.replace(self._path, records)
         self._reader.records()
         if moment.table.lines:

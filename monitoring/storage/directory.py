@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from monitoring.errors import MetricsDirectoryError
+from monitoring.primitives.boot_clock import boot_id
 from monitoring.primitives.lock_files import open_lock
 from monitoring.primitives.small_files import read_bounded, replace_whole
 from monitoring.storage.exemplars import owner_of
@@ -143,6 +144,8 @@ def wipe_free_slots(directory: Path) -> None:
                 (directory / f"{name}.damaged").unlink(missing_ok=True)
 
 
+MOUNTS = Path("/proc/self/mountinfo")
+
 _MARKER = "host.json"
 _NETWORK = {
     "9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.s3fs",
@@ -159,20 +162,16 @@ class Host:
 
 
 def this_host() -> Host:
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        boot = ""
-    return Host(socket.gethostname(), boot)
+    return Host(socket.gethostname(), boot_id())
 
 
-def mark(directory: Path) -> None:
-    """Note that this host uses the directory. Raises OSError."""
-    replace_whole(directory / _MARKER, json.dumps(asdict(this_host())).encode())
+def mark(directory: Path, host: Host | None = None) -> None:
+    """Note that the host (by default this one) uses the directory. Raises OSError."""
+    replace_whole(directory / _MARKER, json.dumps(asdict(host or this_host())).encode())
 
 
-def other_host(directory: Path) -> str | None:
-    """The name of the host that last began to use the directory, if it is another one.
+def other_host(directory: Path, host: Host | None = None) -> str | None:
+    """The name of the host that last began to use the directory, unless it is `host` (this one).
 
     A host that was started anew is told by its name, a container by its kernel.
     """
@@ -181,17 +180,20 @@ def other_host(directory: Path) -> str | None:
         name, boot = str(found["name"]), str(found["boot"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    ours = this_host()
+    ours = host or this_host()
     return None if ours.name == name or ours.boot == boot else name[:100]
 
 
-def network_file_system(path: Path) -> str | None:
-    """The type of the file system that the path is on, if it is one that hosts share."""
+def network_file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
+    """The type of the file system that the path is on, if it is one that hosts share.
+
+    `mounts` is a list as in /proc/self/mountinfo; without it, nothing is known.
+    """
     try:
-        mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+        lines = mounts.read_text().splitlines()
     except OSError:
         return None
-    return _network_type(path.resolve(), mounts)
+    return _network_type(path.resolve(), lines)
 
 
 def _network_type(path: Path, mounts: list[str]) -> str | None:

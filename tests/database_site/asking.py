@@ -1,13 +1,11 @@
 """Asks a database about itself in a process of its own."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from tests.database_site.server import SETTINGS
-from tests.servers.gunicorn import ROOT, environment
+from tests.servers.scripts import run_script
 
 ASK = """
 import json, sys, time, dataclasses
@@ -29,19 +27,5 @@ for seconds in map(float, sys.argv[1:]):
 
 def ask(work: Path, url: str, *seconds: float) -> list[tuple[Any, float]]:
     """The answers, or error texts, of a process of its own; and the seconds that each took."""
-    done = subprocess.run(
-        [sys.executable, "-c", ASK, *map(str, seconds)],
-        cwd=ROOT,
-        env=environment(
-            work / "metrics",
-            work,
-            DATABASE_URL=url,
-            DJANGO_SETTINGS_MODULE=SETTINGS,
-        ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+    output = run_script(ASK, *map(str, seconds), work=work, settings=SETTINGS, DATABASE_URL=url)
+    return [tuple(json.loads(line)) for line in output.splitlines()]

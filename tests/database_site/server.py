@@ -4,7 +4,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers.gunicorn import ROOT, Gunicorn, environment, run_gunicorn
+from tests.servers.json_requests import answer_of
 
 UVICORN = ("-k", "uvicorn_worker.UvicornWorker", "project.asgi:application")
 SETTINGS = "tests.database_site.settings"
@@ -76,12 +76,7 @@ def get_json(server: Gunicorn, path: str, token: str = "") -> tuple[int, dict[st
     """Status and body of a GET with the bearer token."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(f"http://{server.address}{path}", headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.load(error)
+    return answer_of(request)
 
 
 def call(server: Gunicorn, paths: list[str]) -> None:

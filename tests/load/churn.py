@@ -2,8 +2,11 @@
 
 import contextlib
 import http.client
+import os
+import random
 import signal
 import threading
+import time
 from collections.abc import Iterator
 
 from tests.load.client import Load, Result
@@ -72,6 +75,16 @@ def under_load(server: Gunicorn, count: int) -> Iterator[Load]:
             load.finish()
         wait_for("scrapes during and after the churn", lambda: watcher.scrapes > 10)
     assert watcher.wrong == []
+
+
+def kill_workers(server: Gunicorn, chance: random.Random, count: int, pause: float) -> None:
+    """Kill so many workers, whichever `chance` picks, one each `pause` seconds."""
+    for _ in range(count):
+        time.sleep(pause)
+        workers = server.workers()
+        if workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(chance.choice(workers), signal.SIGKILL)
 
 
 def reload(server: Gunicorn) -> None:

@@ -2,13 +2,12 @@
 
 import http.client
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.servers.gunicorn import ROOT, Gunicorn, environment
+from tests.servers.gunicorn import Gunicorn
+from tests.servers.scripts import run_script
 
 PASSWORD = "for-tests-only-1"
 
@@ -56,18 +55,8 @@ class User:
 def make_users(work: Path, others: int = 0) -> dict[str, User]:
     """A database with `admin` and so many users without rights, `user0` and on."""
     work.mkdir(parents=True, exist_ok=True)
-    env = environment(work / "unused-metrics", work, DJANGO_SETTINGS_MODULE="project.settings")
-    done = subprocess.run(
-        [sys.executable, "-c", _SCRIPT, str(others), PASSWORD],
-        cwd=ROOT,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return {name: User(**found) for name, found in json.loads(done.stdout).items()}
+    output = run_script(_SCRIPT, str(others), PASSWORD, work=work)
+    return {name: User(**found) for name, found in json.loads(output).items()}
 
 
 def ask(server: Gunicorn, user: User, path: str = "/api/metrics/") -> dict[str, Any]:

@@ -15,6 +15,8 @@ from tests.servers.ports import free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRAPE = "/api/metrics/prometheus/"
+# What a process that no admin asks, and nobody scrapes, does without.
+FOR_ADMINS = ("numpy", "rest_framework", "drf_spectacular")
 
 
 @dataclass
@@ -110,10 +112,17 @@ def command(*arguments: str) -> list[str]:
 
 @contextlib.contextmanager
 def run_gunicorn(
-    work: Path, *arguments: str, directory: Path, workers: int = 4, **extra: str
+    work: Path,
+    *arguments: str,
+    directory: Path,
+    workers: int = 4,
+    ready: str = SCRAPE,
+    **extra: str,
 ) -> Iterator[Gunicorn]:
-    """A server on a free port (or on BIND) that answers scrapes; afterwards all its processes are
-    gone."""
+    """A server on a free port (or on BIND) that answers `ready` with 200.
+
+    Afterwards all its processes are gone.
+    """
     work.mkdir(parents=True, exist_ok=True)
     bind = extra.pop("BIND", f"127.0.0.1:{free_port()}")
     host, _, number = bind.rpartition(":")
@@ -130,7 +139,7 @@ def run_gunicorn(
         )
     server = Gunicorn(master, host, port, directory, log)
     try:
-        wait_for(f"{SCRAPE} of {log}", lambda: server.get(SCRAPE)[0] == 200)
+        wait_for(f"{ready} of {log}", lambda: server.get(ready)[0] == 200)
         server.wait_for_workers(workers)
         yield server
     finally:

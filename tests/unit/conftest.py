@@ -8,10 +8,14 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from monitoring import storage
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 _ROOT = Path(__file__).resolve().parents[2]
 _directory = tempfile.mkdtemp(prefix="monitoring-unit-", dir="/dev/shm")
@@ -59,3 +63,16 @@ def run_script(script: str, directory: Path) -> str:
 def run_python(metrics_directory: Path) -> RunPython:
     """`run_script` on the test's own metrics directory."""
     return lambda script: run_script(script, metrics_directory)
+
+
+@pytest.fixture
+def admins(db: None) -> "list[User]":
+    """Two active admins; beside them staff that has left, and a customer."""
+    from django.contrib.auth.models import User  # noqa: PLC0415  (once the apps are set up)
+
+    User.objects.create_user("left", "left@example.org", is_staff=True, is_active=False)
+    User.objects.create_user("customer", "customer@example.org")
+    return [
+        User.objects.create_user("anna", "anna@example.org", is_staff=True),
+        User.objects.create_user("ben", "ben@example.org", is_staff=True),
+    ]

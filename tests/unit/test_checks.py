@@ -1,7 +1,6 @@
 """`manage.py check` finds each misconfiguration and says what to do."""
 
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,8 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.test import override_settings
 
-from monitoring.storage import directory as sharing
+from monitoring.checks import check_directory
+from monitoring.storage.directory import Host, mark
 
 MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
 COMMON = "django.middleware.common.CommonMiddleware"
@@ -67,22 +67,22 @@ def test_a_metrics_directory_that_another_host_uses_is_told(
 ) -> None:
     tmp_path.chmod(0o700)
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    sharing.mark(tmp_path)
+    mark(tmp_path)
     assert found() == []
-    monkeypatch.setattr(sharing, "this_host", lambda: sharing.Host("web2", "another-kernel"))
+    mark(tmp_path, Host("web2", "another-kernel"))
     (message,) = run_checks(tags=["monitoring"])
     assert message.id == "monitoring.W006"
-    assert repr(socket.gethostname()) in message.msg
+    assert "'web2'" in message.msg
     assert message.hint is not None
 
 
 def test_a_metrics_directory_on_a_network_file_system_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tmp_path.chmod(0o700)
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    monkeypatch.setattr(sharing, "network_file_system", lambda path: "nfs4")
-    (message,) = run_checks(tags=["monitoring"])
+    directory, mounts = tmp_path / "metrics", tmp_path / "mountinfo"
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(directory))
+    mounts.write_text(f"30 22 0:26 / {tmp_path.resolve()} rw shared:1 - nfs4 host:/srv rw\n")
+    (message,) = check_directory(None, mounts=mounts)
     assert message.id == "monitoring.W005"
     assert "nfs4" in message.msg
 

@@ -26,7 +26,9 @@ def count(reason: str) -> float:
         ("0", "unknown"),
     ],
 )
-def test_a_wait_status_as_a_label(status: object, reason: str) -> None:
+def test_a_wait_status_becomes_a_label_that_names_the_signal_or_the_code(
+    status: object, reason: str
+) -> None:
     assert exit_reason(status) == reason
 
 

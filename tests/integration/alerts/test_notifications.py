@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from project.run.watching import prepare
 from tests.servers.celery import CeleryWorker, run_celery
 from tests.servers.exporter import run_exporter
 from tests.servers.gunicorn import ROOT, Gunicorn, environment, run_gunicorn
+from tests.servers.json_requests import answer_of
 from tests.servers.ports import wait_for
 from tests.servers.postgresql import PostgreSQL, run_postgresql
 from tests.servers.prometheus import Prometheus
@@ -80,12 +80,7 @@ class Site:
             },
             method=method,
         )
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
+        return answer_of(request)
 
     def told(self, admin: str) -> list[tuple[str, str]]:
         """What the admin was told, oldest first."""

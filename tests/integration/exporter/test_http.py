@@ -20,7 +20,7 @@ from monitoring.exposition.negotiation import Format
 from tests.servers.exporter import Exporter, Response, read, run_exporter
 from tests.servers.exposition import parse, series
 from tests.servers.ports import wait_for
-from tests.unit.exposition.test_openmetrics import write_highr
+from tests.unit.exposition.highr_files import write_highr
 
 MERGES = series("monitoring_merges_total")
 

@@ -13,7 +13,7 @@ from monitoring.exposition.negotiation import Format
 from tests.servers.exporter import Exporter, run_exporter, write_settings
 from tests.servers.ports import wait_for
 from tests.servers.prometheus import Prometheus, run_prometheus
-from tests.unit.exposition.test_openmetrics import HIGHR, write_highr
+from tests.unit.exposition.highr_files import HIGHR, write_highr
 
 NATIVE = "--enable-feature=native-histograms"
 

@@ -4,13 +4,12 @@ import contextlib
 import os
 import random
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.load.churn import KINDS_OF_FILES, assert_nothing_lost, reload, under_load
+from tests.load.churn import KINDS_OF_FILES, assert_nothing_lost, kill_workers, reload, under_load
 from tests.load.client import Load
 from tests.servers.exposition import requests_by_series, series, went_down
 from tests.servers.gunicorn import Gunicorn, children, run_gunicorn
@@ -59,12 +58,7 @@ def test_reloads_and_kills_lose_nothing_that_was_answered(
     chance = random.Random(11)
     with run_gunicorn(tmp_path, *MODES[mode], directory=shm_directory) as server:
         with under_load(server, 600) as load:
-            for _ in range(4):
-                time.sleep(0.3)
-                workers = server.workers()
-                if workers:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(chance.choice(workers), signal.SIGKILL)
+            kill_workers(server, chance, 4, 0.3)
             wait_for("4 workers", lambda: len(server.workers()) == 4)
             reload(server)
         assert load.result.total > 500

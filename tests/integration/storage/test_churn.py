@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.load.churn import KINDS_OF_FILES, assert_nothing_lost, reload, under_load
+from tests.load.churn import KINDS_OF_FILES, assert_nothing_lost, kill_workers, reload, under_load
 from tests.load.client import Call, Load
 from tests.servers.exposition import series
 from tests.servers.gunicorn import Gunicorn, children, run_gunicorn
@@ -23,12 +23,7 @@ def test_kill_9_of_random_workers(tmp_path: Path, shm_directory: Path) -> None:
     chance = random.Random(7)
     with run_gunicorn(tmp_path, directory=shm_directory) as server:
         with under_load(server, 2500) as load:
-            for _ in range(15):
-                time.sleep(0.2)
-                workers = server.workers()
-                if workers:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(chance.choice(workers), signal.SIGKILL)
+            kill_workers(server, chance, 15, 0.2)
         result = load.result
         assert result.total > 2200
         assert_nothing_lost(server, result)

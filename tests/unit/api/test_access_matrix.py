@@ -1,13 +1,10 @@
 """Who gets what from every endpoint, by every method; errors have one shape."""
 
-from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any
-
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
-from rest_framework_simplejwt.tokens import AccessToken
+
+from tests.unit.api.identities import IDENTITIES, METHODS, bearer, client_for
 
 pytestmark = pytest.mark.django_db
 
@@ -18,78 +15,6 @@ READ_ONLY = [
     "/api/metrics/series/",
     "/api/schema/",
 ]
-METHODS = ["get", "head", "post", "put", "patch", "delete", "options", "trace"]
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords() -> Iterator[None]:
-    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
-        yield
-
-
-@pytest.fixture
-def admin() -> User:
-    return User.objects.create_user("admin", password="x", is_staff=True)
-
-
-@pytest.fixture
-def visitor() -> User:
-    return User.objects.create_user("visitor", password="x")
-
-
-def bearer(user: User, **claims: Any) -> dict[str, str]:
-    token = AccessToken.for_user(user)
-    for name, value in claims.items():
-        token[name] = value
-    return {"Authorization": f"Bearer {token}"}
-
-
-def client_for(identity: str, admin: User, visitor: User) -> tuple[Client, dict[str, str]]:
-    client = Client(enforce_csrf_checks=True)
-    headers: dict[str, str] = {}
-    match identity:
-        case "admin by token":
-            headers = bearer(admin)
-        case "admin by session":
-            client.force_login(admin)
-        case "visitor by token":
-            headers = bearer(visitor)
-        case "visitor by session":
-            client.force_login(visitor)
-        case "inactive admin by token" | "inactive admin by session":
-            if identity.endswith("session"):
-                client.force_login(admin)
-            headers = {} if identity.endswith("session") else bearer(admin)
-            admin.is_active = False
-            admin.save()
-        case "expired token":
-            token = AccessToken.for_user(admin)
-            token.set_exp(lifetime=-timedelta(seconds=1))
-            headers = {"Authorization": f"Bearer {token}"}
-        case "forged token":
-            head, _, signature = str(AccessToken.for_user(visitor)).split(".")
-            payload = str(AccessToken.for_user(admin)).split(".")[1]
-            headers = {"Authorization": f"Bearer {head}.{payload}.{signature}"}
-        case "garbage":
-            headers = {"Authorization": "Bearer \x00é"}
-        case "somebody else's session":
-            client.cookies["sessionid"] = "x" * 32
-    return client, headers
-
-
-IDENTITIES = {
-    "anonymous": 401,
-    "admin by token": 200,
-    "admin by session": 200,
-    "visitor by token": 403,
-    "visitor by session": 403,
-    "inactive admin by token": 401,
-    "inactive admin by session": 401,
-    "expired token": 401,
-    "forged token": 401,
-    "garbage": 401,
-    "somebody else's session": 401,
-}
 
 
 @pytest.mark.parametrize("identity", IDENTITIES)
@@ -130,7 +55,7 @@ def test_a_name_and_a_password_make_a_token_that_is_let_in(admin: User) -> None:
         ([1], 400, "invalid", {"non_field_errors"}),
     ],
 )
-def test_no_token_for_others(
+def test_wrong_credentials_make_no_token(
     admin: User, body: object, status: int, code: str, fields: set[str]
 ) -> None:
     answer = Client().post("/api/token/", body, content_type="application/json")
@@ -160,7 +85,7 @@ def test_a_bad_window_is_named(admin: User, window: str) -> None:
     ("window", "seconds"),
     [("30s", 30), ("5m", 300), ("1h30m", 5400), ("24h", 86400), ("1d", 86400), ("all", None)],
 )
-def test_windows(admin: User, window: str, seconds: float | None) -> None:
+def test_a_window_is_a_duration_or_all(admin: User, window: str, seconds: float | None) -> None:
     answer = Client().get("/api/metrics/", {"window": window}, headers=bearer(admin))
     assert answer.json()["window"]["requested_seconds"] == seconds
 

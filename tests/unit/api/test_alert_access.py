@@ -10,18 +10,8 @@ from django.test import Client, override_settings
 from monitoring.alerts.alertmanager import MAX_BODY_BYTES
 from monitoring.alerts.thresholds import current_thresholds
 from monitoring.models import AlertEvent, AlertNotification
-from tests.unit.alerts.test_webhook import MESSAGE, message
-from tests.unit.api.test_access_matrix import (
-    IDENTITIES,
-    METHODS,
-    admin,
-    bearer,
-    client_for,
-    quick_passwords,
-    visitor,
-)
-
-__all__ = ["admin", "quick_passwords", "visitor"]  # fixtures
+from tests.unit.alerts.webhook_messages import MESSAGE, message
+from tests.unit.api.identities import IDENTITIES, METHODS, bearer, client_for
 
 pytestmark = pytest.mark.django_db
 

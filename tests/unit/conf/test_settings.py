@@ -11,7 +11,7 @@ def test_defaults_need_no_settings() -> None:
     assert parse({}) == (Settings(), [])
 
 
-def test_values_are_converted() -> None:
+def test_values_are_given_in_their_types() -> None:
     result, problems = parse(
         {
             "LATENCY_BUCKETS": [1, 2.5],
@@ -82,6 +82,6 @@ def test_a_secret_is_not_shown(key: str, value: str) -> None:
     assert "short" not in problems[0]
 
 
-def test_not_a_dict() -> None:
+def test_what_is_no_dict_is_refused_with_what_is_allowed() -> None:
     _, problems = parse(["MAX_ROUTES"])
     assert problems == ["MONITORING is ['MAX_ROUTES']; allowed is a dict of settings"]

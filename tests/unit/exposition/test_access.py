@@ -37,23 +37,3 @@ def test_who_may_scrape(
         response = Client().get(URL, headers=headers, REMOTE_ADDR=address)
     assert response.status_code == status
     assert (b"# TYPE" in response.content) == (status == 200)
-
-
-@pytest.mark.parametrize(
-    ("method", "status"),
-    [("get", 200), ("head", 200), ("post", 405), ("put", 405), ("delete", 405)],
-)
-def test_get_and_head_only(method: str, status: int) -> None:
-    response = getattr(Client(), method)(URL)
-    assert response.status_code == status
-
-
-def test_a_scrape_is_not_cached() -> None:
-    assert Client().get(URL)["Cache-Control"] == "no-store"
-
-
-def test_name_filters_families_and_samples() -> None:
-    body = Client().get(URL, {"name[]": ["monitoring_files"]}).content.decode()
-    assert {line.split("{")[0] for line in body.splitlines() if line[0] != "#"} == {
-        "monitoring_files"
-    }

@@ -49,7 +49,7 @@ PROMETHEUS_3_TEXT_ONLY = "text/plain;version=0.0.4;q=0.6,*/*;q=0.5"
         ("", TEXT),
     ],
 )
-def test_real_scrapers(accept: str, chosen: Format) -> None:
+def test_each_real_scraper_gets_the_format_that_it_prefers(accept: str, chosen: Format) -> None:
     assert choose_format(accept) is chosen
 
 
@@ -83,7 +83,9 @@ def test_real_scrapers(accept: str, chosen: Format) -> None:
         ("application/json", TEXT),
     ],
 )
-def test_q_values_and_parameters(accept: str, chosen: Format) -> None:
+def test_the_format_of_the_highest_q_value_is_chosen_if_its_parameters_are_known(
+    accept: str, chosen: Format
+) -> None:
     assert choose_format(accept) is chosen
 
 
@@ -109,5 +111,7 @@ def test_only_the_beginning_of_an_endless_header_is_read() -> None:
         ("br, deflate", False),
     ],
 )
-def test_gzip_by_q_value(accept_encoding: str, compressed: bool) -> None:
+def test_an_answer_is_compressed_only_where_gzip_is_accepted(
+    accept_encoding: str, compressed: bool
+) -> None:
     assert accepts_gzip(accept_encoding) is compressed

@@ -35,7 +35,7 @@ from tests.unit.exposition.protobuf_decoder import (
     labels_of,
     samples_in,
 )
-from tests.unit.merging.test_merge_equals_stock import Entry, entries, no_damage, write
+from tests.unit.merging.stock_entries import Entry, entries, no_damage, write_entries
 from tests.unit.stock import Samples, samples_of
 from tests.unit.storage.files import StockFile
 
@@ -120,7 +120,7 @@ def test_any_directory_gives_the_samples_of_the_merge_while_it_grows(
     with new_directory() as directory:
         merger, renderer = Merger(directory, no_damage), ProtobufRenderer()
         for step in steps:
-            write(directory, step)
+            write_entries(directory, step)
             merged = merger.merge()
             body = renderer.render(merged, [])
             assert body == ProtobufRenderer().render(merged, [])
@@ -137,7 +137,7 @@ def test_any_directory_gives_the_samples_of_the_merge_while_it_grows(
 
 
 def test_families_have_their_type_help_and_name(tmp_path: Path) -> None:
-    write(
+    write_entries(
         tmp_path,
         [
             Entry("counter_web-0.db", "c", "c_total", (("a", "b"),), 3.0, 0.0),
@@ -386,6 +386,8 @@ def test_names_choose_families_by_their_name_or_a_samples(
 
 
 def test_what_utf8_cannot_hold_costs_only_its_characters(tmp_path: Path) -> None:
-    write(tmp_path, [Entry("counter_web-0.db", "c", "c_total", (("a", "x\ud800é"),), 1.0, 0.0)])
+    write_entries(
+        tmp_path, [Entry("counter_web-0.db", "c", "c_total", (("a", "x\ud800é"),), 1.0, 0.0)]
+    )
     (family,) = render(merged_entries(tmp_path))
     assert labels_of(family["metric"][0]) == {"a": "x?é"}

@@ -15,7 +15,7 @@ from monitoring.merging.merge import Merged
 from monitoring.metrics.process_families import merges_total
 from tests.servers.ports import wait_for
 from tests.unit.conftest import RunPython
-from tests.unit.exposition.test_openmetrics import HIGHR, write_highr
+from tests.unit.exposition.highr_files import HIGHR, write_highr
 from tests.unit.storage.files import StockFile
 
 TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"

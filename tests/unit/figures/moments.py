@@ -1,9 +1,13 @@
-"""Moments made by hand."""
+"""Lines and moments made by hand."""
 
 import numpy as np
 
 from monitoring.figures.moments import Moment, SeriesTable
 from monitoring.merging.layout import Line
+
+
+def line(name: str, **labels: str) -> Line:
+    return Line(name, tuple(sorted(labels.items())))
 
 
 def table(*names: str) -> SeriesTable:

@@ -4,17 +4,12 @@ import math
 
 import pytest
 
-from monitoring.figures.cache_figures import cache_figures
 from monitoring.figures.database_figures import database_figures
-from monitoring.merging.layout import Line
 from monitoring.metrics.database_families import QUERY_HIGHR_BOUNDS
+from tests.unit.figures.moments import line
 
 
-def line(name: str, **labels: str) -> Line:
-    return Line(name, tuple(sorted(labels.items())))
-
-
-def test_databases_of_two_aliases() -> None:
+def test_the_figures_are_sums_over_all_aliases() -> None:
     counted = {
         line("django_db_query_duration_seconds_count", alias="default", vendor="sqlite"): 30.0,
         line("django_db_query_duration_seconds_count", alias="other", vendor="sqlite"): 10.0,
@@ -57,37 +52,6 @@ def test_no_query_has_no_average() -> None:
         "queries_per_request",
     }
     assert {value for value in figures.values() if value is not None} == {0}
-
-
-def test_caches_of_two_aliases_and_one_that_was_not_used() -> None:
-    def of(alias: str, operation: str, result: str) -> Line:
-        return line("cache_operations_total", alias=alias, operation=operation, result=result)
-
-    counted = {
-        of("default", "get", "hit"): 6.0,
-        of("default", "get", "miss"): 2.0,
-        of("default", "get", "error"): 1.0,
-        of("default", "set", "ok"): 3.0,
-        of("default", "add", "ok"): 1.0,
-        of("default", "add", "exists"): 9.0,
-        of("default", "delete", "ok"): 2.0,
-        of("other", "get", "miss"): 2.0,
-        of("other", "has_key", "hit"): 5.0,
-        line("http_requests_total", method="GET"): 7.0,
-    }
-    figures = cache_figures(list(counted), list(counted.values()), ["default", "unused"])
-    assert (figures["hits"], figures["misses"], figures["hit_rate"]) == (6, 4, 60.0)
-    assert figures["per_alias"]["default"] == {
-        "hits": 6,
-        "misses": 2,
-        "hit_rate": 75.0,
-        "sets": 4,
-        "deletes": 2,
-        "errors": 1,
-    }
-    assert figures["per_alias"]["other"]["hit_rate"] == 0.0
-    assert figures["per_alias"]["unused"]["hit_rate"] is None
-    assert cache_figures([], [], [])["hit_rate"] is None
 
 
 def test_the_average_of_times_is_exact() -> None:

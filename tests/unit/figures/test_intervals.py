@@ -20,9 +20,8 @@ from monitoring.figures.request_figures import figures
 from monitoring.figures.ring_file import start_afresh
 from monitoring.figures.snapshots import Snapshots, take_snapshot
 from monitoring.figures.window import Window
-from tests.unit.conftest import RunPython
+from tests.unit.figures.conftest import CountRequests
 from tests.unit.figures.moments import moment, table
-from tests.unit.figures.test_local_source import _COUNT
 
 FINE = tuple(2 ** (k / 16) for k in range(-176, 113))
 
@@ -100,12 +99,12 @@ def test_snapshots_are_chosen_by_the_clock_so_that_points_stay_where_they_are(
 
 
 def test_the_points_of_a_host_add_up_to_the_summary(
-    metrics_directory: Path, run_python: RunPython
+    metrics_directory: Path, count_requests: CountRequests
 ) -> None:
     start_afresh(metrics_directory, counters_began=True)
     source = LocalSource(metrics_directory)
     for requests in ([(200, 0.010), (500, 1.0)], [(404, 0.030)], [(200, 0.010)]):
-        run_python(_COUNT.format(requests=requests))
+        count_requests(requests)
         take_snapshot(metrics_directory)
     found = source.intervals(Window(300))
     whole = figures(source.traffic(Window(300)))

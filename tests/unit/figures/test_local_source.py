@@ -4,41 +4,22 @@ import time
 from pathlib import Path
 
 import pytest
-from prometheus_client.core import Metric
 
-from monitoring.exposition.family_names import FamilyNames
 from monitoring.figures.local_source import LocalSource
 from monitoring.figures.request_figures import figures
 from monitoring.figures.ring_file import RING_FILE, start_afresh
 from monitoring.figures.snapshots import take_snapshot
-from monitoring.figures.summary_gauges import SummaryGauges
 from monitoring.figures.window import Window
-from monitoring.merging.merge import shared_merger
-from tests.unit.conftest import RunPython
-
-_COUNT = """
-from django.conf import settings
-settings.configure()
-from monitoring.metrics.request_families import http_metrics
-metrics = http_metrics()
-for status, seconds in {requests}:
-    metrics.requests.labels("GET", "/a/", str(status)).inc()
-    metrics.duration.labels("GET", "/a/").observe(seconds)
-    metrics.duration_highr.observe(seconds)
-"""
+from tests.unit.figures.conftest import CountRequests
 
 
-def gauges(directory: Path) -> dict[str, Metric]:
-    source = SummaryGauges(directory)
-    merged = shared_merger(directory).merge()
-    return {metric.name: metric for metric in source(merged, 1.0, FamilyNames(frozenset()))}
-
-
-def test_figures_of_a_window_and_of_all(metrics_directory: Path, run_python: RunPython) -> None:
+def test_a_window_has_its_own_figures_and_all_has_those_of_every_request(
+    metrics_directory: Path, count_requests: CountRequests
+) -> None:
     start_afresh(metrics_directory, counters_began=True)
-    run_python(_COUNT.format(requests=[(200, 0.010), (500, 1.0)]))
+    count_requests([(200, 0.010), (500, 1.0)])
     take_snapshot(metrics_directory)
-    run_python(_COUNT.format(requests=[(200, 0.020), (200, 0.020), (404, 0.030)]))
+    count_requests([(200, 0.020), (200, 0.020), (404, 0.030)])
     source = LocalSource(metrics_directory)
     whole, recent = (figures(source.traffic(Window(seconds))) for seconds in (None, 0.001))
     assert whole["status_codes"] == {"200": 3, "404": 1, "500": 1}
@@ -61,10 +42,10 @@ def test_figures_of_a_window_and_of_all(metrics_directory: Path, run_python: Run
 
 
 def test_a_clock_step_does_not_spoil_a_window(
-    metrics_directory: Path, run_python: RunPython, monkeypatch: pytest.MonkeyPatch
+    metrics_directory: Path, count_requests: CountRequests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_afresh(metrics_directory, counters_began=True)
-    run_python(_COUNT.format(requests=[(200, 0.010)]))
+    count_requests([(200, 0.010)])
     real = time.time
     for step in (86400.0, -86400.0, 0.0):
         monkeypatch.setattr(time, "time", lambda step=step: real() + step)
@@ -75,21 +56,10 @@ def test_a_clock_step_does_not_spoil_a_window(
         assert 0 < traffic.covered_seconds < 60
 
 
-def test_the_error_rate_gauge_is_that_of_the_window(
-    metrics_directory: Path, run_python: RunPython
-) -> None:
-    start_afresh(metrics_directory, counters_began=True)
-    assert gauges(metrics_directory)["http_error_rate"].samples == []
-    run_python(_COUNT.format(requests=[(200, 0.01), (200, 0.01), (200, 0.01), (503, 0.01)]))
-    (sample,) = gauges(metrics_directory)["http_error_rate"].samples
-    assert sample.value == 25.0
-    assert gauges(metrics_directory)["http_active_sessions"].samples == []
-
-
 def test_without_a_ring_nothing_is_known_but_all(
-    metrics_directory: Path, run_python: RunPython
+    metrics_directory: Path, count_requests: CountRequests
 ) -> None:
-    run_python(_COUNT.format(requests=[(200, 0.01)]))
+    count_requests([(200, 0.01)])
     assert not (metrics_directory / RING_FILE).exists()
     source = LocalSource(metrics_directory)
     recent = source.traffic(Window(300))

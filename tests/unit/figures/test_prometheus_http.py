@@ -38,7 +38,7 @@ def answer(**more: object) -> bytes:
     return json.dumps({"status": "success", "data": VECTOR, **more}).encode()
 
 
-def test_an_answer_is_samples(server: ApiServer) -> None:
+def test_a_good_answer_becomes_samples_of_one_moment(server: ApiServer) -> None:
     server.body = answer(warnings=["PromQL info: metric might not be a counter"])
     with PrometheusClient(settings_for(server.url + "/tenant/", PROMETHEUS_TOKEN="t0")) as client:
         assert client.query("up") == [({"le": "1"}, 2.5)]
@@ -72,7 +72,7 @@ def test_what_is_no_answer_is_a_stated_error(
     assert code_of(settings_for(server.url)) == code
 
 
-def test_nobody_listens() -> None:
+def test_a_server_that_does_not_listen_is_unreachable() -> None:
     assert code_of(settings_for(f"http://127.0.0.1:{free_port()}")) == "unreachable"
 
 

@@ -75,5 +75,7 @@ def test_fine_quantiles_do_not_go_down_as_q_goes_up() -> None:
     ("values", "expected"),
     [([], math.nan), ([1e-5], HIGHR_BOUNDS[0] / 2), ([500.0], HIGHR_BOUNDS[-1])],
 )
-def test_outside_of_the_fine_buckets(values: list[float], expected: float) -> None:
+def test_a_median_outside_of_the_fine_buckets_stays_at_their_edge_or_within(
+    values: list[float], expected: float
+) -> None:
     assert middle_quantile(0.5, fine(values)) == pytest.approx(expected, nan_ok=True)

@@ -96,12 +96,17 @@ def test_a_sum_that_rounds_otherwise_is_no_reset(metrics_directory: Path) -> Non
     assert added(metrics_directory, moment(10.0, ONE, 0.6), 5.0)[1] == [pytest.approx(0, abs=1e-9)]
 
 
-def test_other_boots_times_are_not_ours(
-    metrics_directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Snapshots(metrics_directory).add(moment(5.0, ONE, 1))
-    monkeypatch.setattr("monitoring.figures.snapshots.boot_id", lambda: "another")
+def test_other_boots_times_are_not_ours(metrics_directory: Path) -> None:
+    Snapshots(metrics_directory, boot="another").add(moment(5.0, ONE, 1))
+    assert Snapshots(metrics_directory, boot="another").nearest(5.0) is not None
     assert Snapshots(metrics_directory).nearest(5.0) is None
+
+
+def test_the_first_snapshot_after_a_boot_begins_a_new_ring(metrics_directory: Path) -> None:
+    Snapshots(metrics_directory, boot="another").add(moment(9000.0, ONE, 1))
+    Snapshots(metrics_directory).add(moment(5.0, ONE, 3))
+    assert added(metrics_directory, moment(9.0, ONE, 7), 0.0) == (4.0, [4.0])
+    assert Snapshots(metrics_directory, boot="another").nearest(9000.0) is None
 
 
 def test_a_day_and_more_of_4000_series_stays_bounded(metrics_directory: Path) -> None:

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 from django.test import RequestFactory
-from monitoring.metrics.process_families import collector_errors_total
 
 from monitoring.instruments.background import Background, jobs
 from monitoring.instruments.requests import slow_requests
 from monitoring.merging.merge import shared_merger
+from monitoring.metrics.process_families import collector_errors_total
 from monitoring.primitives.lock_files import locked
 from monitoring.storage import own_counters
 from monitoring.storage.directory import configured_directory

@@ -32,7 +32,7 @@ def test_an_empty_value_is_one_that_is_not_set(value: str) -> None:
     assert read(dict.fromkeys(names + urls, value)) == read({})
 
 
-def test_good_values_are_taken() -> None:
+def test_good_values_are_taken_as_they_are_meant() -> None:
     site = read(
         {
             "BIND": "[::1]:8001",

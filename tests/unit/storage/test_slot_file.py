@@ -34,7 +34,7 @@ def read(path: Path, count: int) -> tuple[dict[int, float], str | None]:
     return found, damage
 
 
-def test_values_are_continued(tmp_path: Path) -> None:
+def test_a_file_that_is_opened_again_continues_its_values(tmp_path: Path) -> None:
     path = tmp_path / "counter_web-0.db"
     write(path, 2000)
     assert read(path, 2000) == ({number: float(number) for number in range(2000)}, None)

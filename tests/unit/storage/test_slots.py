@@ -116,7 +116,9 @@ def test_live_gauges_of_the_last_owner_are_dropped_other_gauges_stay(
     assert samples["peak", ()] == 7
 
 
-def test_roles_keep_apart(run_python: RunPython, metrics_directory: Path) -> None:
+def test_each_role_has_files_and_slots_of_its_own(
+    run_python: RunPython, metrics_directory: Path
+) -> None:
     run_python(REQUESTS + "c.inc()")
     run_python("storage.install('celery')\n" + REQUESTS + "c.inc()")
     names = sorted(path.name for path in metrics_directory.glob("counter_*"))

@@ -106,7 +106,7 @@ def test_many_keys_count_each_once(cache: BaseCache) -> None:
     }
 
 
-def test_every_other_operation(cache: BaseCache) -> None:
+def test_every_other_operation_is_counted_by_its_result(cache: BaseCache) -> None:
     before = counts()
     assert cache.add("n", 1) is True
     assert cache.add("n", 1) is False

@@ -4,7 +4,6 @@ histogram whole."""
 import math
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,10 @@ from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as openmetrics_families,
 )
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.utils import floatToGoString
 
 from monitoring.exposition.text import TextRenderer
 from monitoring.merging.merge import Merger
+from tests.unit.merging.stock_entries import Entry, entries, no_damage, write_entries
 from tests.unit.stock import (
     Samples,
     samples_of,
@@ -26,67 +25,6 @@ from tests.unit.stock import (
     with_whole_histograms,
 )
 from tests.unit.storage.files import StockFile
-
-MODES = ("all", "liveall", "min", "livemin", "max", "livemax", "sum", "livesum", "mostrecent")
-OWNERS = ("web-0", "web-1", "celery-0", "12345")
-
-label_values = st.text(
-    st.characters(codec="utf-8", exclude_categories=["Cs"]) | st.sampled_from('"\\\n {}=,'),
-    max_size=8,
-)
-numbers = st.floats(allow_nan=True, allow_infinity=True)
-counts = st.integers(0, 2**40).map(float)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One value in one file."""
-
-    file: str
-    family: str
-    sample: str
-    labels: tuple[tuple[str, str], ...]
-    value: float
-    timestamp: float
-
-
-@st.composite
-def entries(draw: st.DrawFn) -> Entry:
-    owner = draw(st.sampled_from(OWNERS))
-    number = draw(st.integers(0, 2))
-    labels = draw(
-        st.dictionaries(st.sampled_from(["method", "route", "zone"]), label_values, max_size=2)
-    )
-    kind = draw(st.sampled_from(["counter", "gauge", "histogram", "summary"]))
-    family, sample, value, timestamp, prefix = f"{kind}{number}", "", 0.0, 0.0, kind
-    if kind == "gauge":
-        mode = draw(st.sampled_from(MODES))
-        family = sample = f"gauge_{mode}{number}"
-        prefix = f"gauge_{mode}"
-        value, timestamp = draw(numbers), draw(st.sampled_from([0.0, 1.5, 2.5, 1e9]))
-    elif kind == "counter":
-        sample, value = f"{family}_total", draw(numbers)
-    elif kind == "summary":
-        sample, value = family + draw(st.sampled_from(["_sum", "_count"])), draw(numbers)
-    elif draw(st.booleans()):
-        sample, value = f"{family}_sum", draw(numbers)
-    else:
-        bound = draw(st.sampled_from([0.1, 0.5, 1.0, 2.5, 100.0, math.inf]))
-        labels["le"] = floatToGoString(bound)
-        sample, value = f"{family}_bucket", draw(counts)
-    return Entry(f"{prefix}_{owner}.db", family, sample, tuple(labels.items()), value, timestamp)
-
-
-def write(directory: Path, given_entries: list[Entry]) -> None:
-    files: dict[str, StockFile] = {}
-    for entry in given_entries:
-        if entry.file not in files:
-            files[entry.file] = StockFile(directory, entry.file)
-        files[entry.file].write(
-            entry.family, entry.sample, dict(entry.labels), entry.value, entry.timestamp
-        )
-    for file in files.values():
-        file.close()
 
 
 def assert_same(ours: Samples, stock: Samples) -> None:
@@ -100,10 +38,6 @@ def rendered(merger: Merger, renderer: TextRenderer) -> Samples:
     return samples_of(text_string_to_metric_families(text))
 
 
-def no_damage() -> None:
-    raise AssertionError("a sound file was called damaged")
-
-
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.lists(entries(), max_size=25), min_size=1, max_size=3))
 def test_any_directory_read_once_or_while_it_grows(steps: list[list[Entry]]) -> None:
@@ -111,7 +45,7 @@ def test_any_directory_read_once_or_while_it_grows(steps: list[list[Entry]]) -> 
     try:
         merger, renderer = Merger(directory, no_damage), TextRenderer()
         for step in steps:
-            write(directory, step)
+            write_entries(directory, step)
             stock = with_whole_histograms(stock_metrics(directory))
             merged = merger.merge()
             ours = {

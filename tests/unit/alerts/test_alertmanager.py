@@ -1,6 +1,5 @@
 """Alertmanager's messages become notifications, once each; other bodies are refused whole."""
 
-import copy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,36 +11,7 @@ from django.utils import timezone
 from monitoring.alerts.alertmanager import MAX_ALERTS, InvalidWebhookError, parse_webhook, receive
 from monitoring.alerts.threshold_alerts import Observation, update_threshold_alert
 from monitoring.models import AlertEvent, AlertNotification
-
-# As Alertmanager 0.25 sends it.
-MESSAGE: dict[str, Any] = {
-    "receiver": "django",
-    "status": "firing",
-    "alerts": [
-        {
-            "status": "firing",
-            "labels": {"alertname": "HighLatency", "severity": "critical", "instance": "a:8000"},
-            "annotations": {"summary": "p99 is 4 s"},
-            "startsAt": "2026-11-23T20:00:00.123456789Z",
-            "endsAt": "0001-01-01T00:00:00Z",
-            "generatorURL": "http://prometheus/graph",
-            "fingerprint": "c0ffee1234567890",
-        }
-    ],
-    "groupLabels": {},
-    "commonLabels": {},
-    "commonAnnotations": {},
-    "externalURL": "http://alertmanager",
-    "version": "4",
-    "groupKey": "{}:{}",
-    "truncatedAlerts": 0,
-}
-
-
-def message(**changes: Any) -> dict[str, Any]:
-    changed = copy.deepcopy(MESSAGE)
-    changed["alerts"][0].update(changes)
-    return changed
+from tests.unit.alerts.webhook_messages import MESSAGE, message
 
 
 def deliver(body: object) -> int:

@@ -1,4 +1,8 @@
-"""A request is traced if it says so as the W3C demands, or if OpenTelemetry has a sampled span."""
+"""What headers say of a request: its time in the proxy's queue, and its sampled trace.
+
+X-Request-Start is read in every common form, traceparent as the W3C demands; OpenTelemetry's
+sampled span comes before it.
+"""
 
 import sys
 
@@ -6,11 +10,50 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.instruments.request_headers import parse_traceparent, sampled_trace
+from monitoring.instruments.request_headers import parse_traceparent, queue_seconds, sampled_trace
 from tests.unit.conftest import RunPython
 
+NOW = 1_700_000_000.0
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 VALID = f"00-{TRACE}-{SPAN}-01"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("t=1699999999.750", 0.25),
+        ("1699999999.750", 0.25),
+        ("t=1699999999", 1.0),
+        ("1699999999750", 0.25),
+        ("t=1699999999750", 0.25),
+        ("t=1699999999750000", 0.25),
+    ],
+)
+def test_seconds_milliseconds_and_microseconds_are_understood(header: str, seconds: float) -> None:
+    assert queue_seconds(header, NOW) == pytest.approx(seconds, abs=1e-3)
+
+
+def test_a_proxy_clock_slightly_ahead_is_no_wait() -> None:
+    assert queue_seconds("t=1700000000.9", NOW) == 0.0
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "t=",
+        "soon",
+        "-1699999999",
+        "1e9",
+        "t=1700000002",
+        "t=1699990000",
+        "9" * 400,
+        "nan",
+        "t=١٦٩٩٩٩٩٩٩٩",
+    ],
+)
+def test_a_request_start_that_is_no_moment_of_late_is_ignored(header: str) -> None:
+    assert queue_seconds(header, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -24,7 +67,7 @@ VALID = f"00-{TRACE}-{SPAN}-01"
         f"fe-{TRACE}-{SPAN}-01-what the future will be like",
     ],
 )
-def test_a_sampled_header_names_its_trace_and_the_callers_span(header: str) -> None:
+def test_a_sampled_traceparent_names_its_trace_and_the_callers_span(header: str) -> None:
     trace = parse_traceparent(header)
     assert trace is not None
     assert (trace.trace_id.hex(), trace.span_id.hex()) == (TRACE, SPAN)
@@ -58,7 +101,7 @@ def test_a_sampled_header_names_its_trace_and_the_callers_span(header: str) -> N
         VALID.replace("4", "\N{ARABIC-INDIC DIGIT FOUR}"),
     ],
 )
-def test_any_other_header_is_ignored(header: str) -> None:
+def test_any_other_traceparent_is_ignored(header: str) -> None:
     assert parse_traceparent(header) is None
 
 
@@ -114,7 +157,7 @@ with TracerProvider(ALWAYS_OFF).get_tracer("test").start_as_current_span("reques
     assert output == f"None {TRACE}\n"
 
 
-def test_the_header_counts_where_opentelemetry_is_imported_but_not_used(
+def test_the_traceparent_counts_where_opentelemetry_is_imported_but_not_used(
     run_python: RunPython,
 ) -> None:
     assert run_python(_TRACER + "print(shown({}), shown(header)[0])") == f"None {TRACE}\n"

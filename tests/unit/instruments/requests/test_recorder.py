@@ -65,20 +65,20 @@ def counted(route: str, status: str) -> float:
 
 
 @pytest.mark.parametrize(("number", "route"), [(1, "/traced/"), (2, "/fails/"), (3, "/nowhere/")])
-def test_by_an_answer_of_any_status(number: int, route: str) -> None:
+def test_an_answer_of_any_status_leaves_its_trace(number: int, route: str) -> None:
     Client(raise_request_exception=False).get(route, headers=header(number))
     of_route, fine = shown("unmatched" if route == "/nowhere/" else route)
     assert number in of_route
     assert number in fine
 
 
-def test_by_an_async_request() -> None:
+def test_an_async_request_leaves_its_trace() -> None:
     asyncio.run(AsyncClient().get("/traced/", headers=header(4)))
     of_route, fine = shown("/traced/")
     assert 4 in of_route & fine
 
 
-def test_by_a_stream_when_it_has_ended() -> None:
+def test_a_stream_leaves_its_trace_when_it_has_ended() -> None:
     response = Client().get("/stream/", headers=header(5))
     assert shown("/stream/")[0] == set()
     list(body(response))

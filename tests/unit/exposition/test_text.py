@@ -9,19 +9,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client.core import CounterMetricFamily, InfoMetricFamily, Metric
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.core import CounterMetricFamily, InfoMetricFamily
 from prometheus_client.utils import floatToGoString
 
-from monitoring.exposition.classic_buckets import BucketFilter
 from monitoring.exposition.text import TextRenderer
-from monitoring.merging.merge import Merged, Merger
-from monitoring.metrics.request_families import HIGHR_BOUNDS
+from monitoring.merging.merge import Merger
+from tests.unit.exposition.highr_files import write_highr
+from tests.unit.exposition.openmetrics import openmetrics, parsed
+from tests.unit.merging.stock_entries import MODES, no_damage
 from tests.unit.stock import Samples, samples_of, stock_samples
 from tests.unit.storage.files import StockFile
 
-HIGHR = "http_request_duration_highr_seconds"
-MODES = ("all", "liveall", "min", "livemin", "max", "livemax", "sum", "livesum", "mostrecent")
 HELP = 'A "quote", a \\ and\na line.'
 BOUNDS = (0.005, 0.5, 1.0, 2.5, 100.0, math.inf)
 
@@ -81,18 +79,6 @@ def write(directory: Path, given_children: list[Child]) -> None:
         file.close()
 
 
-def no_damage() -> None:
-    raise AssertionError("a sound file was called damaged")
-
-
-def openmetrics(merged: Merged, *extra: Metric) -> str:
-    return TextRenderer().render_openmetrics(merged, extra).decode()
-
-
-def parsed(text: str) -> dict[str, Metric]:
-    return {family.name: family for family in text_string_to_metric_families(text)}
-
-
 def without_nan(samples: Samples) -> Samples:
     """NaN equals nothing; that both have it at the same place is not looked at here."""
     return {key: value for key, value in samples.items() if not math.isnan(value)}
@@ -143,47 +129,6 @@ def test_a_label_that_is_no_unicode_costs_only_itself(tmp_path: Path) -> None:
     file.close()
     family = parsed(openmetrics(Merger(tmp_path, no_damage).merge()))["c"]
     assert {(s.labels["path"], s.value) for s in family.samples} == {("caf?", 1.0), ("tea", 2.0)}
-
-
-def write_highr(directory: Path) -> None:
-    file = StockFile(directory, "histogram_web-0.db")
-    for bound in (*HIGHR_BOUNDS, math.inf):
-        file.write(HIGHR, f"{HIGHR}_bucket", {"le": floatToGoString(bound)}, 2.0)
-    file.write(HIGHR, f"{HIGHR}_sum", {}, 5.5)
-    for bound in (1.0, math.inf):
-        file.write("other", "other_bucket", {"le": floatToGoString(bound)}, 3.0)
-    file.write("other", "other_sum", {}, 6.0)
-    file.close()
-
-
-def test_without_its_classic_buckets_a_histogram_is_still_one(tmp_path: Path) -> None:
-    write_highr(tmp_path)
-    merger, bucket_filter = Merger(tmp_path, no_damage), BucketFilter(HIGHR)
-    families = parsed(openmetrics(bucket_filter.apply(merger.merge())))
-    count = 2.0 * (len(HIGHR_BOUNDS) + 1)
-    assert {(s.name, s.labels.get("le"), s.value) for s in families[HIGHR].samples} == {
-        (f"{HIGHR}_bucket", "+Inf", count),
-        (f"{HIGHR}_count", None, count),
-        (f"{HIGHR}_sum", None, 5.5),
-    }
-    assert len(families["other"].samples) == 4
-
-
-def test_a_filtered_registry_keeps_its_layout_while_values_change(tmp_path: Path) -> None:
-    write_highr(tmp_path)
-    merger, bucket_filter, renderer = (
-        Merger(tmp_path, no_damage),
-        BucketFilter(HIGHR),
-        TextRenderer(),
-    )
-    first = bucket_filter.apply(merger.merge())
-    renderer.render(first, [])
-    file = StockFile(tmp_path, "histogram_web-0.db")
-    file.write(HIGHR, f"{HIGHR}_sum", {}, 7.25)
-    file.close()
-    second = bucket_filter.apply(merger.merge())
-    assert second.layout is first.layout
-    assert f"{HIGHR}_sum 7.25\n" in renderer.render(second, []).decode()
 
 
 @pytest.mark.parametrize("names", [(), ("http_request_duration_highr_seconds",)])

@@ -53,7 +53,7 @@ def test_every_admin_sees_it_and_a_link_to_it(client: Client) -> None:
 
 
 @pytest.mark.parametrize("rights", [None, {}, {"is_superuser": True}])
-def test_nobody_else_does(client: Client, rights: dict[str, bool] | None) -> None:
+def test_nobody_else_sees_it(client: Client, rights: dict[str, bool] | None) -> None:
     if rights is not None:
         client.force_login(user("visitor", **rights))
     answer = client.get(URL)
@@ -61,7 +61,7 @@ def test_nobody_else_does(client: Client, rights: dict[str, bool] | None) -> Non
     assert answer["Location"] == f"/admin/login/?next={URL}"
 
 
-def test_an_admin_who_is_not_active_any_more_does_not(client: Client) -> None:
+def test_an_admin_who_is_no_longer_active_does_not_see_it(client: Client) -> None:
     admin = user("admin", is_staff=True)
     client.force_login(admin)
     User.objects.update(is_active=False)
@@ -69,7 +69,7 @@ def test_an_admin_who_is_not_active_any_more_does_not(client: Client) -> None:
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_it_is_for_reading(client: Client, method: str) -> None:
+def test_the_page_is_read_only(client: Client, method: str) -> None:
     client.force_login(user("admin", is_staff=True))
     assert getattr(client, method)(URL).status_code == 405
 
@@ -89,7 +89,7 @@ def test_nothing_in_it_is_inline_so_that_a_strict_policy_allows_it(client: Clien
     assert all(url.startswith("/static/") for url in loaded)
 
 
-def test_its_files_are_all_there(client: Client) -> None:
+def test_every_static_file_of_the_page_is_found(client: Client) -> None:
     from django.contrib.staticfiles.finders import find  # noqa: PLC0415
 
     client.force_login(user("admin", is_staff=True))

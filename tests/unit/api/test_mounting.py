@@ -1,16 +1,13 @@
-"""Workers that no admin asks do without Django REST framework."""
+"""A view's class, and the framework that it needs, is imported when it is first asked for."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from monitoring.api.mounting import LazyView
 from monitoring.api.summary import SummaryView
+from tests.servers.scripts import run_script
 
-ROOT = Path(__file__).resolve().parents[3]
 LOADED = """
 import sys
 import django
@@ -26,20 +23,8 @@ print("rest_framework" in sys.modules)
 def test_the_framework_is_loaded_by_the_first_request_for_it_and_not_by_the_urls(
     tmp_path: Path,
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED],
-        cwd=ROOT,
-        env={
-            "PATH": os.environ["PATH"],
-            "DJANGO_SETTINGS_MODULE": "project.settings",
-            "PROMETHEUS_MULTIPROC_DIR": str(tmp_path),
-        },
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert done.stdout.split() == ["False", "True"]
+    output = run_script(LOADED, work=tmp_path)
+    assert output.split() == ["False", "True"]
 
 
 def test_who_looks_for_the_class_behind_a_view_finds_it() -> None:

@@ -1,0 +1,30 @@
+"""The figures' tests count requests as workers do, in processes of their own."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tests.unit.conftest import RunPython
+
+CountRequests = Callable[[Sequence[tuple[int, float]]], None]
+
+_SCRIPT = """
+from django.conf import settings
+settings.configure()
+from monitoring.metrics.request_families import http_metrics
+metrics = http_metrics()
+for status, seconds in {requests}:
+    metrics.requests.labels("GET", "/a/", str(status)).inc()
+    metrics.duration.labels("GET", "/a/").observe(seconds)
+    metrics.duration_highr.observe(seconds)
+"""
+
+
+@pytest.fixture
+def count_requests(run_python: RunPython) -> CountRequests:
+    """Count requests (status, seconds) in the test's own metrics directory, in a new process."""
+
+    def count(requests: Sequence[tuple[int, float]]) -> None:
+        run_python(_SCRIPT.format(requests=list(requests)))
+
+    return count
