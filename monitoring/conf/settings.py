@@ -84,7 +84,7 @@ class Settings:
     DATABASE_TIMEOUT_MS: float = _setting(
         2000.0,
         values.positive,
-        "Time limit for questions to databases and Redis about their own state. A database that takes"
+        "Time limit for questions to databases and Redis about themselves. A database that takes"
         " longer makes the answer a 503.",
         "milliseconds",
     )
@@ -141,7 +141,7 @@ class Settings:
     MAX_ROUTES: int = _setting(
         1000,
         values.integer(1, 100_000),
-        "Most different `route` labels in a process. Requests to further routes count as `_overflow`"
+        "Most different `route` labels of a process. Requests to further routes are `_overflow`"
         " and in `monitoring_dropped_total`.",
         "routes",
     )
