@@ -31,7 +31,7 @@ class Settings:
     ALERT_COOLDOWN_SECONDS: float = _setting(
         300.0,
         values.positive,
-        "After a notification about an alert, admins get no other one about it for this long.",
+        "After admins are told that an alert began, they are not told so again for this long.",
         "seconds",
     )
     ALERT_EMAIL: bool = _setting(
