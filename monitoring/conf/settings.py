@@ -45,7 +45,7 @@ class Settings:
     ALERT_INTERVAL_SECONDS: float = _setting(
         300.0,
         values.positive,
-        "Time between two evaluations of the thresholds, and the window of each evaluation.",
+        "Time between two evaluations of the thresholds, and the shortest window of one.",
         "seconds",
     )
     ALERT_MIN_REQUESTS: int = _setting(
@@ -130,7 +130,7 @@ class Settings:
         True,
         values.boolean,
         "Expose the 290 buckets of `http_request_duration_highr_seconds` in the text formats;"
-        " False exposes them only to scrapers that accept native histograms.",
+        " False leaves only `+Inf` there; scrapers that accept native histograms still get all.",
     )
     IGNORE_ROUTES: tuple[str, ...] = _setting(
         ("monitoring:*", "admin:monitoring_*"),
@@ -141,8 +141,8 @@ class Settings:
     MAX_ROUTES: int = _setting(
         1000,
         values.integer(1, 100_000),
-        "Most different `route` labels of a process. Requests to further routes are `_overflow`"
-        " and in `monitoring_dropped_total`.",
+        "Most `route` labels of a process. Further routes share the label `_overflow`, and"
+        " `monitoring_dropped_total` counts their requests.",
         "routes",
     )
     MIGRATIONS_EVERY_SECONDS: int = _setting(
