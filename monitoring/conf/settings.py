@@ -30,203 +30,223 @@ class Settings:
     """The keys of `settings.MONITORING`, checked, with their defaults."""
 
     ALERT_COOLDOWN_SECONDS: float = _setting(
-        300.0, values.positive, "An alert that was told is not told again for this long.", "seconds"
+        300.0,
+        values.positive,
+        "After admins are told that an alert began, they are not told so again for this long.",
+        "seconds",
     )
     ALERT_EMAIL: bool = _setting(
         False,
         values.boolean,
-        "Send alerts to the admins' addresses as well, by Django's mail settings.",
+        "Also send alerts by mail to the admins' addresses, with Django's mail settings.",
     )
     ALERT_HOOK: str = _setting(
         "", values.dotted_path, "Dotted path of a function that is called with each AlertEvent."
     )
     ALERT_INTERVAL_SECONDS: float = _setting(
-        300.0, values.positive, "How often thresholds are evaluated, and over how long.", "seconds"
+        300.0,
+        values.positive,
+        "Time between two evaluations of the thresholds, and the shortest window of one.",
+        "seconds",
     )
     ALERT_MIN_REQUESTS: int = _setting(
         20,
         values.integer(0, 1_000_000),
-        "With fewer requests in the window, rates and response times raise no alert.",
+        "With fewer requests than this in the window, rates and response times raise no alert.",
         "requests",
     )
     ALERT_RETENTION_DAYS: float = _setting(
-        90.0, values.positive, "Alert events and threshold changes are deleted after this.", "days"
+        90.0,
+        values.positive,
+        "Alert events and threshold changes that are older than this are deleted.",
+        "days",
     )
     CELERY_APP: str = _setting(
         "",
         values.dotted_path,
-        "Dotted path of the Celery application that the health check and the exporter ask; empty:"
-        " the one that the process has loaded.",
+        "Dotted path of the Celery application that the health check and the exporter ask. Empty:"
+        " the application that the process has loaded.",
     )
     CELERY_QUEUES: tuple[str, ...] = _setting(
         (),
         values.strings,
-        "Queues whose length the exporter shows (Redis as broker); empty: those that the"
-        " application declares.",
+        "Queues whose length the exporter shows (only with Redis as broker). Empty: the queues that"
+        " the application declares.",
     )
     COLLECTORS: tuple[str, ...] = _setting(
         (),
         values.strings,
-        "Dotted paths of prometheus-client collectors (or functions that make one) that the"
-        " exporter runs at each scrape.",
+        "Dotted paths of prometheus-client collectors (or functions that return one) that the"
+        " exporter runs at each merge.",
     )
     COLLECTOR_TIMEOUT_MS: float = _setting(
-        2000.0, values.positive, "What a custom collector may take.", "milliseconds"
+        2000.0, values.positive, "Time limit of one custom collector.", "milliseconds"
     )
     DATABASE_TIMEOUT_MS: float = _setting(
         2000.0,
         values.positive,
-        "What asking databases and Redis about themselves may take; then the answer is a 503.",
+        "Time limit for questions to databases and Redis about themselves. A database that takes"
+        " longer makes the answer a 503.",
         "milliseconds",
     )
     HEALTH_CHECKS: tuple[tuple[str, str], ...] = _setting(
         (),
         values.health_checks,
-        "Checks of your own by name: dotted paths of functions without arguments. What raises or"
-        " returns False is unhealthy.",
+        "Your own health checks: a dict of name to dotted path of a function without arguments. A"
+        " check that raises or returns False is unhealthy.",
     )
     HEALTH_CHECK_TIMEOUT_MS: float = _setting(
-        2000.0, values.positive, "What one health check may take.", "milliseconds"
+        2000.0, values.positive, "Time limit of one health check.", "milliseconds"
     )
     HEALTH_CRITICAL: tuple[str, ...] = _setting(
         own_checks_with(Role.CRITICAL),
         values.strings,
-        "Checks without which the site is unhealthy (503); the others degrade it.",
+        "Checks that make the site unhealthy (503) when they fail. Any other failed check makes it"
+        " degraded (200).",
     )
     HEALTH_DATABASES: tuple[str, ...] = _setting(
-        (), values.strings, "Aliases that the checks cover; empty: all."
+        (), values.strings, "Database aliases that the health checks cover. Empty: all aliases."
     )
     HEALTH_READY: tuple[str, ...] = _setting(
         own_checks_with(Role.READY),
         values.strings,
-        "Checks of `health/ready/`: with one unhealthy it answers 503.",
+        "Checks of `health/ready/`. It answers 503 when one of them is unhealthy.",
     )
     HEALTH_SHARE_MS: float = _setting(
         5000.0,
         values.positive,
-        "How long a check's result is given to whoever asks, in all workers of the host.",
+        "How long all workers of the host reuse the result of a health check.",
         "milliseconds",
     )
     HEALTH_TIMEOUT_MS: float = _setting(
-        3000.0, values.positive, "What an answer of `health/` may take in all.", "milliseconds"
+        3000.0, values.positive, "Time limit of a whole answer of `health/`.", "milliseconds"
     )
     HEALTH_WORKER_HOSTS: bool = _setting(
         False,
         values.boolean,
-        "Show the hosts of Celery's workers to the public (`celery@host` for `celery@…`).",
+        "Show the host names of Celery workers in the public answer of `health/` (`celery@host`"
+        " instead of `celery@…`).",
     )
     HIGHR_CLASSIC_BUCKETS: bool = _setting(
         True,
         values.boolean,
         "Expose the 290 buckets of `http_request_duration_highr_seconds` in the text formats;"
-        " False leaves the finer one to scrapers that take native histograms.",
+        " False leaves only `+Inf` there; scrapers that accept native histograms still get all.",
     )
     IGNORE_ROUTES: tuple[str, ...] = _setting(
         ("monitoring:*", "admin:monitoring_*"),
         values.strings,
-        "Requests that are not traffic: route templates (`/healthz/`) or URL names (`shop:ping`),"
-        " `*` matches any text.",
+        "Requests that do not count as traffic, by route template (`/healthz/`) or URL name"
+        " (`shop:ping`). `*` matches any text.",
     )
     MAX_ROUTES: int = _setting(
         1000,
         values.integer(1, 100_000),
-        "Route templates a process tells apart; further ones become `_overflow` and are counted.",
+        "Most `route` labels of a process. Further routes share the label `_overflow`, and"
+        " `monitoring_dropped_total` counts their requests.",
         "routes",
     )
     MIGRATIONS_EVERY_SECONDS: int = _setting(
         0,
         values.integer(0, 86_400),
-        "How often `django_migrations_applied_total` and `…_unapplied_total` are renewed;"
+        "Time between two updates of `django_migrations_applied_total` and `…_unapplied_total`."
         " 0: they are not exposed.",
         "seconds",
     )
     LATENCY_BUCKETS: tuple[float, ...] = _setting(
         DEFAULT_LATENCY_BUCKETS,
         values.buckets,
-        "Upper bounds of `http_request_duration_seconds`.",
+        "Upper bounds of the buckets of `http_request_duration_seconds`.",
         "seconds",
     )
     PROMETHEUS_URL: str = _setting(
         "",
         values.url("http", "https"),
-        "A Prometheus-compatible server that the summary is asked of, for all hosts; empty: the"
-        " summary is this host's own.",
+        "URL of a Prometheus-compatible server that gives the summary the figures of all hosts."
+        " Empty: the summary has the figures of this host.",
     )
     PROMETHEUS_TOKEN: str = _setting(
-        "", values.text, "Bearer token for PROMETHEUS_URL; empty: none is sent."
+        "", values.text, "Bearer token for PROMETHEUS_URL. Empty: no token is sent."
     )
     PROMETHEUS_CA_FILE: str = _setting(
-        "", values.path, "PEM file of the authority that signed PROMETHEUS_URL's certificate."
+        "",
+        values.path,
+        "PEM file of the certificate authority of PROMETHEUS_URL. Empty: the system's authorities.",
     )
     PROMETHEUS_MATCHERS: tuple[tuple[str, str], ...] = _setting(
         (),
         values.matchers,
-        'Labels that this site\'s series have in Prometheus, such as {"job": "shop"}.',
+        'Labels of this site\'s series in Prometheus, such as {"job": "shop"}.',
     )
     PROMETHEUS_TIMEOUT_MS: float = _setting(
-        5000.0, values.positive, "What all queries of a summary may take together.", "milliseconds"
+        5000.0,
+        values.positive,
+        "Time limit for all queries of a summary to Prometheus together.",
+        "milliseconds",
     )
     PROMETHEUS_FALLBACK: bool = _setting(
         False,
         values.boolean,
-        "Answer this host's own figures, and say so, while Prometheus cannot be asked; False: 503.",
+        "While Prometheus does not answer, answer with the figures of this host and say so. False:"
+        " answer 503.",
     )
     REDIS_PREFIX: str = _setting(
-        "monitoring:", values.text, "What our keys in Redis begin with; one for each site."
+        "monitoring:", values.text, "Prefix of our keys in Redis. Give each site its own."
     )
     REDIS_URL: str = _setting(
         "",
         values.url("redis", "rediss", "unix"),
-        "Redis for active sessions and the details of slow requests; empty: none.",
+        "Redis for active sessions and the details of slow requests. Empty: Redis is not used.",
     )
     SCRAPE_ALLOWED_NETWORKS: tuple[IPNetwork, ...] = _setting(
         (),
         values.networks,
-        "Networks that may scrape; empty: any. Compared with REMOTE_ADDR, never with a header.",
+        "Networks that may scrape. Empty: all. REMOTE_ADDR decides, never a header.",
     )
     SCRAPE_TOKEN: str = _setting(
-        "", values.token, "Bearer token that a scrape must carry; empty: none is asked for."
+        "", values.token, "Bearer token that a scrape must carry. Empty: a scrape needs no token."
     )
     REPEATED_QUERIES: int = _setting(
         10,
         values.integer(1, 1_000_000),
-        "A query that one request runs more often than this is reported as repeated (N+1).",
+        "A query that one request runs more often than this counts as repeated (N+1).",
         "times",
     )
     SLOW_QUERY_LOG: str = _setting(
         "logs/slow_queries.log",
         values.path,
-        "File of slow and repeated queries, one JSON object a line; a relative path starts at"
-        " BASE_DIR if the project has one; empty: none.",
+        "Log file of slow and repeated queries, one JSON object per line. A relative path starts at"
+        " BASE_DIR if the project has one. Empty: no log.",
     )
     SLOW_QUERY_LOG_BACKUPS: int = _setting(
-        5, values.integer(1, 1000), "Older files of SLOW_QUERY_LOG that are kept.", "files"
+        5, values.integer(1, 1000), "Number of older SLOW_QUERY_LOG files that are kept.", "files"
     )
     SLOW_QUERY_LOG_MAX_BYTES: int = _setting(
         10_000_000,
         values.integer(0, 1 << 40),
-        "Size from which SLOW_QUERY_LOG is renamed to `….1`; 0: never, logrotate does it.",
+        "Size at which SLOW_QUERY_LOG is renamed to `….1`. 0: never; leave it to logrotate.",
         "bytes",
     )
     SLOW_QUERY_LOG_PER_MINUTE: int = _setting(
         10,
         values.integer(1, 1_000_000),
-        "Lines that a process writes about one kind of query in a minute; the others are counted.",
+        "Most lines per minute that a process writes about one kind of query. Further ones are only"
+        " counted.",
         "lines",
     )
     SLOW_QUERY_MS: float = _setting(
-        100.0, values.positive, "From this duration on a query is slow.", "milliseconds"
+        100.0, values.positive, "A query that takes this long or longer is slow.", "milliseconds"
     )
     SLOW_REQUEST_MS: float = _setting(
-        1000.0, values.positive, "From this duration on a request is slow.", "milliseconds"
+        1000.0, values.positive, "A request that takes this long or longer is slow.", "milliseconds"
     )
     STATUS_COUNTERS: bool = _setting(
         True,
         values.boolean,
-        "Expose `http_status_{code}_total`, derived from `http_requests_total`.",
+        "Expose `http_status_{code}_total`, which is derived from `http_requests_total`.",
     )
     WEBHOOK_TOKEN: str = _setting(
-        "", values.token, "Bearer token of Alertmanager's webhook; empty: the webhook is closed."
+        "", values.token, "Bearer token of Alertmanager's webhook. Empty: the webhook is closed."
     )
 
 
