@@ -36,26 +36,27 @@ _REASONS = ", ".join(f"`{reason}`" for reason in own_counters.DROP_REASONS)
 _HIGHR = (
     f"{request_families.HIGHR_PER_DOUBLING} buckets for each doubling,"
     f" {1000 * request_families.HIGHR_BOUNDS[0]:.2f} ms to"
-    f" {request_families.HIGHR_BOUNDS[-1]:g} s; in protobuf a native histogram of schema"
-    f" {request_families.HIGHR_SCHEMA}; carries exemplars."
+    f" {request_families.HIGHR_BOUNDS[-1]:g} s. In protobuf it is a native histogram of schema"
+    f" {request_families.HIGHR_SCHEMA}. It carries exemplars."
 )
 _NOTES = {
     names.HTTP_REQUESTS: "A streamed answer counts at its last byte, or when the client leaves."
     " In an async stack, a request whose client leaves before the answer has status 499.",
-    names.HTTP_REQUEST_DURATION_SECONDS.family: "Its buckets are the setting `LATENCY_BUCKETS`. It carries"
-    " exemplars.",
+    names.HTTP_REQUEST_DURATION_SECONDS.family: "Its buckets are the setting"
+    " `LATENCY_BUCKETS`. It carries exemplars.",
     names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.family: _HIGHR,
     names.HTTP_REQUESTS_IN_PROGRESS: "The requests of a killed worker no longer count.",
     names.HTTP_REQUEST_QUEUE_SECONDS.family: "Only behind a proxy that sets the header.",
-    names.CELERY_TASK_DURATION_SECONDS.family: "`state` is Celery's state name: `SUCCESS`, `FAILURE`, `RETRY`,"
-    " `IGNORED` or `REJECTED`. The task of a killed child has `FAILURE`, and its time ends when the"
+    names.CELERY_TASK_DURATION_SECONDS.family: "`state` is Celery's state name: `SUCCESS`,"
+    " `FAILURE`, `RETRY`, `IGNORED` or `REJECTED`. The task of a killed child has `FAILURE`, and its time ends when the"
     " parent notices. `task` is the name of a registered task, or `_overflow` after 1000 names.",
     names.CELERY_MESSAGES_REFUSED: "Reasons: `unknown_task`, `invalid`.",
     names.CELERY_TASKS_REVOKED: "Reasons: `revoked`, `expired`, `terminated`.",
     names.CELERY_TASKS_IN_PROGRESS: "The task of a killed child no longer counts.",
     names.CELERY_TASK_QUEUE_SECONDS.family: "Needs this app in the process that sends the task, and"
     " equal clocks on both hosts.",
-    names.CELERY_QUEUE_LENGTH: "Only with Redis as broker: messages that no worker has fetched yet.",
+    names.CELERY_QUEUE_LENGTH: "Only with Redis as broker: messages that no worker has fetched"
+    " yet.",
     names.MONITORING_HEALTH_STATUS: "1 is healthy, 0.5 impaired, 0 down. A disabled check has no"
     " sample.",
     names.DJANGO_MIGRATIONS_APPLIED: "Needs `MIGRATIONS_EVERY_SECONDS`.",
