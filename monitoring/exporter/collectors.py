@@ -1,4 +1,4 @@
-"""Custom collectors: run in the exporter, each within its deadline, what they give checked."""
+"""Runs custom collectors in the exporter, within a deadline, and checks their families."""
 
 import logging
 import threading
@@ -24,7 +24,7 @@ logger = logging.getLogger("monitoring.exporter")
 
 @dataclass(slots=True)
 class _Outcome:
-    """What a run gave: families, or the reason why there are none."""
+    """The result of a run: families, or the error."""
 
     families: list[Metric] | None = None
     error: BaseException | None = None
@@ -43,7 +43,7 @@ class _Run:
         self._errors = collector_errors_total().labels(path)
 
     def start(self) -> bool:
-        """Begin a run. Not if the last one has not ended: one thread for each, never more."""
+        """Begin a run. False if the last one has not ended: a collector has only one thread."""
         if self._thread is not None and self._thread.is_alive():
             return False
         self._outcome = _Outcome()
@@ -62,7 +62,7 @@ class _Run:
             connections.close_all()  # of this thread, which ends here
 
     def wait(self, seconds: float) -> list[Metric]:
-        """What the run gave; nothing, counted, if it failed or is not done in time."""
+        """The run's families; none, and an error is counted, if it failed or is late."""
         assert self._thread is not None
         self._thread.join(max(0.0, seconds))
         if self._outcome.families is not None:
@@ -95,7 +95,7 @@ class CustomCollectors:
                 ) from error
 
     def collect(self, seconds: float, names: FamilyNames) -> Iterator[Metric]:
-        """What the collectors gave within their deadline, or within `seconds` if that is less.
+        """The families that arrive within the deadline, or within `seconds` if that is less.
 
         A run that outlived the last scrape is not waited for again. A family whose name is taken
         is left out.
@@ -121,8 +121,8 @@ MAX_SAMPLES = 100_000  # of one collector in one run
 def checked(metrics: Iterable[Metric]) -> list[Metric]:
     """The families, their values as floats.
 
-    Raises ValueError or TypeError for what cannot be exposed: something else than a family,
-    samples under another name, a series twice, labels that are not texts, too many samples.
+    Raises ValueError or TypeError for what cannot be exposed: an object that is not a family, a
+    sample with a foreign name, a duplicate series, a label that is not a string, too many samples.
     """
     result = []
     left = MAX_SAMPLES
