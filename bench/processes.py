@@ -1,4 +1,4 @@
-"""The variants' processes, as the parent sees them."""
+"""Starts the variants' processes and sends them commands."""
 
 import json
 import os
@@ -54,7 +54,7 @@ class VariantProcess:
         return Timing(**answer)
 
     def check_count(self) -> None:
-        """Raise RuntimeError unless the files hold each request: cheap is easy if none is kept."""
+        """Raise RuntimeError unless the files count every request sent."""
         if self.variant.counter is None:
             return
         collector = MultiProcessCollector(CollectorRegistry(), str(self.directory))

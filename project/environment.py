@@ -46,7 +46,7 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def resolve(self) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
-        """The family and address for `bind`: IPv4 unless the host is an IPv6 literal, as in gunicorn.
+        """The family and address for `bind`: IPv6 for an IPv6 literal, else IPv4, as in gunicorn.
 
         Raises EnvironmentVariableError if the host has no address.
         """

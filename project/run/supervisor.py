@@ -127,9 +127,7 @@ class Supervisor:
     def _stop(self) -> None:
         self.is_stopping = True
         if self._signals:
-            output.write_line_now(
-                _RUNNER, f"{self._signals[0][1].name}: stopping (again to stop at once)"
-            )
+            output.write_line_now(_RUNNER, f"{self._signals[0][1].name}: stopping (again: now)")
         for stage in reversed(self._stages):
             for service in stage:
                 service.ask_to_stop()
