@@ -103,8 +103,8 @@ def start(variant: Variant, directory: Path) -> None:
         ROOT_URLCONF="bench.site",
         SECRET_KEY="bench",
     )
-    # django.db connects receivers to the request signals. A variant without this import would do less
-    # per request than the others.
+    # django.db connects receivers to the request signals: a variant without this import would do
+    # less per request than the others.
     import django.db
 
     django.setup()
