@@ -41,7 +41,7 @@ class Connections:
 
     @property
     def active(self) -> int:
-        """How many connections read a request or send an answer."""
+        """How many requests are being read, answered or sent."""
         return len(self._deadlines)
 
     def end_overdue(self) -> None:

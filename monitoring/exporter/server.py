@@ -108,7 +108,7 @@ class ExporterServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: ExporterServer
     protocol_version = "HTTP/1.1"
-    default_request_version = "HTTP/1.0"  # if none can be parsed; 0.9 has no status line
+    default_request_version = "HTTP/1.0"  # for an unparsable request; 0.9 has no status line
     disable_nagle_algorithm = True  # head and body are two writes
     timeout = READ_SECONDS
 

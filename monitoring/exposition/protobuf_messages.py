@@ -35,7 +35,7 @@ from monitoring.metrics.families import HIGHR_BOUNDS
 NATIVE_BOUNDS = (*HIGHR_BOUNDS, math.inf)
 _NATIVE_SCHEMA = 4
 _NATIVE_FIRST = round(16 * math.log2(HIGHR_BOUNDS[0]))  # 2^(k/16) is the upper bound of index k
-_MAX_GAP = 2  # a span costs more bytes than so many empty buckets
+_MAX_GAP = 2  # this many empty buckets cost no more bytes than a new span
 _MAX_WHOLE = 2.0**53  # above, a double does not hold every whole number
 _MAX_UINT64 = (1 << 64) - 1
 _FIRST_SECOND, _LAST_SECOND = -62135596800, 253402300799  # google.protobuf.Timestamp: years 1-9999

@@ -206,7 +206,7 @@ class DirectoryReader:
         return readable
 
     def forget(self) -> None:
-        """Read every file anew at the next refresh."""
+        """Forget every file; the next refresh reads them all again."""
         self._files.clear()
 
     def _list(self) -> dict[str, tuple[FileName, int]]:

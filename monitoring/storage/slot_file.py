@@ -27,7 +27,7 @@ _MAX_STEP_BYTES = 1024 * 1024
 
 
 class Cells:
-    """Where a value lives; `cells` is None while the value has no file of this process."""
+    """Where a value lives; `cells` is None while no file of this process holds it."""
 
     __slots__ = ("cells",)
 
