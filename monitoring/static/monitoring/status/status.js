@@ -173,7 +173,7 @@ async function evaluateNow() {
   try {
     const answer = await sendJson("POST", urls.checkAlerts, {}, csrf);
     const breached = answer.alerts.filter((alert) => alert.is_breached).length;
-    setText(result, `${breached} of ${answer.alerts.length} above their limits; ${answer.sent.length} notified.`);
+    setText(result, `${breached} of ${answer.alerts.length} above their limits; ${answer.sent.length} told.`);
     rounds = 0;
     poller.now();
   } catch (error) {
