@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 APT_FOR_TESTS := prometheus prometheus-alertmanager redis-server openssl postgresql mariadb-server logrotate chromium systemd faketime
 PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-server openssl pg_ctlcluster psql mariadbd mariadb-install-db logrotate chromium systemd-analyze faketime
 
-# A notice of a newer pip is of no use here: what is installed is pinned.
+# Versions are pinned, so a notice of a newer pip is of no use.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -17,11 +17,13 @@ help:
 	@echo "make setup   install into $(VENV), start nothing"
 	@echo "make run     start everything on an embedded default and print the URLs"
 	@echo "make test    install what the tests need, then check and test everything"
-	@echo "make chaos   disturb everything for ten minutes and see that nothing is lost"
+	@echo "make chaos   disturb everything for ten minutes and check that nothing is lost"
 	@echo "make bench   measure the cost of monitoring"
-	@echo "make rules   write prometheus/rules;  make dashboards  write grafana/dashboards"
+	@echo "make rules   write prometheus/rules"
+	@echo "make dashboards  write grafana/dashboards"
 	@echo "make references  write docs/metrics.md and docs/settings.md"
-	@echo "make lint    ruff, mypy and the import contracts;  make format  ruff's formatter"
+	@echo "make lint    run ruff, mypy and the import contracts"
+	@echo "make format  run ruff's fixes and formatter"
 
 setup: $(STAMP)
 
@@ -60,7 +62,7 @@ dashboards: setup
 references: setup
 	$(BIN)/python -m docs.source
 
-# The chart library of the status page, as npm has it.
+# Fetches the chart library of the status page from npm.
 vendor:
 	sh project/vendor/fetch_uplot.sh
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 _here = Path(__file__).resolve().parent
 if str(_here) not in sys.path:
-    sys.path.insert(0, str(_here))  # as gunicorn does for `chdir`, but only after this file
+    sys.path.insert(0, str(_here))  # gunicorn does so for `chdir`, but only after this file
 
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
@@ -26,5 +26,5 @@ wsgi_app = "project.wsgi"
 chdir = str(_here)
 bind = str(_given.bind)
 workers = _given.workers
-# gunicorn's control socket is one for each user by default: two servers would quarrel about it.
+# By default all gunicorns of a user share one control socket, so two servers would collide.
 control_socket_disable = True

@@ -1,4 +1,4 @@
-"""Every peer in one run: a table and plots, in bench/results; `make bench` runs it."""
+"""`make bench`: measures every peer, and writes a table and plots to bench/results."""
 
 import argparse
 import datetime
@@ -16,7 +16,7 @@ _RESULTS = Path(__file__).parent / "results"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the rounds, for a try")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, for a try")
     quick: bool = parser.parse_args().quick
     launches, rounds = ("1", "10") if quick else ("4", "30")
     options = request_cost.parser().parse_args(

@@ -1,4 +1,4 @@
-"""A variant's own process: it waits for commands on stdin, one JSON object a line, and answers."""
+"""A variant's process: answers commands from stdin, one JSON object per line."""
 
 import argparse
 import cProfile
@@ -25,7 +25,7 @@ def main() -> None:
     from bench.client import Client
 
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody's print may mix with the answers
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # no print may mix with the answers
     client = Client()
     print(json.dumps({"ready": True}), file=answers, flush=True)
     for line in sys.stdin:

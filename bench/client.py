@@ -15,7 +15,7 @@ from django.core.handlers.wsgi import WSGIHandler
 WSGI = "wsgi"
 ASGI = "asgi"
 ASGI_CHAIN = "asgi-chain"
-# Requests of a batch, relative to WSGI: an ASGI request takes Django about ten times as long.
+# Batch size relative to WSGI: an ASGI request takes Django about ten times as long.
 BATCH_SHARES = {WSGI: 1.0, ASGI: 0.2, ASGI_CHAIN: 1.0}
 
 STATUS_OF_CASE = {"ok": 200, "unmatched": 404, "error": 500}
@@ -42,7 +42,7 @@ class Timing:
 
 
 class Client:
-    """The handlers of this process; a batch is requests one after the other."""
+    """Runs batches of requests, one after the other, through this process's handlers."""
 
     def __init__(self) -> None:
         logging.getLogger("django.request").setLevel(logging.CRITICAL + 1)
@@ -50,13 +50,13 @@ class Client:
         self._asgi = ASGIHandler()
         self._runner = asyncio.Runner()
         gc.collect()
-        gc.freeze()  # the collections between the batches then take little time
+        gc.freeze()  # collections between batches then take little time
 
     def measure(self, handler: str, case: str, requests: int, lead_in: int = 0) -> Timing:
         """Time a batch, without the garbage collector. Raises RuntimeError on a wrong status.
 
-        `lead_in` requests come first and are not timed: another variant has just had the core,
-        and the caches are full of what is its own.
+        `lead_in` requests come first and are not timed: the CPU caches still hold the data of the
+        variant that ran before.
         """
         if lead_in:
             self.measure(handler, case, lead_in)
@@ -129,8 +129,8 @@ class Client:
         return timing
 
     async def _measure_chain(self, path: str, status: int, requests: int) -> Timing:
-        """The middleware and the view alone, without the threads that ASGIHandler starts around
-        them for each request and whose noise hides a few microseconds."""
+        """The middleware and the view alone: ASGIHandler starts threads for each request, whose
+        noise hides a few microseconds."""
         scope = _scope(path)
         body = io.BytesIO()
         seen: set[int] = set()
@@ -174,4 +174,4 @@ def _clocks() -> Callable[[int], Timing]:
 
 def _expect(seen: set[int], status: int, path: str) -> None:
     if seen != {status}:
-        raise RuntimeError(f"{path} answered {sorted(seen)}, the case is about {status}")
+        raise RuntimeError(f"{path} answered {sorted(seen)}, the case expects {status}")

@@ -1,7 +1,7 @@
-"""What monitoring adds to a query and to a cache get: ours against django-prometheus's wrappers.
+"""Measures what monitoring adds to a query and a cache get, against django-prometheus.
 
-Each variant is a process of its own, on the same core, with SQLite in memory and locmem: what is
-measured is Django's own path and the monitoring, not a server. Rounds of all variants alternate.
+Each variant has its own process on the same core, with SQLite in memory and locmem, so that only
+Django and the monitoring are measured, not a server. Rounds of all variants alternate.
 """
 
 import argparse
@@ -17,13 +17,13 @@ from time import process_time_ns
 NONE, CONTROL, OURS, RIVAL = "none", "none-again", "ours", "django-prometheus"
 VARIANTS = (NONE, CONTROL, OURS, RIVAL)
 CASES = ("query", "get hit", "get miss")
-# What the issue of the project asks: added cost over django-prometheus's.
+# The highest allowed ratio of our added cost to django-prometheus's.
 LIMITS = {"query": 1 / 3, "get hit": 1 / 2, "get miss": 1 / 2}
 _CALLS = {"query": 2000, "get hit": 5000, "get miss": 5000}
 
 
 def child(variant: str, directory: str) -> None:
-    """Answers the name of a case with the CPU nanoseconds of a call in it, a line each."""
+    """For each case named on stdin, print the CPU nanoseconds of a call."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
     engine, backend = "django.db.backends.sqlite3", "django.core.cache.backends.locmem.LocMemCache"
     if variant == OURS:
@@ -106,7 +106,7 @@ class Variant:
 
 
 def measure(rounds: int, launches: int, cpu: int) -> dict[str, dict[str, list[float]]]:
-    """Microseconds by case and variant, one for each round."""
+    """CPU microseconds by case and variant, one value per round."""
     figures: dict[str, dict[str, list[float]]] = {
         case: {name: [] for name in VARIANTS} for case in CASES
     }
@@ -115,8 +115,8 @@ def measure(rounds: int, launches: int, cpu: int) -> dict[str, dict[str, list[fl
         with tempfile.TemporaryDirectory(prefix="bench-", dir=memory) as directory:
             children = {}
             for name in VARIANTS:
-                (own := Path(directory) / name).mkdir(mode=0o700)
-                children[name] = Variant(name, str(own), cpu)
+                (own_directory := Path(directory) / name).mkdir(mode=0o700)
+                children[name] = Variant(name, str(own_directory), cpu)
             for number in range(rounds):
                 for case in CASES:
                     turn = number % len(VARIANTS)

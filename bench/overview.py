@@ -11,19 +11,19 @@ from bench.scrape_time import Recycled
 from bench.served import Figures
 from bench.variants import BASELINE, NAIVE, OURS, RIVAL, RIVAL_ON_SLOTS, VARIANTS
 
-# Whose scrape reads prometheus-client's own multiprocess files.
+# Peers whose scrape reads prometheus-client's own multiprocess files.
 _STOCK = (RIVAL, NAIVE)
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A line; None where a peer has no such figure."""
+    """One line of the table; None where a peer has no such figure."""
 
     name: str
     title: str
     wsgi_us: float | None
     asgi_us: float | None
-    throughput: float  # requests/s over those without monitoring, same round
+    throughput: float  # requests/s relative to no monitoring, same round
     p99: float  # likewise
     worker_mib: float
     files: tuple[int, int] | None  # before and after the recycled workers
@@ -33,8 +33,8 @@ class Peer:
 def peers(
     rows: Sequence[Row], served: Mapping[str, Figures], recycled: Sequence[Recycled]
 ) -> list[Peer]:
-    """In the order of VARIANTS."""
-    by_reader = {each.reader: each for each in recycled}
+    """All peers, in the order of VARIANTS."""
+    by_reader = {result.reader: result for result in recycled}
     found = []
     for name, figures in served.items():
         reader = OUR_READER if name == OURS else "stock" if name in _STOCK else None
@@ -56,7 +56,7 @@ def peers(
 
 
 def table(found: Sequence[Peer]) -> str:
-    """Markdown."""
+    """A Markdown table."""
     lines = [
         "| monitoring | added CPU µs: WSGI | ASGI | requests/s of none | p99 of none "
         "| worker MiB | files: 4 workers, + recycled | scrape ms: 4 workers, + recycled |",

@@ -1,4 +1,4 @@
-"""The overview as bars, in PNG files."""
+"""Draws the overview as bar charts, in PNG files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ _OTHERS = "#8b949e"
 
 
 def write_plots(found: Sequence[Peer], directory: Path) -> list[str]:
-    """The names of the files written."""
+    """Write the charts; returns the file names."""
     peers = [peer for peer in found if peer.name not in (BASELINE, CONTROL)]
     plots: dict[str, tuple[str, list[float | None]]] = {
         "wsgi.png": ("CPU time added to a WSGI request, µs", [peer.wsgi_us for peer in peers]),

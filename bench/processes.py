@@ -1,4 +1,4 @@
-"""The variants' processes, as the parent sees them."""
+"""Starts the variants' processes and sends them commands."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A Redis of the benchmark's own, for the variant that needs one."""
+"""Runs a Redis server for the variant that needs one."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from project.run.redis_server import choose
 
 @contextmanager
 def redis_for(variants: Sequence[str]) -> Iterator[None]:
-    """Sets BENCH_REDIS_URL while it runs; nothing if no variant needs it."""
+    """Run Redis and set BENCH_REDIS_URL, if one of the variants needs it."""
     if REDIS_ARRAYS not in variants:
         yield
         return

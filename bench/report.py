@@ -1,4 +1,4 @@
-"""From batches to figures: medians of per-round differences, and the table that shows them."""
+"""Turns batches into figures, medians of differences per round, and shows them in a table."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,8 +37,8 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a request takes by one clock. `added` is None for the baseline; `share` is it over
-    django-prometheus's, None where that says nothing."""
+    """What a request costs by one clock. `added` is None for the baseline; `share` is `added` over
+    django-prometheus's, None where that is meaningless."""
 
     total: Spread
     added: Spread | None
@@ -63,8 +63,8 @@ def summarize(batches: Iterable[Batch]) -> list[Row]:
     for batch in batches:
         cases.setdefault((batch.handler, batch.case), []).append(batch)
     rows: list[Row] = []
-    for (handler, case), of_case in cases.items():
-        wall, cpu = _costs(of_case, "wall_ns"), _costs(of_case, "cpu_ns")
+    for (handler, case), case_batches in cases.items():
+        wall, cpu = _costs(case_batches, "wall_ns"), _costs(case_batches, "cpu_ns")
         rows += [
             Row(handler, case, name, wall[name], cpu[name]) for name in VARIANTS if name in wall
         ]
@@ -78,7 +78,7 @@ def _costs(batches: Iterable[Batch], clock: Literal["wall_ns", "cpu_ns"]) -> dic
         figures.setdefault(batch.variant, {})[batch.launch, batch.round] = mean
     baseline = figures[BASELINE]
     added = {
-        name: _spread({at: figure - baseline[at] for at, figure in by_round.items()})
+        name: _spread({key: figure - baseline[key] for key, figure in by_round.items()})
         for name, by_round in figures.items()
         if name != BASELINE
     }
@@ -94,7 +94,7 @@ def _costs(batches: Iterable[Batch], clock: Literal["wall_ns", "cpu_ns"]) -> dic
 
 
 def _quiet(figures: _Figures) -> float:
-    """The lowest tenth's upper end: what disturbs a batch can only make it longer."""
+    """The first decile: disturbance can only make a batch longer."""
     ordered = sorted(figures.values())
     return ordered[len(ordered) // 10]
 
@@ -109,7 +109,7 @@ def _spread(figures: _Figures) -> Spread:
     launches: dict[int, list[float]] = {}
     for (launch, _), figure in figures.items():
         launches.setdefault(launch, []).append(figure)
-    medians = [statistics.median(of_launch) for of_launch in launches.values()]
+    medians = [statistics.median(values) for values in launches.values()]
     everything = list(figures.values())
     lower = upper = everything[0]
     if len(everything) > 1:
@@ -125,7 +125,7 @@ _HEAD = (
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Markdown, one table for each handler and case."""
+    """Markdown tables, one for each handler and case."""
     parts: list[str] = []
     for handler, case in dict.fromkeys((row.handler, row.case) for row in rows):
         parts.append(f"\n**{handler}, {case}**\n\n{_HEAD}")
@@ -153,5 +153,5 @@ def _with_quartiles(spread: Spread) -> str:
 
 
 def _fraction(share: float) -> str:
-    """1/9.1; what the noise hides, negative figures among it, is shown as 0."""
+    """As in `1/9.1`; a share hidden by noise, or negative, is shown as 0."""
     return f"1/{1 / share:.1f}" if share > 0.005 else "0"

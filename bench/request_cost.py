@@ -1,4 +1,4 @@
-"""What monitoring adds to the cost of a request; bench/README.md says how to read the figures."""
+"""Measures what monitoring adds to the cost of a request (see bench/README.md)."""
 
 import argparse
 import json
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(options: argparse.Namespace) -> tuple[dict[str, Any], list[Batch]]:
-    """What was run where, and all batches; `options` as `parser()` gives them."""
+    """The conditions of the run, and all batches; `options` come from `parser()`."""
     cpu = options.cpu if options.cpu >= 0 else None
     about = _about(options, cpu)
     load_before = os.getloadavg()[0]

@@ -1,4 +1,4 @@
-"""Metric files as workers leave them, and the changes that traffic makes to them."""
+"""Makes metric files as workers leave them, and changes their values as traffic does."""
 
 import random
 from pathlib import Path
@@ -28,7 +28,7 @@ class Workers:
             self._files += [counters, histograms]
 
     def work(self, share: float) -> None:
-        """Change so large a share of the values, in every file."""
+        """Change this share of the values in every file."""
         for file in self._files:
             indices = list(file._positions.values())
             assert file.cells is not None
@@ -36,7 +36,6 @@ class Workers:
                 file.cells[index] += 1
 
     def _fill(self, counters: SlotFile, histograms: SlotFile, lines: int) -> None:
-        route = 0
         per_route = len(_STATUSES) + len(_BOUNDS) + 1
         for route in range(-(-lines // per_route)):
             labels = ["GET", f"/shop/section-{route}/<int:pk>/"]

@@ -1,4 +1,4 @@
-"""A reader's own process: it scrapes at each line on stdin, and answers with a JSON object."""
+"""A reader's process: scrapes once per line of stdin, and answers with a JSON object."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _stock(directory: Path) -> Callable[[], bytes]:
-    """As prometheus-client's documentation has it: a new registry for each scrape."""
+    """As in prometheus-client's documentation: a new registry for each scrape."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.multiprocess import MultiProcessCollector
 

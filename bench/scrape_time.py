@@ -1,4 +1,4 @@
-"""What a scrape costs, against prometheus-client's own; bench/README.md says how to read it."""
+"""Measures a scrape's cost against prometheus-client's (see bench/README.md)."""
 
 import argparse
 import json
@@ -25,7 +25,7 @@ _RECYCLE_WORKERS = 4
 
 @dataclass
 class Figures:
-    """What one reader took: seconds of each scrape, bytes at the end."""
+    """One reader's figures: seconds of each import and scrape, resident bytes at the end."""
 
     imports: list[float] = field(default_factory=list)
     cold: list[float] = field(default_factory=list)
@@ -103,7 +103,7 @@ def _measure(site: Workers, directory: Path, rounds: int) -> dict[str, Figures]:
 
 @dataclass(frozen=True, slots=True)
 class Recycled:
-    """A directory before and after workers came, counted and were killed, four at a time."""
+    """A directory before and after `count` workers wrote and were killed, four at a time."""
 
     reader: str
     count: int
@@ -119,7 +119,7 @@ class Recycled:
 
 
 def recycle(count: int) -> Iterator[Recycled]:
-    """What is left of so many workers, by the reader that belongs to their value class."""
+    """Recycle `count` workers for each reader, with the value class that belongs to it."""
     for name in _READERS:
         with _directory() as directory:
             reader = Reader(name, directory)

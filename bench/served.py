@@ -1,4 +1,4 @@
-"""gunicorn with four workers under wrk: throughput, p99, memory; bench/README.md says more."""
+"""Measures gunicorn with four workers under wrk: throughput, p99, memory (see bench/README.md)."""
 
 import argparse
 import os
@@ -27,7 +27,7 @@ _NAMES = [name for name in VARIANTS if name != RIVAL_ON_SLOTS]
 
 @dataclass
 class Figures:
-    """Of each round; memory is that of all workers, in bytes, divided by their number."""
+    """One value per round; memory is the mean of the workers, in bytes."""
 
     per_second: list[float] = field(default_factory=list)
     p99_ms: list[float] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Server:
         return sum(sizes) / len(sizes)
 
     def signal(self, number: signal.Signals) -> None:
-        """To all of its processes: a server that is not measured must not take the core."""
+        """Signal all of its processes: a server that is not measured must not use the core."""
         os.killpg(self.process.pid, number)
 
     def is_up(self) -> bool:
@@ -70,7 +70,7 @@ class Server:
 
 
 def measure(seconds: int, rounds: int, connections: int) -> dict[str, Figures]:
-    """All variants, in turn in each round, by their names."""
+    """Measure all variants in turn in each round; the figures by variant name."""
     figures = {name: Figures() for name in _NAMES}
     with redis_for(_NAMES), ExitStack() as stack:
         servers = {
@@ -92,7 +92,7 @@ def measure(seconds: int, rounds: int, connections: int) -> dict[str, Figures]:
 
 
 def table(figures: dict[str, Figures]) -> str:
-    """Markdown; ratios are to the variant without monitoring, of the same round."""
+    """A Markdown table; ratios are to the variant without monitoring in the same round."""
     lines = [
         "| monitoring | requests/s | of none | p99 ms | of none | memory of a worker, MiB |",
         "|---|---:|---:|---:|---:|---:|",

@@ -1,4 +1,4 @@
-"""A variant's site for gunicorn: `BENCH_VARIANT` and `BENCH_DIRECTORY` say which and where."""
+"""The WSGI application of the variant BENCH_VARIANT, with its files in BENCH_DIRECTORY."""
 
 import os
 from pathlib import Path

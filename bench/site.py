@@ -1,4 +1,4 @@
-"""The smallest site there is: what a request costs here is Django's handler and the middleware."""
+"""A minimal site: a request here costs only Django's handler and the middleware."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -32,7 +32,7 @@ urlpatterns = [
 ]
 
 
-# Django's own pages are rendered templates: they cost more than what is measured, and vary more.
+# Django's own error pages render templates, which would hide the cost that is measured.
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
     return HttpResponse(b"not found", status=404)
 

@@ -1,8 +1,8 @@
-"""How long GET /api/metrics/ takes with many slots and series, in a process that has answered one.
+"""Measures GET /api/metrics/ with many slots and series, in a process that is warm.
 
     .venv/bin/python -m bench.summary_latency [--slots 32] [--series 4000]
 
-The database (SQLite in memory) and the admin's token are part of it; server and network are not.
+It includes the database (SQLite in memory) and the admin's token, but no server or network.
 Markdown on stdout; exit status 1 when the median is above --limit-ms.
 """
 

@@ -1,4 +1,4 @@
-"""What is compared: one process each, because settings and prometheus-client's value class are."""
+"""The variants compared. Settings and the value class are global, so each has its own process."""
 
 import os
 from collections.abc import Callable
@@ -97,7 +97,7 @@ def counter_of(variant: Variant) -> str | None:
 
 def start(variant: Variant, directory: Path) -> None:
     """Set this process up as the variant, its multiprocess files in `directory`."""
-    # Read when prometheus_client is imported, so this comes before anything that imports it.
+    # prometheus_client reads it when imported, so this comes before all that imports it.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     if variant.slots:
         from monitoring import storage
@@ -112,8 +112,8 @@ def start(variant: Variant, directory: Path) -> None:
         ROOT_URLCONF="bench.site",
         SECRET_KEY="bench",
     )
-    # It connects receivers to the request signals. A variant that happens not to import it would
-    # do less per request than the others.
+    # django.db connects receivers to the request signals: a variant without this import would do
+    # less per request than the others.
     import django.db
 
     django.setup()

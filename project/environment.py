@@ -1,7 +1,7 @@
-"""Reads the environment (12factor.net/config); a bad value is named, with what is allowed.
+"""Reads the environment (12factor.net/config); an error names the bad value and what is allowed.
 
-Every variable is optional, and an empty one is one that is not set. What is refused is shown as it
-was given, but for URLs: they carry passwords, so only what cannot be one is shown.
+Every variable is optional, and an empty one counts as unset. An error shows the bad value; of a
+URL, which may carry a password, it shows only what cannot be one.
 """
 
 import os
@@ -36,7 +36,7 @@ class EnvironmentVariableError(ImproperlyConfigured):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is to listen; `host` without brackets, `variable` says who asked for it."""
+    """Where a server listens; `host` has no brackets, `variable` is where the address is set."""
 
     variable: str
     host: str
@@ -46,7 +46,7 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def resolve(self) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
-        """The family and address for `bind`: IPv4 but for an IPv6 literal, as gunicorn has it.
+        """The family and address for `bind`: IPv6 for an IPv6 literal, else IPv4, as in gunicorn.
 
         Raises EnvironmentVariableError if the host has no address.
         """
@@ -66,7 +66,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the environment asks for, checked."""
+    """The validated environment."""
 
     bind: Address
     exporter_bind: Address
@@ -98,7 +98,7 @@ def read(variables: Mapping[str, str] = os.environ) -> Environment:
 
 
 def without_secrets(url: str) -> str:
-    """A sound URL as scheme, host, port and path: no user, password or query."""
+    """A valid URL's scheme, host, port and path: no user, password or query."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
@@ -127,7 +127,7 @@ def _whole_number(
 
 
 def _is_number(value: str) -> bool:
-    # Nine digits are more than any limit here, and int() refuses thousands of them.
+    # Nine digits exceed every limit here, and int() raises for thousands of them.
     return value.isascii() and value.isdigit() and len(value) < 10
 
 
@@ -196,7 +196,7 @@ def _is_redis_url(value: str) -> bool:
 
 
 def _shown_url(value: str) -> str:
-    """As much of a bad URL as cannot hold a password, wherever in it one may stand."""
+    """The part of an invalid URL that cannot hold a password."""
     scheme, separator, rest = value.rpartition("://")
     if any(mark in scheme + rest for mark in "@:?#=;"):
         known = scheme in dj_database_url.ENGINE_SCHEMES or scheme in ("redis", "rediss", "unix")
@@ -205,7 +205,7 @@ def _shown_url(value: str) -> str:
 
 
 def _absolute_path(given: Mapping[str, str], name: str, default: Path) -> Path:
-    """Relative ones are refused: processes start in different directories, and must agree."""
+    """Relative paths are refused: processes start in different directories, but must agree."""
     path = Path(given.get(name) or default)
     if not path.is_absolute():
         raise EnvironmentVariableError(

@@ -1,8 +1,8 @@
-"""What goes to stderr, in every process of the reference project."""
+"""Logging of every process of the reference project, to stderr."""
 
 from typing import Any
 
-# Django's own default shows nothing on the console once DEBUG is off. A 404 is counted, not logged.
+# Django's default logs nothing to the console once DEBUG is off. A 404 is counted, not logged.
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,

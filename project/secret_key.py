@@ -1,4 +1,4 @@
-"""SECRET_KEY, else a key made once and kept where only this user can read it."""
+"""SECRET_KEY, or a key that is made once and kept where only this user can read it."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ def _kept(directory: Path) -> str:
     directory.mkdir(exist_ok=True)
     path = directory / "secret_key"
     if not path.exists():
-        # Written under another name and linked: of several processes one wins, and whole.
+        # Written under another name, then linked: one of several processes wins, with a whole key.
         draft = directory / f"secret_key.{os.getpid()}"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:

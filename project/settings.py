@@ -1,4 +1,4 @@
-"""Settings of the reference project; everything comes from the environment, all of it optional."""
+"""Settings of the reference project; what varies comes from the environment, all of it optional."""
 
 import os
 from datetime import timedelta
@@ -70,7 +70,7 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 
-# Tasks are sent with short timeouts: a broker that is away must not hold a request.
+# Tasks are sent with short timeouts: a broker that is down must not hold up a request.
 CELERY_BROKER_URL = _given.broker_url
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 2}
@@ -92,7 +92,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
-# The admin's files are served from where they are installed; nothing has to be collected first.
+# Static files are served from where they are installed: collectstatic is not needed.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 

@@ -11,7 +11,7 @@ from rest_framework_simplejwt.views import TokenObtainPairView
 from monitoring.api.base import OnlyJson
 from monitoring.api.error_answers import ErrorAnswerSerializer
 
-# What DRF takes for a text that is not blank.
+# Text that DRF does not call blank.
 _NOT_BLANK = r"^[^\u0000]*[^\u0000\s][^\u0000]*$"
 
 

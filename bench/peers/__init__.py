@@ -1,1 +1,1 @@
-"""How the same is done elsewhere, written as its users write it."""
+"""Other ways to monitor, written as their users write them."""

@@ -5,7 +5,7 @@ It has no multiprocess mode: a scrape shows the worker that happens to answer it
 
 
 def instrument() -> None:
-    """After the settings, before the handler is made."""
+    """Call it after the settings are configured and before the handler is made."""
     from opentelemetry.exporter.prometheus import PrometheusMetricReader
     from opentelemetry.instrumentation.django import DjangoInstrumentor
     from opentelemetry.sdk.metrics import MeterProvider

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from redis import Redis
 
-KEPT = 1000  # durations that the percentiles are worked out from
+KEPT = 1000  # durations kept to calculate percentiles from
 
 
 class RedisArrayMiddleware:
-    """One round trip a request, by a pipeline; sync only."""
+    """One round trip per request, with a pipeline; sync only."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

@@ -1,4 +1,4 @@
-"""Custom collectors: run in the exporter, each within its deadline, what they give checked."""
+"""Runs custom collectors in the exporter, within a deadline, and checks their families."""
 
 import logging
 import time
@@ -79,7 +79,7 @@ class CustomCollectors:
                 ) from error
 
     def collect(self, seconds: float, names: FamilyNames) -> Iterator[Metric]:
-        """What the collectors gave within their deadline, or within `seconds` if that is less.
+        """The families that arrive within the deadline, or within `seconds` if that is less.
 
         A run that outlived the last scrape is not waited for again. A family whose name is taken
         is left out.
@@ -100,8 +100,8 @@ MAX_SAMPLES = 100_000  # of one collector in one run
 def checked(metrics: Iterable[Metric]) -> list[Metric]:
     """The families, their values as floats.
 
-    Raises ValueError or TypeError for what cannot be exposed: something else than a family,
-    samples under another name, a series twice, labels that are not texts, too many samples.
+    Raises ValueError or TypeError for what cannot be exposed: an object that is not a family, a
+    sample with a foreign name, a duplicate series, a label that is not a string, too many samples.
     """
     result = []
     left = MAX_SAMPLES

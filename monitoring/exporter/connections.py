@@ -1,4 +1,4 @@
-"""The exporter's connections: a bounded number, none of which may dawdle."""
+"""Limits the exporter's connections: how many there are, and how long a request takes."""
 
 import contextlib
 import socket
@@ -22,16 +22,16 @@ class Connections:
         return self._free.acquire(blocking=False)
 
     def begin(self, connection: socket.socket, seconds: float) -> None:
-        """The connection reads a request, or sends an answer; it has so many seconds for it."""
+        """Give the connection `seconds` to read a request or to send an answer."""
         self._deadlines[connection] = time.monotonic() + seconds
 
     def answer(self, connection: socket.socket, seconds: float) -> None:
-        """A request was read: `drain` waits for its answer."""
+        """Give the connection `seconds` to answer its request; `drain` waits for that."""
         self._answering.add(connection)
         self.begin(connection, seconds)
 
     def rest(self, connection: socket.socket) -> None:
-        """The connection waits for another request."""
+        """Lift the deadline: the connection waits for another request."""
         self._answering.discard(connection)
         self._deadlines.pop(connection, None)
 
@@ -41,7 +41,7 @@ class Connections:
 
     @property
     def active(self) -> int:
-        """How many are in a request: being read, answered or sent."""
+        """How many requests are being read, answered or sent."""
         return len(self._deadlines)
 
     def end_overdue(self) -> None:
@@ -49,11 +49,11 @@ class Connections:
         for connection, deadline in list(self._deadlines.items()):
             if deadline < now:
                 with contextlib.suppress(OSError):
-                    # Not ssl's own shutdown, which is not made for another thread.
+                    # Not SSLSocket's own shutdown, which no other thread may call.
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def drain(self, seconds: float) -> None:
-        """Wait until what is being answered is sent, so many seconds at most."""
+        """Wait until the answers under way are sent, for `seconds` at most."""
         deadline = time.monotonic() + seconds
         while self._answering and time.monotonic() < deadline:
             time.sleep(0.01)

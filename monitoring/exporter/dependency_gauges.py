@@ -1,7 +1,6 @@
 """Gauges of the health checks and of Celery's queues. A scrape never waits for either.
 
-Two threads ask, from the first scrape on; a scrape shows what they last found, and nothing rather
-than what is old.
+Two threads ask, from the first scrape on. A scrape shows their last results, unless they are old.
 """
 
 from collections.abc import Iterator, Mapping

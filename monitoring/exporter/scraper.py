@@ -1,4 +1,4 @@
-"""What the exporter adds to the merged registry."""
+"""Builds the exporter's scraper, with all that it adds to the merged registry."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The exporter's HTTP server: a thread for each connection, of which there is a bounded number.
+"""The exporter's HTTP server: one thread per connection, and a limited number of connections.
 
 What a client can do is limited: a request line of 64 KiB (http.server), a head of MAX_HEAD_BYTES
 in 100 lines (http.client), no body, READ_SECONDS for a request, WRITE_SECONDS for taking the
@@ -62,14 +62,14 @@ class ExporterServer(ThreadingHTTPServer):
         super().__init__((host, port), _Handler)
 
     def server_bind(self) -> None:
-        # Not HTTPServer's, which asks the DNS for a name that nobody needs.
+        # Not HTTPServer's, which asks the DNS for a name that is not needed.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
         if self.security.tls is not None:
-            # Only prepared here, in the accepting thread: the handshake waits for the client.
+            # The accepting thread leaves the handshake, which waits for the client, to another.
             connection = self.security.tls.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
             )
@@ -77,7 +77,7 @@ class ExporterServer(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self.connections.admit():
-            # Said without reading and without waiting: this is the accepting thread.
+            # The accepting thread neither reads nor waits.
             request.setblocking(False)
             if self.security.tls is None:
                 with contextlib.suppress(OSError):
@@ -108,7 +108,7 @@ class ExporterServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: ExporterServer
     protocol_version = "HTTP/1.1"
-    default_request_version = "HTTP/1.0"  # for what cannot be parsed; 0.9 has no status line
+    default_request_version = "HTTP/1.0"  # for an unparsable request; 0.9 has no status line
     disable_nagle_algorithm = True  # head and body are two writes
     timeout = READ_SECONDS
 
@@ -131,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def parse_request(self) -> bool:
-        """Whether there is a request to answer; else its refusal was sent."""
+        """Whether there is a request to answer; if not, a refusal has been sent."""
         head = self._read_head()
         if head is None:
             self.command, self.requestline = "", ""
@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _read_head(self) -> bytes | None:
-        """The lines behind the request line, up to the empty one; None if they are too long."""
+        """The lines after the request line, up to the empty one; None if they are too long."""
         head = b""
         while len(head) < MAX_HEAD_BYTES:
             line = self.rfile.readline(MAX_HEAD_BYTES)
@@ -167,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
         return f"django-multiprocess-exporter/{__version__}"
 
     def handle_expect_100(self) -> bool:
-        return True  # there is no body to be invited: the answer follows at once
+        return True  # a body is not accepted: the answer follows at once
 
     def do_GET(self) -> None:
         self.server.connections.answer(self.request, ANSWER_SECONDS)
@@ -223,12 +223,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(HTTPStatus.OK, answer.body, answer.headers)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """http.server's own refusals, and ours: nothing of the request is said back."""
+        """Send a refusal, http.server's or ours, that repeats nothing of the request."""
         self.close_connection = True  # what else the client sent is not read
         status = HTTPStatus(code)
         allow = {"Allow": "GET, HEAD"} if status == HTTPStatus.METHOD_NOT_ALLOWED else None
         self._send(status, f"{status.phrase.lower()}\n".encode(), allow)
-        # Closed with unread input, the connection would be reset, and the answer perhaps lost.
+        # Closing with unread input would reset the connection and perhaps lose the answer.
         self.connection.settimeout(LINGER_SECONDS)
         with contextlib.suppress(OSError):
             for _ in range(64):

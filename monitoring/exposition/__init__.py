@@ -1,1 +1,1 @@
-"""From the merged registry to what a scraper reads; shared by the URL and the exporter."""
+"""Turns the merged registry into the answer to a scrape, for the URL and for the exporter."""

@@ -11,7 +11,7 @@ from monitoring.conf.setting_values import IPNetwork
 
 
 def is_in_networks(address: str, networks: Collection[IPNetwork]) -> bool:
-    """Whether the peer's address is in one of the networks; none at all let everybody pass."""
+    """Whether the peer's address is in one of the networks; with no networks, every peer passes."""
     if not networks:
         return True
     try:
@@ -32,7 +32,7 @@ def is_bearer(authorization: str, token: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """What a scraper must show; by default nothing: the exporter is meant for loopback."""
+    """What a scraper must present; nothing by default, because the exporter listens on loopback."""
 
     bearer_token: str = ""
     username: str = ""
@@ -44,7 +44,7 @@ class Security:
         return is_in_networks(address, self.networks)
 
     def permits(self, authorization: str) -> bool:
-        """Whether an Authorization header is good enough; either scheme that is configured is."""
+        """Whether an Authorization header is accepted; either configured scheme is enough."""
         if not self.bearer_token and not self.username:
             return True
         if self.bearer_token and is_bearer(authorization, self.bearer_token):

@@ -1,4 +1,4 @@
-"""Leaves the classic buckets of one histogram out of the text formats."""
+"""Leaves one histogram's classic buckets, apart from +Inf, out of the text formats."""
 
 from dataclasses import replace
 
@@ -9,9 +9,9 @@ from monitoring.merging.merge import Merged
 
 
 class BucketFilter:
-    """Keeps of a family's buckets only the +Inf one, which the formats require.
+    """Removes a family's buckets except +Inf, which the formats require.
 
-    The filtered layout is the same object as long as the given one is, as renderers expect.
+    The filtered layout stays the same object while the given one does, as renderers expect.
     Not thread-safe.
     """
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from prometheus_client.openmetrics.exposition import escape_metric_name
 
-# What a family's samples are called, behind its name; as prometheus-client's strict OpenMetrics
-# parser has it: two families whose sets meet cannot stand in one exposition.
+# The suffixes of a family's sample names, as in prometheus-client's strict OpenMetrics parser: two
+# families that share a name cannot stand in one exposition.
 _SUFFIXES = {
     "counter": ("_total", "_created"),
     "summary": ("_count", "_sum", "_created"),
@@ -22,13 +22,13 @@ def names_of(name: str, kind: str) -> frozenset[str]:
 
 
 class FamilyNames:
-    """The names that are taken."""
+    """The names that are taken in one exposition."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(taken)
 
     def claim(self, name: str, kind: str) -> bool:
-        """Take a family's names; False, with nothing taken, if one of them is gone."""
+        """Take a family's names. Returns False, and takes none, if one of them is taken."""
         wanted = names_of(name, kind)
         if not self._taken.isdisjoint(wanted):
             return False

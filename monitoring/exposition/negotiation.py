@@ -8,7 +8,7 @@ MAX_HEADER_CHARACTERS = 4096
 
 
 class Format(enum.Enum):
-    """What we can answer, with the Content-Type of each."""
+    """The formats that we can answer with; each value is a Content-Type."""
 
     TEXT = "text/plain; version=0.0.4; charset=utf-8"
     OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -22,6 +22,10 @@ class Format(enum.Enum):
         return self.value
 
 
+_PREFERENCE = (Format.TEXT, Format.OPENMETRICS, Format.PROTOBUF)  # from poorest to richest
+_SPECIFICITY = {"*/*": 0, "text/*": 1}  # a range without a wildcard has 2
+
+
 @dataclass(frozen=True, slots=True)
 class _Range:
     """One element of an Accept header."""
@@ -32,16 +36,16 @@ class _Range:
 
 
 def choose_format(accept: str) -> Format:
-    """The format with the highest q; in a tie the more telling one; text if nothing fits.
+    """The format with the highest q; on a tie the richer one; text if nothing fits.
 
-    A range with a wildcard stands for text, and only where no nearer range says otherwise. As
-    Prometheus's own clients do, an Accept that we cannot satisfy gets text and not a 406.
+    A range with a wildcard stands for text, unless a more specific range gives text a q. An Accept
+    that we cannot satisfy gets text rather than a 406, as from Prometheus's own client libraries.
     """
-    qualities: dict[Format, tuple[int, float]] = {}  # how near the range is, its q
+    qualities: dict[Format, tuple[int, float]] = {}  # the range's specificity, its q
     for item in _ranges(accept):
         chosen = _format_of(item)
         if chosen is not None:
-            found = (_NEARNESS.get(item.media_type, 2), item.quality)
+            found = (_SPECIFICITY.get(item.media_type, 2), item.quality)
             qualities[chosen] = max(found, qualities.get(chosen, found))
     wanted = [chosen for chosen, (_, quality) in qualities.items() if quality > 0]
     ranks = {chosen: (qualities[chosen][1], _PREFERENCE.index(chosen)) for chosen in wanted}
@@ -52,10 +56,6 @@ def accepts_gzip(accept_encoding: str) -> bool:
     """Whether gzip may be used: named with q > 0, or covered by `*`."""
     qualities = {item.media_type: item.quality for item in _ranges(accept_encoding)}
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
-
-
-_PREFERENCE = (Format.TEXT, Format.OPENMETRICS, Format.PROTOBUF)
-_NEARNESS = {"*/*": 0, "text/*": 1}
 
 
 def _format_of(item: _Range) -> Format | None:
@@ -86,7 +86,7 @@ def _ranges(header: str) -> Iterator[_Range]:
 
 
 def _quality(text: str) -> float:
-    """The q-value; 0 for what is not one, so that nobody gets a format by mistake."""
+    """The q-value; 0 if it is invalid, so that nobody gets a format by mistake."""
     try:
         value = float(text)
     except ValueError:

@@ -1,8 +1,8 @@
 """The protobuf format: length-delimited messages io.prometheus.client.MetricFamily.
 
 Schema: github.com/prometheus/client_model, io/prometheus/client/metrics.proto; a MetricFamily has
-name 1, help 2, type 3, metric 4, unit 5. It is small and does not change, so that writing it by
-hand costs less than a dependency.
+name 1, help 2, type 3, metric 4, unit 5. The schema is small and stable, so writing it by hand
+costs less than a dependency.
 """
 
 import math
@@ -46,7 +46,7 @@ class _Family:
 
 
 class ProtobufRenderer:
-    """Renders merged registries; a metric whose values did not change since the last is reused.
+    """Renders merged registries; a metric with unchanged values is not encoded again.
 
     Not thread-safe.
     """
@@ -54,10 +54,10 @@ class ProtobufRenderer:
     def __init__(self) -> None:
         self._layout: Layout | None = None
         self._values: Values = np.empty(0)
-        self._families: list[list[_Family]] = []  # of each family of the layout
+        self._families: list[list[_Family]] = []  # for each family of the layout
         self._metrics: list[AnyMetric] = []
-        self._owners: Indices = np.empty(0, np.intp)  # the metric that each line is in
-        self._encoded: list[bytes] = []  # the field `metric` for each metric
+        self._owners: Indices = np.empty(0, np.intp)  # for each line, its metric
+        self._encoded: list[bytes] = []  # each metric as a field of MetricFamily
         self._bucket_lines: dict[tuple[str, Labels], int] | None = None
 
     def render(
@@ -67,10 +67,9 @@ class ProtobufRenderer:
         names: Collection[str] = (),
         exemplars: Exemplars = _NO_EXEMPLARS,
     ) -> bytes:
-        """With `names`, only families so named or with a sample so named.
+        """The exposition; `names`, if any, selects families by their own or a sample's name.
 
-        `exemplars` go by the bucket's sample name and labels, `le` included, to the families
-        of `merged`.
+        `exemplars` belong to `merged`, by a bucket's sample name and labels, `le` included.
         """
         values = self._update(merged)
         encoded = self._with_exemplars(merged.layout, values, exemplars)
@@ -89,7 +88,7 @@ class ProtobufRenderer:
         return b"".join(out)
 
     def _update(self, merged: Merged) -> list[float]:
-        """Encode the metrics that changed; the values of all lines."""
+        """Encode the metrics that changed, and return the values of all lines."""
         layout = merged.layout
         if layout is not self._layout:
             self._plan(layout)
@@ -126,7 +125,7 @@ class ProtobufRenderer:
     def _with_exemplars(
         self, layout: Layout, values: list[float], exemplars: Exemplars
     ) -> list[bytes]:
-        """What is in `_encoded`, encoded anew where a metric has exemplars."""
+        """`_encoded`, but with each metric that has exemplars encoded again."""
         if not exemplars:
             return self._encoded
         if self._bucket_lines is None:
@@ -149,7 +148,7 @@ class ProtobufRenderer:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What a family says about itself."""
+    """A family's metadata."""
 
     name: str  # without a counter's `_total`
     type: str
@@ -157,9 +156,9 @@ class _Names:
     unit: str = ""
 
     def header(self, name: str, metric_type: MetricType) -> bytes:
-        """Everything of the MetricFamily but its metrics.
+        """The fields of the MetricFamily except its metrics.
 
-        The unit only where the name ends in it: Prometheus before 3.9 refuses others.
+        The unit is left out unless the name ends in it: Prometheus before 3.9 refuses others.
         """
         header = text_field(1, name) + text_field(2, self.help) + integer_field(3, metric_type)
         base = name.removesuffix("_total") if metric_type is MetricType.COUNTER else name
@@ -170,7 +169,7 @@ class _Names:
 
 @dataclass(slots=True)
 class _Child:
-    """The lines of a histogram or summary with the same labels, quantile and bound left out."""
+    """The lines of a histogram or summary that differ only in `le` or `quantile`."""
 
     points: list[tuple[float, int]] = field(default_factory=list)
     sum_line: int | None = None
@@ -178,10 +177,10 @@ class _Child:
 
 
 def _plan_family(names: _Names, lines: Sequence[Line], first: int = 0) -> Iterator[_Family]:
-    """The families that show these lines; `first` is the index of the first of them.
+    """The families that show these lines; `first` is the index of the first line.
 
-    Usually one. Samples for which the format has no place in it (`_created`, a gauge histogram's)
-    follow as families of their own, so that Prometheus stores what it stores from the text.
+    Usually one. Samples that have no field in it (`_created`, a gauge histogram's) follow as
+    families of their own, so that Prometheus stores the same series as from text.
     """
     children: dict[Labels, _Child] = defaultdict(_Child)
     singles: dict[str, list[AnyMetric]] = defaultdict(list)
@@ -207,7 +206,7 @@ def _single_type(kind: str, sample_name: str) -> MetricType:
 
 
 def _add_to_child(names: _Names, line: Line, index: int, children: dict[Labels, _Child]) -> bool:
-    """Whether the line has a place in the histogram or summary; then it is put there."""
+    """Add the line to its histogram or summary; False if it has no place there."""
     if line.name == f"{names.name}_sum":
         children[line.labels].sum_line = index
         return True

@@ -1,4 +1,4 @@
-"""The messages inside a MetricFamily: metrics of each kind, ready but for their values.
+"""Encodes the messages inside a MetricFamily; all but the values is prepared once.
 
 Field numbers: github.com/prometheus/client_model, io/prometheus/client/metrics.proto.
 
@@ -33,7 +33,7 @@ from monitoring.merging.layout import Values
 from monitoring.metrics.request_families import HIGHR_BOUNDS, HIGHR_FIRST, HIGHR_SCHEMA
 
 NATIVE_BOUNDS = (*HIGHR_BOUNDS, math.inf)
-_MAX_GAP = 2  # empty buckets that cost no more than a span of their own would
+_MAX_GAP = 2  # this many empty buckets cost no more bytes than a new span
 _MAX_WHOLE = 2.0**53  # above, a double does not hold every whole number
 _MAX_UINT64 = (1 << 64) - 1
 _FIRST_SECOND, _LAST_SECOND = -62135596800, 253402300799  # google.protobuf.Timestamp: years 1-9999
@@ -94,7 +94,7 @@ class Compound:
 @dataclass(frozen=True, slots=True)
 class Summary(Compound):
     def encode(self, values: Sequence[float], _exemplars: LineExemplars = NO_EXEMPLARS) -> bytes:
-        """The Metric; its count, which the schema has as uint64 only, is cut to that."""
+        """The Metric; its count becomes a whole number, because the schema has only uint64."""
         count = 0 if self.count_line is None else _to_uint64(values[self.count_line])
         parts = [integer_field(1, count), self._sum(values)]
         for quantile, line in self.points:
@@ -105,7 +105,7 @@ class Summary(Compound):
 
 @dataclass(frozen=True, slots=True)
 class Histogram(Compound):
-    native: bool  # its bounds are NATIVE_BOUNDS, and it goes out as a native histogram as well
+    native: bool  # its bounds are NATIVE_BOUNDS: it is a native histogram as well
 
     def encode(self, values: Sequence[float], exemplars: LineExemplars = NO_EXEMPLARS) -> bytes:
         """The Metric, with the exemplars on their buckets."""
@@ -140,7 +140,7 @@ def native_part(cumulative: Values) -> bytes:
 
     A classic bucket with the upper bound 2^(k/16) is native bucket k. The first, which reaches
     down to zero, becomes the zero bucket; the one up to +Inf becomes the next after the last.
-    Empty if the counts are not those of a histogram: a native one must add up, or Prometheus
+    Empty if the counts are not whole, or decrease: a native histogram must add up, or Prometheus
     refuses the whole scrape.
     """
     if not ((cumulative >= 0) & (cumulative <= _MAX_WHOLE)).all():
@@ -169,13 +169,13 @@ def native_part(cumulative: Values) -> bytes:
     return b"".join(parts)
 
 
-@lru_cache(maxsize=4096)  # the same few in every histogram
+@lru_cache(maxsize=4096)  # all histograms have the same few bounds
 def _upper_bound(bound: float) -> bytes:
     return double_field(2, bound)
 
 
 def _count(field: int, float_field: int, value: float) -> bytes:
-    """A count as uint64, and as a double beside it if the uint64 is not exactly it."""
+    """A count as uint64, followed by a double if the uint64 is not exact."""
     whole = _to_uint64(value)
     encoded = integer_field(field, whole)
     return encoded if whole == value else encoded + double_field(float_field, value)
@@ -189,7 +189,7 @@ def _to_uint64(value: float) -> int:
 
 
 def _exemplar(exemplar: Exemplar) -> bytes:
-    """The message; without a time if it has none that google.protobuf.Timestamp can hold."""
+    """The Exemplar; without a timestamp if google.protobuf.Timestamp cannot hold it."""
     encoded = label_fields(exemplar.labels.items()) + double_field(2, exemplar.value)
     moment = exemplar.timestamp
     if isinstance(moment, Timestamp):

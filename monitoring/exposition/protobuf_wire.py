@@ -9,7 +9,7 @@ _ONE_BYTE = tuple(bytes((number,)) for number in range(0x80))  # every tag and m
 
 
 def varint(number: int) -> bytes:
-    """Seven bits a byte, lowest first; a negative number as the 64 bits of its complement."""
+    """Seven bits a byte, lowest first; a negative number in 64-bit two's complement."""
     if 0 <= number < 0x80:
         return _ONE_BYTE[number]
     rest = number & _MASK64

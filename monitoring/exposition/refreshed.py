@@ -24,9 +24,9 @@ class Refreshed(Generic[T]):
         self._thread: threading.Thread | None = None
 
     def get(self, wait: float = 0.0) -> T | None:
-        """None before the first answer, and while the last one is too old.
+        """The last answer; None before the first one, and when the last one is too old.
 
-        The first call of all waits for the first answer for so many seconds.
+        The very first call waits up to `wait` seconds for an answer.
         """
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)

@@ -1,4 +1,4 @@
-"""Scrapes: one merge at a time, shared by those who wait for it, rendered as each one asks."""
+"""Answers scrapes: one merge at a time, shared by those that wait, rendered as each one asks."""
 
 import gzip
 import os
@@ -30,9 +30,8 @@ from monitoring.storage.self_report import report_error
 
 REQUEST_HEADERS = ("Accept", "Accept-Encoding", "X-Prometheus-Scrape-Timeout-Seconds")
 
-# More scrapes than this at one time are a crowd, until no more than this come in a second: they
-# share a merge of the last second. A scraper on its own, and a few, always get the counts of the
-# moment.
+# More simultaneous scrapes than this are a crowd, which shares a merge up to a second old, until no
+# more than this arrive in a second. Fewer scrapers always get current counts.
 _CROWD = 8
 _CROWD_SECONDS = 1.0
 _DEFAULT_TIMEOUT_SECONDS = 10.0  # Prometheus's own default
@@ -41,10 +40,10 @@ _GZIP_LEVEL = 1  # a tenth of the size for a tenth of level 9's time
 
 
 class FamilySource(Protocol):
-    """Families beside the merged ones."""
+    """Adds families to the merged ones."""
 
     def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterable[Metric]:
-        """Families whose names it has claimed from `names`, within about so many seconds."""
+        """Families whose names the source has claimed from `names`, in about `seconds`."""
 
 
 class BusyError(Exception):
@@ -61,7 +60,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """One merge with the families beside it, and what was rendered of it."""
+    """One merge with the added families, and the bodies rendered from it."""
 
     started: float
     merged: Merged
@@ -70,7 +69,7 @@ class _Snapshot:
 
 
 class Scraper:
-    """Answers scrapes of one metrics directory; what it learns is kept between them."""
+    """Answers scrapes of one metrics directory, and keeps what it learns between them."""
 
     def __init__(self, directory: Path, sources: Sequence[FamilySource] = ()) -> None:
         self._directory = directory
@@ -91,10 +90,11 @@ class Scraper:
     def answer(
         self, headers: Mapping[str, str], names: frozenset[str] = frozenset(), present: int = 0
     ) -> Answer:
-        """The exposition as the request headers ask for it; `names` limits it to families.
+        """The exposition in the format that the request headers ask for.
 
-        `present` is how many scrapes the server has at hand, those not read yet included. Raises
-        BusyError if the scrape cannot begin before Prometheus's timeout.
+        `names`, if any, selects families by their own or a sample's name. `present` is how many
+        requests the server has, unread ones included. Raises BusyError if the scrape cannot begin
+        before the scraper's timeout.
         """
         chosen = choose_format(headers.get("Accept", ""))
         compress = accepts_gzip(headers.get("Accept-Encoding", ""))
@@ -164,7 +164,7 @@ class Scraper:
         for source in self._sources:
             try:
                 extra.extend(source(merged, deadline - monotonic(), names))
-            except Exception:  # the boundary: the rest of the scrape is served
+            except Exception:  # a boundary: the rest of the scrape is served
                 report_error("a part of the scrape failed")
         figures = scrape_figures(merged, perf_counter() - clock)
         extra.extend(metric for metric in figures if names.claim(metric.name, metric.type))
@@ -201,13 +201,13 @@ class Scraper:
     def _read_exemplars(self, snapshot: _Snapshot) -> Exemplars:
         try:
             return self._exemplars.read(snapshot.merged.layout, time())
-        except Exception:  # as in _fresh
+        except Exception:  # a boundary, as in _fresh
             report_error("exemplars could not be read")
             return {}
 
 
 def _timeout(header: str) -> float:
-    """Seconds that the scraper waits, less a little for the way back."""
+    """Seconds that a scrape may take: the scraper's timeout less a tenth for the network."""
     try:
         seconds = float(header)
     except ValueError:
@@ -229,7 +229,7 @@ def status_counters(merged: Merged) -> Iterator[Metric]:
 
 
 def scrape_figures(merged: Merged, seconds: float) -> Iterator[Metric]:
-    """What this scrape read, and how long the merge took until now."""
+    """The files that this scrape read, and the `seconds` that it has taken so far."""
     files = FILES.new()
     files.add_metric(["ok"], merged.files - merged.damaged)
     files.add_metric(["damaged"], merged.damaged)

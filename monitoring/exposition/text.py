@@ -18,9 +18,9 @@ from monitoring.merging.reader import Labels
 
 Exemplars = Mapping[tuple[str, Labels], Exemplar]
 
-# The types that 0.0.4 does not know.
+# Types that 0.0.4 does not have.
 _TEXT_TYPES = {"unknown": "untyped", "info": "gauge", "stateset": "gauge"}
-# prometheus.io/docs/practices/naming: these end the name of a family whose values are in them.
+# prometheus.io/docs/practices/naming: the name of a family ends in its base unit.
 _BASE_UNITS = {
     "seconds", "celsius", "meters", "bytes", "ratio", "volts", "amperes", "joules", "grams",
 }  # fmt: skip
@@ -28,7 +28,7 @@ _SPECIAL = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
 
 
 class TextRenderer:
-    """Renders merged registries; a line whose value did not change since the last is reused.
+    """Renders merged registries; a line with an unchanged value is not formatted again.
 
     Not thread-safe.
     """
@@ -40,7 +40,7 @@ class TextRenderer:
         self._lines: list[str] = []
 
     def render(self, merged: Merged, extra: Iterable[Metric], names: Collection[str] = ()) -> bytes:
-        """Text format 0.0.4; with `names`, only families so named or with a sample so named."""
+        """Text format 0.0.4; `names`, if any, selects families by their own or a sample's name."""
         return self._render(merged, extra, names, {}, openmetrics=False)
 
     def render_openmetrics(
@@ -115,7 +115,7 @@ class TextRenderer:
 
 
 def _unit_of(name: str, kind: str) -> str:
-    """The base unit at the end of the name: the value files do not keep what a metric was given."""
+    """The base unit at the end of the name: the metric files do not hold a metric's `unit`."""
     unit = name.rpartition("_")[2]
     has_unit = unit in _BASE_UNITS and name != unit and kind not in ("info", "stateset")
     return unit if has_unit else ""
@@ -163,7 +163,7 @@ def _label_set(labels: Labels) -> str:
     return f"{{{pairs}}}"
 
 
-# Few names on many series: what prometheus-client does for each is done once for each.
+# Many series share few label names: each name is escaped once.
 _label_name = lru_cache(maxsize=1024)(escape_label_name)
 
 

@@ -1,1 +1,1 @@
-"""From the files of all slots to one registry."""
+"""Merges the metric files of all slots into one registry."""

@@ -1,8 +1,7 @@
 """Reads the exemplar files of all slots and merges them into one table.
 
-The merged table is what a single process would have written: each record is the latest of those
-that the slots have in its place. So a scrape shows at most RECORDS exemplars, however many slots
-there are.
+Each record of the merged table is the latest that any slot has in its place. So a scrape shows at
+most RECORDS exemplars, however many slots there are.
 """
 
 import logging
@@ -31,17 +30,17 @@ from monitoring.storage.exemplars import (
     owner_of,
 )
 
-Bucket = tuple[str, Labels]  # sample name and labels, as a line of the layout has them
+Bucket = tuple[str, Labels]  # sample name and labels of a line of the layout
 
-_AHEAD_SECONDS = 60.0  # a record from further in the future was written before a clock went back
-_MAX_REPORTED = 10_000
+_AHEAD_SECONDS = 60.0  # a record dated later was written before the clock was set back
+_MAX_REPORTED = 10_000  # damaged files remembered, so that each is reported once
 
 logger = logging.getLogger("monitoring.storage")
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A sound record of a bucket of the layout; `data` is its bytes."""
+    """A valid record whose bucket is in the layout; `data` is its bytes."""
 
     data: bytes
     bucket: Bucket
@@ -50,7 +49,7 @@ class _Shown:
 
 
 class _Table:
-    """The records of one file; `timestamps` has 0 for those that are empty or of no time."""
+    """The records of one file; `timestamps` has 0 for an empty record or an unusable time."""
 
     def __init__(self, data: bytes, limit: float) -> None:
         self._data = data
@@ -65,7 +64,7 @@ class _Table:
 
 
 class ExemplarReader:
-    """What it learns of a layout is kept between reads. Not thread-safe."""
+    """Reads the exemplars of a directory; keeps what it learns of a layout. Not thread-safe."""
 
     def __init__(self, directory: Path, on_damage: Callable[[], None]) -> None:
         """`on_damage` is called once for each damaged file found."""
@@ -79,8 +78,7 @@ class ExemplarReader:
     def read(self, layout: Layout, now: float) -> dict[Bucket, Exemplar]:
         """The latest exemplar of each bucket of the layout that has one; `now` in Unix seconds.
 
-        Never raises because of what is in the files, or because they go. Memory: one file and the
-        merged table.
+        Damaged and vanishing files never raise. Memory: one file and the merged table.
         """
         names = self._list()
         if not names:
@@ -93,7 +91,7 @@ class ExemplarReader:
         shown: dict[int, _Shown] = {}
         for table in self._tables(names, limit):
             self._take(table, (newest > 0) & (table.timestamps == newest), shown)
-        # Where the newest is damaged or of no bucket, the newest of those that are left.
+        # Where the newest record is damaged or has no bucket, take the newest of the others.
         missing = newest > 0
         missing[list(shown)] = False
         if missing.any():
@@ -103,10 +101,10 @@ class ExemplarReader:
         return {item.bucket: item.exemplar for item in shown.values()}
 
     def _take(self, table: _Table, wanted: NDArray[np.bool_], shown: dict[int, _Shown]) -> None:
-        """Put the wanted records that are sound and later than those in `shown` there."""
+        """Add to `shown` each wanted record that is valid and later than the one it has."""
         for number in np.flatnonzero(wanted).tolist():
             data = table.record(number)
-            # What was shown last time was found sound then.
+            # A record that was shown last time is known to be valid.
             item = self._last.get(data) or self._decode(data)
             if item is not None and (
                 number not in shown or item.timestamp > shown[number].timestamp
@@ -146,9 +144,9 @@ class ExemplarReader:
             }
 
     def _read(self, name: str) -> bytes | None:
-        """The file's FILE_BYTES, with zeros for what is missing of it; None if it has nothing.
+        """The file's FILE_BYTES, padded with zeros if it is short; None if it cannot be used.
 
-        It is read and never mapped: a file that is cut short meanwhile is then only a short read.
+        Read, not mapped: a file that is truncated meanwhile gives a short read, not a SIGBUS.
         """
         inode = 0
         try:
@@ -164,7 +162,7 @@ class ExemplarReader:
             self._report(name, inode, f"{type(error).__name__}: {error}")
             return None
         magic = data[: len(MAGIC)]
-        if not any(magic):  # being made at this moment
+        if not any(magic):  # its owner is just creating it
             return None
         if magic != MAGIC:
             self._report(name, inode, "it does not begin as an exemplar file")
@@ -183,7 +181,7 @@ class ExemplarReader:
 
 
 def _exemplar(record: ExemplarRecord) -> Exemplar:
-    """63 characters of labels; OpenMetrics 1.0 allows 128 for names and values together."""
+    """At most 63 characters of labels; OpenMetrics 1.0 allows 128, names and values together."""
     labels = {"trace_id": record.trace_id.hex()}
     if record.span_id is not None:
         labels["span_id"] = record.span_id.hex()

@@ -16,7 +16,7 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A series as the files hold it: of a histogram, one plain bucket or the sum."""
+    """A series of the files; a histogram has one per bucket (not cumulative) and a sum."""
 
     family: str
     sample: str
@@ -48,14 +48,14 @@ class Family:
 class BucketLines:
     """Histogram children with the same number of buckets, one row each."""
 
-    series: Indices  # (children, buckets): where the plain counts come from
-    lines: Indices  # (children, buckets): where the cumulative counts go
-    total_lines: Indices  # (children, 1 or 2): where the last of them goes as well
+    series: Indices  # (children, buckets): the series that hold the counts
+    lines: Indices  # (children, buckets): the lines that show cumulative counts
+    total_lines: Indices  # (children, 1 or 2): the lines that repeat the last count
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Layout:
-    """The registry without its values. Compared by identity: the same object, the same lines."""
+    """The registry without its values. Compared by identity: the same object has the same lines."""
 
     families: tuple[Family, ...]
     lines: tuple[Line, ...]
@@ -82,7 +82,7 @@ class _Child:
 
 
 def build_layout(series: Sequence[Series], shown: Indices) -> Layout:
-    """Families by name; within one, samples by labels, a histogram's buckets by bound."""
+    """Sort families by name, samples by labels, buckets by bound; `shown` indexes `series`."""
     by_family: dict[str, list[int]] = defaultdict(list)
     for number in shown.tolist():
         by_family[series[number].family].append(number)
@@ -134,9 +134,9 @@ def _add_histograms(
 ) -> list[_Child]:
     """Add each child's buckets, its sum and its count, as the stock collector names them.
 
-    A process makes a child's sum first and its buckets one after the other, up to +Inf; it may be
-    killed meanwhile. Both formats require +Inf: where it is missing, all of the child's counts are
-    in it. A sum alone is left out.
+    A process writes a child's sum first, then its buckets in order, and may be killed between two.
+    Both formats require +Inf: where it is missing, a line with the child's total is added. A child
+    with a sum alone is left out.
     """
     buckets: dict[Labels, list[tuple[float, int]]] = defaultdict(list)
     others: dict[Labels, list[int]] = defaultdict(list)
@@ -163,15 +163,15 @@ def _add_histograms(
             if not rows or series[number].sample != f"{name}_count":
                 _add_plain(series, number, lines, plain)
         if rows:
-            at = list(range(first_line, first_line + len(rows)))
+            bucket_lines = list(range(first_line, first_line + len(rows)))
             totals.append(len(lines))
-            children.append(_Child([number for _, number in rows], at, totals))
+            children.append(_Child([number for _, number in rows], bucket_lines, totals))
             lines.append(Line(f"{name}_count", labels))
     return children
 
 
 def bound_of(labels: Labels) -> float | None:
-    """A bucket's upper bound; None if there is no `le`. Raises ValueError if it is no number."""
+    """A bucket's upper bound; None without `le`. Raises ValueError if `le` is not a number."""
     for name, value in labels:
         if name == "le":
             bound = float(value)

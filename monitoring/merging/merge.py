@@ -1,8 +1,8 @@
 """Merges the files of all slots into one registry, with the stock collector's semantics.
 
-What costs time is done once: keys are parsed when they first appear, and the layout (families,
-sample names, labels, order) is rebuilt only when the set of series changes. A merge is then:
-gather the doubles of each file, reduce by series, accumulate buckets.
+Slow work is done once: a key is parsed when it first appears, and the layout (families, sample
+names, labels, order) is rebuilt only when the set of series changes. Each merge then gathers the
+values of every file, reduces them by series, and accumulates buckets.
 """
 
 import threading
@@ -19,7 +19,7 @@ from monitoring.merging.reader import DirectoryReader, Key, Labels, MetricFile, 
 from monitoring.primitives.per_process import per_process
 from monitoring.storage import values
 
-_FORGET_ABOVE = 10_000  # series of vanished files that are kept before all is read anew
+_FORGET_ABOVE = 10_000  # series of vanished files that are kept before all files are read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Merged:
     files: int
     damaged: int
     empty: int
-    gauges: tuple[tuple[str, Indices, Values], ...]  # of each gauge file: owner, series, values
+    gauges: tuple[tuple[str, Indices, Values], ...]  # for each gauge file: owner, series, values
     plain_gauges: Mapping[str, int]  # series number of each gauge that has no labels
 
     def by_owner(self, gauge_name: str) -> dict[str, float]:
-        """A gauge without labels as each slot has it, by the slot's name."""
+        """The value of a gauge without labels in each slot, by slot name."""
         number = self.plain_gauges.get(gauge_name)
         return {
             owner: float(values[series == number][0])
@@ -44,7 +44,7 @@ class Merged:
         }
 
     def samples(self, family_name: str) -> Iterator[tuple[Line, float]]:
-        """The samples of a family (a counter's name is without `_total`); none if it is absent."""
+        """The samples of a family; none if it is absent. A counter's family has no `_total`."""
         for family in self.layout.families:
             if family.name == family_name:
                 for index in range(family.start, family.stop):
@@ -53,17 +53,17 @@ class Merged:
 
 @dataclass(slots=True)
 class _Columns:
-    """Which series the entries of a file belong to: entry `rows[i]` to `series[i]`."""
+    """The series of a file's entries: entry `rows[i]` belongs to `series[i]`."""
 
     generation: int
-    entries: int = 0  # looked at; a damaged one has no series
+    entries: int = 0  # how many were looked at; a damaged one has no series
     rows: Indices = field(default_factory=lambda: np.empty(0, np.intp))
     series: Indices = field(default_factory=lambda: np.empty(0, np.intp))
-    unique: bool = True
+    unique: bool = True  # no series occurs twice
 
 
 class Merger:
-    """Keeps what is known of a directory between merges. Thread-safe; merges run one at a time."""
+    """Merges one directory and keeps what it learns. Thread-safe; merges run one at a time."""
 
     def __init__(self, directory: Path, on_damage: Callable[[], None]) -> None:
         self._reader = DirectoryReader(directory, on_damage)
@@ -71,7 +71,7 @@ class Merger:
         self._series: list[Series] = []
         self._ids: dict[tuple[str, str, Labels], int] = {}
         self._plain_gauges: dict[str, int] = {}
-        # (kind of file, its owner if each owner's are series of their own) to raw key to number
+        # (file prefix, owner if each owner has its own series) -> raw key -> series number
         self._numbers: dict[tuple[str, str], dict[bytes, int | None]] = {}
         self._columns: dict[str, tuple[MetricFile, _Columns]] = {}
         self._layout: Layout | None = None
@@ -79,7 +79,7 @@ class Merger:
         self._shown = 0
 
     def merge(self) -> Merged:
-        """Read all files and merge them. Never raises because of what is in the files."""
+        """Read and merge all files. Damaged content never raises."""
         with self._lock:
             if len(self._series) > _FORGET_ABOVE + 2 * self._shown:
                 self._forget()
@@ -87,7 +87,7 @@ class Merger:
             columns = [self._columns_of(file) for file in files]
             for name in self._columns.keys() - {file.path.name for file in files}:
                 del self._columns[name]
-            # Inf and NaN are what a stock sum would give as well, without a warning.
+            # The stock collector's sums give Inf and NaN here too, without a warning.
             with np.errstate(over="ignore", invalid="ignore"):
                 totals, shown = self._reduce(files, columns)
             if self._layout is None or not np.array_equal(shown, self._layout_shown):
@@ -136,13 +136,13 @@ class Merger:
             added = np.array(new, np.intp).reshape(-1, 2)
             columns.rows = np.concatenate((columns.rows, added[:, 0]))
             columns.series = np.concatenate((columns.series, added[:, 1]))
-            # np.unique would import numpy.ma: 30 ms of every first scrape.
+            # np.unique would import numpy.ma, 30 ms of the first scrape.
             columns.unique = bool(np.diff(np.sort(columns.series)).all())
         return columns
 
     def _number(self, file: MetricFile) -> list[int | None]:
-        """The series of each new entry; None for an entry that is damaged."""
-        # Workers have mostly the same series: a key that a file of this kind had is one look-up.
+        """The series of each new entry; None for a damaged one."""
+        # Workers mostly have the same series: a key that another file had costs one look-up.
         owner = file.name.owner if _mode(file) == "all" else ""
         known = self._numbers.setdefault((file.name.prefix, owner), {})
         numbers: list[int | None] = []
@@ -174,7 +174,7 @@ class Merger:
     def _reduce(
         self, files: list[MetricFile], columns: list[_Columns]
     ) -> tuple[Values, NDArray[np.bool_]]:
-        """The merged value of every series, and which series there are."""
+        """The merged value of every series, and whether any file has it."""
         state = _State(
             np.zeros(len(self._series)),
             np.zeros(len(self._series)),
@@ -189,7 +189,7 @@ class Merger:
             operation = _OPERATIONS[mode]
             if column.unique:
                 operation(state, column.series, values)
-            else:  # one series under two help texts in one file: one by one
+            else:  # a series twice (two help texts): indexing would apply one only
                 for series, value in zip(column.series, values, strict=True):
                     operation(state, np.array([series]), np.array([value]))
         return state.totals, state.seen
@@ -213,7 +213,7 @@ def _assign(state: _State, series: Indices, values: Values) -> None:
 
 
 def _lowest(state: _State, series: Indices, values: Values) -> None:
-    # As `value < current` in the stock collector: a NaN that came first stays.
+    # Like `value < current` in the stock collector: a NaN that came first stays.
     better = ~state.seen[series] | (values < state.totals[series])
     _assign(state, series[better], values[better])
 
@@ -239,7 +239,7 @@ _OPERATIONS: dict[str, Callable[[_State, Indices, Values], None]] = {
 
 
 def _mode(file: MetricFile) -> str:
-    """How the file's values are merged; a gauge mode of a later version is treated as `all`."""
+    """How the file's values are merged; an unknown gauge mode is treated as `all`."""
     if file.name.type != "gauge":
         return "sum"
     mode = file.name.mode.removeprefix("live")

@@ -1,7 +1,7 @@
 """Reads the metric files of a directory: each stays mapped, and only new entries are parsed.
 
 Entries are append-only and never move, so a known (file, position) stays valid for the file's
-life; a file is known by its inode, which cannot be reused while it is mapped.
+life; a file is identified by its inode, which cannot be reused while it is mapped.
 """
 
 import errno
@@ -46,7 +46,7 @@ class Key:
 def parse_key(raw: bytes) -> Key | None:
     """The key, or None if these bytes are not one."""
     try:
-        # Decoded here: json would look at the bytes to guess their encoding.
+        # Decoded here, because json.loads would first guess the encoding of bytes.
         family, sample, labels, help_text = json.loads(raw.decode())
         pairs = tuple(sorted(labels.items()))
     except (ValueError, TypeError, AttributeError, RecursionError):
@@ -58,14 +58,14 @@ def parse_key(raw: bytes) -> Key | None:
 
 
 class TruncatedError(Exception):
-    """The file became shorter than it was: what was mapped may not be touched any more."""
+    """The file shrank or was replaced: its mapping must not be read any more."""
 
 
 class MetricFile:
-    """One mapped file. `positions[i]` is where the value of its i-th entry stands, in doubles.
+    """One mapped file. `positions[i]` is the offset of entry i's value, in units of 8 bytes.
 
-    `new_keys` are the raw keys of the latest entries; whoever has dealt with them clears the list.
-    `generation` changes when the file starts anew, and entries are numbered from 0 again.
+    `new_keys` are the raw keys of the latest entries; the caller clears the list when it has used
+    them. `generation` changes when the file is rewritten; entries are then numbered from 0 again.
     """
 
     def __init__(self, path: Path, name: FileName) -> None:
@@ -86,7 +86,7 @@ class MetricFile:
 
     @property
     def is_empty(self) -> bool:
-        """Created a moment ago by a stock writer, header not yet written."""
+        """Whether a stock writer has created the file but not yet written its header."""
         return self._map is None
 
     def refresh(self) -> None:
@@ -98,7 +98,7 @@ class MetricFile:
             self._open()
             if self._map is None:
                 return
-        size = self._map.size()  # fstat: reading behind the end of the file would be a SIGBUS
+        size = self._map.size()  # fstat: reading beyond the end of the file would be a SIGBUS
         if size < self._mapped:
             raise TruncatedError(self.path.name)
         used = read_used(self._map)
@@ -107,7 +107,7 @@ class MetricFile:
         self._used_seen = used
         if used > self._mapped and size > self._mapped:
             self._remap(min(size, MAX_FILE_BYTES))
-        if used < self._end:  # written anew from its start
+        if used < self._end:  # rewritten from its start
             self.new_keys, self._end = [], HEADER_BYTES
             self.positions = np.empty(0, np.intp)
             self.generation += 1
@@ -154,13 +154,14 @@ class MetricFile:
         damage = None
         if not HEADER_BYTES <= used <= self._mapped and used != 0:
             damage = f"the header claims {used} bytes in use of {self._mapped}"
-            used = self._mapped  # what is sound is found by looking, up to the first that is not
+            used = self._mapped  # use the entries up to the first damaged one
         scan = scan_entries(self._map, self._end, used)
         self._end = scan.end
         self.damage = scan.damage or damage
         if scan.entries:
             self.new_keys.extend(raw_key for raw_key, _ in scan.entries)
-            new = np.fromiter((at // 8 for _, at in scan.entries), np.intp, len(scan.entries))
+            offsets = (value_at // 8 for _, value_at in scan.entries)
+            new = np.fromiter(offsets, np.intp, len(scan.entries))
             self.positions = np.concatenate((self.positions, new))
 
 
@@ -179,8 +180,8 @@ class DirectoryReader:
     def refresh(self) -> list[MetricFile]:
         """The readable files, sorted by name, each with all its entries parsed.
 
-        A file that vanished, is empty or cannot be read is left out; live gauges of a slot whose
-        owner is dead are left out as well: they describe a process that is no more.
+        Files that vanished, are empty or cannot be read are left out. So are live gauges of a slot
+        whose owner is dead: they describe a process that has ended.
         """
         found = self._list()
         for name in self._files.keys() - found.keys():
@@ -203,7 +204,7 @@ class DirectoryReader:
         return readable
 
     def forget(self) -> None:
-        """Read every file anew at the next refresh."""
+        """Forget every file; the next refresh reads them all again."""
         self._files.clear()
 
     def _list(self) -> dict[str, tuple[FileName, int]]:

@@ -13,8 +13,8 @@ _LISTEN = "0A"
 def listen_queues() -> dict[tuple[str, int], int]:
     """Accept-queue lengths by (address, port) of this network namespace's listening sockets.
 
-    In /proc/net/tcp the receive queue of a listening socket is its accept queue. Workers that
-    listen on their own (SO_REUSEPORT) are added up. Empty where /proc cannot be read.
+    In /proc/net/tcp the receive queue of a listening socket is its accept queue. Sockets that
+    share an address (SO_REUSEPORT) are added up. Empty where /proc cannot be read.
     """
     queues: dict[tuple[str, int], int] = defaultdict(int)
     for path, family in (("/proc/net/tcp", socket.AF_INET), ("/proc/net/tcp6", socket.AF_INET6)):
@@ -24,7 +24,7 @@ def listen_queues() -> dict[tuple[str, int], int]:
 
 
 def somaxconn() -> int | None:
-    """The kernel's limit of an accept queue, whatever backlog the server asked for."""
+    """The kernel's upper limit of an accept queue; None where /proc cannot be read."""
     try:
         return int(Path("/proc/sys/net/core/somaxconn").read_text())
     except (OSError, ValueError):
@@ -34,7 +34,7 @@ def somaxconn() -> int | None:
 def _listening(path: Path, family: socket.AddressFamily) -> Iterator[tuple[str, int, int]]:
     try:
         with path.open() as lines:
-            # A busy host has many thousands of connections, and few listeners.
+            # A busy host has thousands of connections and few listeners.
             listeners = [
                 fields for line in lines if (fields := line.split(maxsplit=5))[3] == _LISTEN
             ]

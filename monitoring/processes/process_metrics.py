@@ -1,7 +1,7 @@
-"""Process metrics per slot, read from /proc: what multiprocess mode loses.
+"""Process metrics of each slot, read from /proc: stock multiprocess mode has none.
 
-A slot's lock file names its owner by pid and start time, so that a reused pid is never taken for
-it. About 60 µs for each process: a hundred slots take 6 ms.
+A slot's lock file names its owner by pid and start time, so a reused pid is never mistaken for it.
+A process takes about 60 µs: a hundred slots take 6 ms.
 """
 
 import os
@@ -22,7 +22,7 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """One live process: bytes, seconds, Unix seconds; None where this user may not look."""
+    """One live process; `start_seconds` is Unix time. None: this user lacks the permission."""
 
     owner: Owner
     state: str  # proc(5): R running, S sleeping, D in a disk wait, T stopped, Z dead
@@ -39,12 +39,12 @@ class ProcessState:
 class Slots:
     """All slots of a directory at one moment."""
 
-    states: Counter[tuple[str, str]]  # (role, "held" or "free") to how many
+    states: Counter[tuple[str, str]]  # (role, "held" or "free") -> slots
     processes: tuple[ProcessState, ...]
 
 
 def read_slots(directory: Path) -> Slots:
-    """Every slot, and the process behind each that is held. Never raises for a single process."""
+    """Every slot, and the process that holds it. A process that cannot be read is left out."""
     boot = _boot_seconds()
     states: Counter[tuple[str, str]] = Counter()
     processes = []
@@ -60,7 +60,7 @@ def read_slots(directory: Path) -> Slots:
 
 
 def read_states(directory: Path, role: str) -> dict[str, str]:
-    """The state of the live process in each held slot of a role; some 50 µs for each."""
+    """The process state, as in proc(5), by held slot of a role; about 50 µs for each."""
     states = {}
     for path in list_lock_files(directory):
         if path.name.startswith(f"{role}-") and is_held(path):
@@ -122,11 +122,11 @@ def _read_process(owner: Owner, boot: float) -> ProcessState | None:
 
 
 def _stat_fields(owner: Owner) -> list[str] | None:
-    """The fields of proc(5)'s stat from the state on; None if the owner is not there."""
+    """The fields of /proc/<pid>/stat from the state on; None if the owner is gone."""
     try:
         with open(f"/proc/{owner.pid}/stat") as file:  # noqa: PTH123  (half the time of a Path)
             stat = file.read()
-        # The name in parentheses may hold anything; the fields are counted from behind it.
+        # The name in parentheses may contain anything: fields are counted after its end.
         fields = stat[stat.rindex(")") + 2 :].split()
         return fields if int(fields[19]) == owner.start_ticks else None
     except (OSError, ValueError, IndexError):
@@ -156,7 +156,7 @@ def _max_fds(root: Path) -> float | None:
 def _boot_seconds() -> float:
     """When the machine started, in Unix seconds; 0 without /proc/stat.
 
-    Read once: the kernel's figure moves with the clock, and a start time must not.
+    Read once: the kernel's figure moves when the clock is set, and a start time must not.
     """
     try:
         for line in Path("/proc/stat").read_text().splitlines():

@@ -1,4 +1,4 @@
-"""gunicorn's saturation: workers busy and idle, and connections that wait for one."""
+"""gunicorn's saturation: busy and idle workers, and connections that wait for one."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from monitoring.processes.process_metrics import Slots
 from monitoring.processes.server_facts import ServerFacts, read_facts
 from monitoring.storage.slots import WEB
 
-_STOPPED = "Tt"  # by a signal, by a debugger
+_STOPPED = "Tt"  # proc(5): stopped by a signal, by a debugger
 
 
 def gunicorn_metrics(
@@ -33,7 +33,7 @@ def gunicorn_metrics(
 
 
 def count_busy(states: Mapping[str, str], in_progress: Mapping[str, float]) -> int:
-    """How many of the web workers, given by slot with the state of their process, are busy.
+    """How many web workers are busy; both mappings are by slot, `states` as in proc(5).
 
     A worker is busy when it answers a request, or when it is stopped and can answer none. Threads
     and async workers may take more requests while they are busy.

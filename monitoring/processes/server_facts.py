@@ -1,4 +1,4 @@
-"""What gunicorn's master leaves in the metrics directory for the exporter to know."""
+"""The file in which gunicorn's master tells the exporter how it was started."""
 
 import json
 from dataclasses import asdict, dataclass

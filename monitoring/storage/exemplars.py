@@ -1,4 +1,4 @@
-"""The exemplar file of a slot: its records, which one a bucket has, and the owner's writing.
+"""The exemplar file of a slot: its format, each bucket's place in it, and its writer.
 
     offset 0    magic with the version of this layout; zeros while the file is being made
     offset 64   RECORDS records of 64 bytes each:
@@ -6,9 +6,8 @@
                 native-endian), CRC-32 of the 56 bytes before it (uint32), padding (4)
 
 The file never grows. Records 0 to DIRECT_RECORDS - 1 belong to the buckets of the histogram without
-labels, by number; the others are a table in which a bucket's digest says its place, and a bucket
-that needs an occupied place takes it. A record that was read while it was written does not agree
-with its CRC.
+labels, by number; the others are a hash table: a bucket's digest gives its place, and it replaces
+another bucket's record there. A record that is read while it is written fails its CRC.
 """
 
 import math
@@ -31,7 +30,7 @@ HEADER_BYTES = 64
 RECORD_BYTES = 64
 FILE_BYTES = HEADER_BYTES + RECORDS * RECORD_BYTES
 MAGIC = b"EXEMPLR1"
-TIMESTAMP_WORD = 6  # its place in a record, in units of 8 bytes
+TIMESTAMP_WORD = 6  # its offset in a record, in units of 8 bytes
 
 _BODY = struct.Struct("=16s16s8sdd")
 _CHECKSUM = struct.Struct("=I4x")
@@ -56,7 +55,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ExemplarRecord:
-    """A record that was read: seconds observed, and when (Unix seconds)."""
+    """A decoded record; `value` in seconds, `timestamp` in Unix seconds."""
 
     digest: bytes
     trace_id: bytes
@@ -66,12 +65,12 @@ class ExemplarRecord:
 
 
 def exemplar_file_name(owner: str) -> str:
-    """The file's name: neither a metric file, which stock readers would merge, nor a lock."""
+    """A name that matches neither metric files, which stock readers would merge, nor locks."""
     return f"exemplars_{owner}.bin"
 
 
 def owner_of(name: str) -> str | None:
-    """The slot whose exemplar file is called so; None if it is another file."""
+    """The slot whose exemplar file has this name; None for any other file."""
     match = _FILE_NAME.fullmatch(name)
     return match["owner"] if match else None
 
@@ -123,12 +122,12 @@ class ExemplarFile:
         return os.fstat(self._descriptor).st_nlink == 0
 
     def put(self, number: int, record: bytes) -> None:
-        """Write the record with this number over what was there."""
+        """Replace the record with this number."""
         start = HEADER_BYTES + number * RECORD_BYTES
         self._map[start : start + RECORD_BYTES] = record
 
     def forget(self) -> None:
-        """Let go of the file; in a forked child, of its copy of the parent's mapping."""
+        """Close the file; in a forked child, its copy of the parent's mapping."""
         self._map.close()
         os.close(self._descriptor)
 
@@ -136,7 +135,7 @@ class ExemplarFile:
 def open_exemplar_file(path: Path) -> ExemplarFile:
     """Open or create the file; the last owner's exemplars stay.
 
-    One that is not of this layout is replaced. Raises OSError when it cannot be opened or there is
+    A file of another layout is replaced. Raises OSError when it cannot be opened or there is
     no space; then no new file is left behind.
     """
     if not _is_usable(path):
@@ -155,7 +154,7 @@ def open_exemplar_file(path: Path) -> ExemplarFile:
 
 
 def _is_usable(path: Path) -> bool:
-    """Whether the file is still to be made, was left half-made by a dead owner, or is whole."""
+    """Whether the file is missing, was left unfinished by a dead owner, or is complete."""
     try:
         descriptor = os.open(path, READ)
     except FileNotFoundError:

@@ -63,7 +63,7 @@ def file_path(directory: Path, prefix: str, owner: str) -> Path:
 class Scan:
     """What was found in a file: entries as (raw key, offset of the value), and where it ended.
 
-    `damage` is None, or says what stopped the scan: nothing behind `end` can be trusted then.
+    `damage` is None, or says what stopped the scan: nothing after `end` can be trusted then.
     """
 
     entries: list[tuple[bytes, int]] = field(default_factory=list)
@@ -112,7 +112,7 @@ def encode_entry(key: str) -> bytes:
 
 
 def metric_files(names: Iterator[str]) -> Iterator[tuple[str, FileName]]:
-    """Those of `names` that are metric files, with their parts."""
+    """The metric files among `names`, each with the parts of its name."""
     for name in names:
         parts = parse_file_name(name)
         if parts is not None:

@@ -27,7 +27,7 @@ _MAX_STEP_BYTES = 1024 * 1024
 
 
 class Cells:
-    """Where a value lives; `cells` is None until, and after, the file belongs to this process."""
+    """Where a value lives; `cells` is None while no file of this process holds it."""
 
     __slots__ = ("cells",)
 
@@ -84,7 +84,7 @@ class SlotFile(Cells):
             self.cells[here + 1] = other.cells[index + 1]
 
     def forget(self) -> None:
-        """Let go of the file: its values must find their place in another one (after a fork)."""
+        """Close the file; its values must be bound to another one (after a fork)."""
         self.cells = None
         del self._map
         os.close(self._descriptor)
@@ -109,7 +109,7 @@ class SlotFile(Cells):
         self._size = size
 
     def _adopt(self, size: int) -> Scan:
-        """Map an existing file and learn its entries. Raises OSError if it cannot be reserved."""
+        """Map an existing file and learn its entries. Raises OSError if there is no space."""
         # Files of other writers may have holes: fill them before they are mapped.
         os.posix_fallocate(self._descriptor, 0, _round_up(size))
         self._remap(_round_up(size))
@@ -135,8 +135,8 @@ class SlotFile(Cells):
 def open_slot_file(path: Path) -> SlotFile:
     """Open or create the file, continuing its values.
 
-    A damaged file is set aside as `<name>.damaged` (the last one is kept) and its intact entries
-    are carried over, so that one bad page does not reset every counter. `damage` says so.
+    A damaged file is set aside as `<name>.damaged` (only the last is kept) and its intact entries
+    are carried over, so that one bad page does not reset every counter. `damage` says why.
     Raises OSError when the file cannot be opened or there is no space.
     """
     try:
@@ -147,7 +147,7 @@ def open_slot_file(path: Path) -> SlotFile:
     damage: str | None
     try:
         size = os.fstat(descriptor).st_size
-        # Files are made whole under another name: an empty one was cut short by somebody.
+        # Files are completed under another name first: one without a header was truncated.
         if size < HEADER_BYTES or size > MAX_FILE_BYTES:
             damage = f"its size is {size} bytes"
         else:

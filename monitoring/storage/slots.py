@@ -1,4 +1,4 @@
-"""Who am I: the role of a process, and the lowest free slot of it, held by flock until it dies.
+"""A process's role and slot: the lowest free one of the role, locked by flock until it dies.
 
 The kernel frees the lock at death, however the process dies, so the next process of the role
 continues the slot's files: nothing grows, nothing is lost, no exit hook is needed.
@@ -17,8 +17,45 @@ from monitoring.errors import NoFreeSlotError
 from monitoring.primitives.lock_files import is_locked, try_lock
 from monitoring.primitives.small_files import read_bounded
 
-MAX_SLOTS = 1024
+WEB = "web"
+MASTER = "master"
+CELERY = "celery"
+MANAGE = "manage"
+TEST = "test"
+OTHER = "python"
+
+_WEB_SERVERS = {"gunicorn", "uvicorn", "daphne", "hypercorn", "granian", "uwsgi", "waitress-serve"}
+_TEST_RUNNERS = {"pytest", "py.test"}
+_COMMANDS = {"runserver": WEB, "test": TEST}
+_MANAGE = {"manage.py", "django-admin", "django"}
+
 _ROLE = re.compile(r"[a-z][a-z0-9]{0,15}")
+
+
+def role_of(arguments: Sequence[str]) -> str:
+    """The role for a `sys.argv`: web, celery, manage, test or python."""
+    if not arguments:
+        return OTHER
+    path = PurePath(arguments[0])
+    program = path.parent.name if path.name == "__main__.py" else path.name
+    if program in _WEB_SERVERS:
+        return WEB
+    if program == "celery":
+        return CELERY
+    if program in _TEST_RUNNERS:
+        return TEST
+    if program in _MANAGE:
+        return _COMMANDS.get(next(iter(arguments[1:]), ""), MANAGE)
+    return OTHER
+
+
+def validate_role(role: str) -> str:
+    if not _ROLE.fullmatch(role):
+        raise ValueError(f"role {role!r}: allowed are 1 to 16 of a-z and 0-9, a letter first")
+    return role
+
+
+MAX_SLOTS = 1024
 _LOCK_FILE = re.compile(r"(?P<role>[a-z][a-z0-9]{0,15})-(?P<number>\d{1,4})\.lock")
 
 # Held around every fork (values.py), so that no descriptor of ours is copied in mid-use:
@@ -44,13 +81,13 @@ class Slot:
         return os.fstat(self.descriptor).st_nlink == 0
 
     def forget(self) -> None:
-        """Close the lock; in a forked child its copy. Never LOCK_UN: that frees the parent's."""
+        """Close the lock; in a forked child, its copy. Never LOCK_UN: it frees the parent's."""
         os.close(self.descriptor)
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who wrote itself into a lock file; `start_ticks` tells a reused pid (proc(5), field 22)."""
+    """The process named in a lock file; `start_ticks` (proc(5), field 22) detects a reused pid."""
 
     role: str
     number: int
@@ -60,12 +97,6 @@ class Owner:
     @property
     def slot(self) -> str:
         return f"{self.role}-{self.number}"
-
-
-def validate_role(role: str) -> str:
-    if not _ROLE.fullmatch(role):
-        raise ValueError(f"role {role!r}: allowed are 1 to 16 of a-z and 0-9, a letter first")
-    return role
 
 
 def lock_path(directory: Path, slot_name: str) -> Path:
@@ -116,9 +147,9 @@ def _take_first(directory: Path, role: str, *, create: bool) -> Slot | None:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a live process holds this lock file; True if there is none (a stock writer).
+    """Whether a live process holds this lock file.
 
-    True as well for one that cannot be opened: what is unknown is not taken for dead.
+    True as well if there is no file (a stock writer) or it cannot be opened: unknown is not dead.
     """
     with process_lock:
         try:
@@ -166,33 +197,3 @@ def _write_owner(slot: Slot) -> None:
         os.pwrite(slot.descriptor, record.encode(), 0)
     except OSError:
         pass  # No /proc or no space: the lock itself holds, only process metrics miss this slot.
-
-
-WEB = "web"
-MASTER = "master"
-CELERY = "celery"
-MANAGE = "manage"
-TEST = "test"
-OTHER = "python"
-
-_WEB_SERVERS = {"gunicorn", "uvicorn", "daphne", "hypercorn", "granian", "uwsgi", "waitress-serve"}
-_TEST_RUNNERS = {"pytest", "py.test"}
-_COMMANDS = {"runserver": WEB, "test": TEST}
-_MANAGE = {"manage.py", "django-admin", "django"}
-
-
-def role_of(arguments: Sequence[str]) -> str:
-    """The role for a `sys.argv`: web, celery, manage, test or python."""
-    if not arguments:
-        return OTHER
-    path = PurePath(arguments[0])
-    program = path.parent.name if path.name == "__main__.py" else path.name
-    if program in _WEB_SERVERS:
-        return WEB
-    if program == "celery":
-        return CELERY
-    if program in _TEST_RUNNERS:
-        return TEST
-    if program in _MANAGE:
-        return _COMMANDS.get(next(iter(arguments[1:]), ""), MANAGE)
-    return OTHER

@@ -1,9 +1,9 @@
 """The value class behind prometheus-client's metrics: one aligned store into this process's slot.
 
 prometheus-client makes its Counters, Gauges and Histograms from `values.ValueClass`; `install` puts
-SlotValue there. Compared with the stock multiprocess value: no identity call per operation, no
-second copy of the number (the mapped cell is the value), and a write that finds no space is
-dropped and counted instead of ending the process.
+SlotValue there. Compared with the stock multiprocess value: no getpid() per operation, no second
+copy of the number (the mapped cell is the value), and a write that finds no space is dropped and
+counted instead of ending the process.
 """
 
 import os
@@ -75,7 +75,7 @@ class SlotValue:
             return 0.0 if cells is None else cells[self.index]
 
     def set_exemplar(self, exemplar: object) -> None:
-        """Exemplars have no place in the value files; requests leave theirs by put_exemplars."""
+        """Does nothing: metric files have no place for exemplars; put_exemplars writes them."""
 
     def get_exemplar(self) -> None:
         return None
@@ -88,7 +88,7 @@ def install(role: str, directory: Path) -> None:
     """Make every metric built from now on live in this process's slot. Opens nothing."""
     if values.ValueClass is not SlotValue:
         values.ValueClass = SlotValue
-        # The lock is held over the fork: the child never starts with a half-done write or file.
+        # The lock is held during a fork: a child never starts with a half-done write or file.
         os.register_at_fork(
             before=process_lock.acquire,
             after_in_parent=process_lock.release,
@@ -97,7 +97,7 @@ def install(role: str, directory: Path) -> None:
     _process.role = slots.validate_role(role)
     if _process.slot is None:
         _process.directory = directory
-    # For prometheus-client's own code and for the processes that we start.
+    # For prometheus-client's own code and for child processes.
     os.environ[metrics_directory.ENVIRONMENT_VARIABLE] = str(directory)
 
 
@@ -119,7 +119,7 @@ def attach() -> Slot | None:
 
 
 def tend() -> None:
-    """Look after this process's files: call it now and then, at most once a second (20 µs)."""
+    """Maintain this process's files; call it from time to time, at most once a second (20 µs)."""
     with process_lock:
         _process.tend()
     _process.report()
@@ -132,7 +132,7 @@ def value_of(metric: Counter | Gauge) -> SlotValue:
 
 
 def add_all(writes: Iterable[tuple[SlotValue, float]]) -> None:
-    """Add each amount to its value, all under one lock: what `inc` does, for less."""
+    """Add each amount to its value under one lock: cheaper than one `inc` each."""
     complete = True
     with process_lock:
         for value, amount in writes:
@@ -148,7 +148,7 @@ def add_all(writes: Iterable[tuple[SlotValue, float]]) -> None:
 
 
 def put_exemplars(records: Iterable[tuple[int, bytes]]) -> None:
-    """Write records (number, bytes; see exemplar_format) to this process's exemplar file."""
+    """Write records (number, bytes; see exemplars.py) to this process's exemplar file."""
     with process_lock:
         _process.put_exemplars(records)
     _process.report()

@@ -18,7 +18,7 @@ class DemoError(Exception):
 
 
 class _ParameterError(Exception):
-    """Carries its answer."""
+    """A query parameter is invalid; the message is the answer's text."""
 
 
 def _number(request: HttpRequest, name: str, default: int, lowest: int, highest: int) -> int:
@@ -88,7 +88,7 @@ def item(request: HttpRequest, pk: int) -> HttpResponse:
 
 @csrf_exempt
 def stream(request: HttpRequest) -> StreamingHttpResponse:
-    """Ten chunks; ?ms= waits between them; in the style of the server that asks."""
+    """Ten chunks, ?ms= milliseconds apart; async under ASGI, sync under WSGI."""
     milliseconds = request.GET.get("ms", "0")
     pause = min(int(milliseconds), 1000) / 1000 if milliseconds.isdecimal() else 0.0
     is_async = hasattr(request, "scope")

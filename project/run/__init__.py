@@ -1,1 +1,1 @@
-"""`make run`: everything up on an embedded default, with one command."""
+"""`make run`: starts the whole reference project with one command."""

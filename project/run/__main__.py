@@ -1,4 +1,4 @@
-"""`make run`: the signals first, then the rest, so that an early Ctrl-C ends it quietly."""
+"""`make run`: resets signals before slow imports, so that an early Ctrl-C ends it quietly."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> int:
-    # Nothing has been started yet that would have to be stopped in order: see supervisor.py.
+    # Nothing has started yet that needs an orderly stop: see supervisor.py.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     from project.run.everything import run_everything  # noqa: PLC0415

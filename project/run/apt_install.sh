@@ -1,7 +1,7 @@
 #!/bin/sh
 # usage: apt_install.sh "PROGRAMS" "PACKAGES"
-# Installs the Debian packages unless every program is on PATH (no programs: unless they are all
-# installed). Services that they bring are not started: tests start their own, on free ports.
+# Installs the Debian packages unless every program is on PATH; without programs, always asks apt.
+# The packages' services are not started: tests start their own, on free ports.
 set -eu
 programs="$1"
 packages="$2"
@@ -14,7 +14,7 @@ done
 
 if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" -ne 0 ]; then
     echo "Missing:${missing:- $packages}. Install these packages, then try again: $packages" >&2
-    echo "(on Debian, as root, this is done for you)" >&2
+    echo "(As root on Debian, this script installs them.)" >&2
     exit 1
 fi
 

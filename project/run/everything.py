@@ -1,4 +1,4 @@
-"""The reference project as a whole: its servers, what watches them, and where they answer."""
+"""Starts the whole reference project and its monitoring, and prints where they answer."""
 
 import os
 import secrets
@@ -25,7 +25,7 @@ _LATE_SECONDS = 60.0
 
 
 def run_everything() -> int:
-    """Until Ctrl-C; the exit status."""
+    """Run until Ctrl-C; returns the exit status."""
     os.chdir(environment.BASE_DIR)
     os.environ["DEMO_VIEWS"] = os.environ.get("DEMO_VIEWS") or "1"
     try:
@@ -37,7 +37,7 @@ def run_everything() -> int:
     environment.VAR_DIR.mkdir(exist_ok=True)
     redis = choose(site.redis_url, environment.VAR_DIR)
     os.environ["REDIS_URL"] = redis.url
-    # gunicorn reads this itself, before its configuration, and an empty one is an error to it.
+    # gunicorn reads this before its configuration, and refuses an empty value.
     os.environ["WEB_CONCURRENCY"] = str(site.workers)
     os.environ.setdefault("CELERY_BROKER_URL", redis.url)
     output.write("Migrating the database, then starting the servers …\n")
@@ -61,13 +61,15 @@ def _stages(
     web = Service(
         "web",
         [str(programs / "gunicorn"), "-c", "gunicorn.conf.py"],
-        # gunicorn then ends its workers at once; killed, it would leave them for a while.
+        # On SIGQUIT gunicorn ends its workers at once; SIGKILL would leave them for a while.
         orphan_signal=signal.SIGQUIT,
     )
     exporter = Service(
         "exporter", [sys.executable, "manage.py", "exporter", "--bind", str(site.exporter_bind)]
     )
-    watching_services = [Service(each.name, each.command, is_quiet=True) for each in watchers]
+    watching_services = [
+        Service(watcher.name, watcher.command, is_quiet=True) for watcher in watchers
+    ]
     stages = [[web, exporter, *_celery(programs, directory)], watching_services]
     if redis.command is not None:
         stages.insert(0, [Service("redis", redis.command, is_quiet=True)])
@@ -79,7 +81,7 @@ def _celery(programs: Path, directory: Path) -> list[Service]:
     celery = [str(programs / "celery"), "--quiet", "--app", "project"]
     quiet = ["--loglevel", "WARNING"]
     return [
-        # It then ends its children; killed, it would leave them.
+        # On SIGQUIT the worker ends its children; SIGKILL would leave them.
         Service(
             "worker",
             [*celery, "worker", "--concurrency", "2", *quiet],
@@ -93,7 +95,7 @@ def _celery(programs: Path, directory: Path) -> list[Service]:
 
 
 def _migrate() -> str | None:
-    """What went wrong, without the traceback."""
+    """Migrate; returns the error without its traceback, or None."""
     done = subprocess.run(
         launch.command(
             [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"],
@@ -111,7 +113,7 @@ def _migrate() -> str | None:
     # The lines of a traceback are indented by two spaces; what follows the last one is the error.
     indented = [number for number, line in enumerate(lines) if line.startswith("  ")]
     said = "\n".join(lines[indented[-1] + 1 :] if "Traceback" in done.stderr else lines)
-    return f"{said}\n(all of it: .venv/bin/python manage.py migrate)"
+    return f"{said}\n(full output: .venv/bin/python manage.py migrate)"
 
 
 def _announce(
@@ -119,16 +121,16 @@ def _announce(
 ) -> None:
     """Print the URLs once they answer."""
     late = time.monotonic() + _LATE_SECONDS
-    # A POST to the scrape URL is refused before anything is merged, and is not counted.
+    # A POST to the scrape URL is refused before any merge, and is not counted.
     while not (
         listening.answers(site.bind, "POST", _SCRAPE_PATH)
         and listening.answers(site.exporter_bind, "GET", "/-/ready")
-        and all(listening.answers(each.address, "GET", "/-/ready") for each in watchers)
+        and all(listening.answers(watcher.address, "GET", "/-/ready") for watcher in watchers)
     ):
         if supervisor.is_stopping:
             return
         if time.monotonic() > late:
-            output.write_line("make run", "there is still no answer; the URLs follow when it comes")
+            output.write_line("make run", "no answer yet; the URLs follow when the servers answer")
             late += _LATE_SECONDS
         time.sleep(0.1)
     if not supervisor.is_stopping:
@@ -137,9 +139,9 @@ def _announce(
 
 def _banner(site: Environment, redis: RedisServer, watchers: list[Watcher]) -> str:
     web = listening.url(site.bind)
-    demo = f"  Demo      {web}/demo/ok/   (more of them on the front page)\n"
+    demo = f"  Demo      {web}/demo/ok/   (more on the front page)\n"
     watching_lines = "".join(
-        f"  {each.name.title()}  {listening.url(each.address)}/\n" for each in watchers
+        f"  {watcher.name.title()}  {listening.url(watcher.address)}/\n" for watcher in watchers
     )
     return (
         f"\n  Site      {web}/\n"

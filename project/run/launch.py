@@ -1,8 +1,8 @@
-"""Runs a program that the kernel ends when its parent ends, however that ends: `prctl(2)`.
+"""Runs a program that the kernel ends when its parent ends, even if killed: see `prctl(2)`.
 
 usage: launch.py PARENT-PID SIGNAL PROGRAM [ARGUMENT…]
 
-Only the standard library, and run with -I -S: it is in the way of every start.
+It uses only the standard library and runs with -I -S, because it delays every start.
 """
 
 import ctypes
@@ -14,9 +14,9 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with(parent: int, number: signal.Signals) -> None:
-    """Have this process sent the signal when `parent`, its parent, is gone; also if it is already.
+    """Make the kernel signal this process when `parent`, its parent, ends; now if it has ended.
 
-    It survives exec, but for programs that change the user, and children do not inherit it.
+    The setting survives exec, except of set-user-ID programs; children do not inherit it.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
     if os.getppid() != parent:
@@ -31,4 +31,4 @@ def command(arguments: list[str], number: signal.Signals) -> list[str]:
 
 if __name__ == "__main__":
     end_with(int(sys.argv[1]), signal.Signals(int(sys.argv[2])))
-    os.execv(sys.argv[3], sys.argv[3:])  # noqa: S606  (that is what it is for)
+    os.execv(sys.argv[3], sys.argv[3:])  # noqa: S606  (its purpose)

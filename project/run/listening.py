@@ -1,4 +1,4 @@
-"""Whether the servers can listen where they are to, and whether they answer there."""
+"""Checks whether the servers' addresses are free, and whether the servers answer there."""
 
 import contextlib
 import http.client
@@ -14,14 +14,14 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 def check_free(addresses: Sequence[Address]) -> None:
     """Raises EnvironmentVariableError for the first address where nobody could listen.
 
-    All are tried together, so two variables with one address are found as well.
+    All are bound at once, so two variables with the same address are found as well.
     """
     with contextlib.ExitStack() as tried:
         for address in addresses:
             family, where = address.resolve()
             try:
                 probe = tried.enter_context(socket.socket(family))
-                # As the servers do: a connection that lingers from the last run is no obstacle.
+                # Like the servers: connections that linger from the last run are no obstacle.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(where)
                 probe.listen()
@@ -42,13 +42,13 @@ def _advice(address: Address, addresses: Sequence[Address], error: OSError) -> s
 
 
 def url(address: Address) -> str:
-    """Where this machine reaches a server that listens there."""
+    """The URL at which this machine reaches a server that listens there."""
     host = _ANY.get(address.host, address.host)
     return f"http://{Address(address.variable, host, address.port)}"
 
 
 def answers(address: Address, method: str, path: str) -> bool:
-    """Whether an HTTP server answers there, other than with an error of its own."""
+    """Whether an HTTP server answers there with a status below 500."""
     host = _ANY.get(address.host, address.host)
     connection = http.client.HTTPConnection(host, address.port, timeout=5)
     try:

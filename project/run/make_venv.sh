@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the virtual environment; on Debian, as root, installs the package for that if it is missing.
+# Makes the virtual environment; as root on Debian, first installs the package that makes it.
 set -eu
 venv="$1"
 python="${PYTHON:-python3}"

@@ -1,4 +1,4 @@
-"""Standard output that may close or stall: `make run | head -1`, a terminal's Ctrl-S."""
+"""Writes to a standard output that may close (`make run | head -1`) or stall (Ctrl-S)."""
 
 import contextlib
 import os
@@ -6,11 +6,11 @@ import select
 import time
 
 _STDOUT = 1
-_PIPE_BUF = 4096  # what a pipe takes in one piece
+_PIPE_BUF = 4096  # what a pipe takes in one write
 
 
 def is_closed() -> bool:
-    """Whether nobody can read it any more."""
+    """Whether standard output has lost its reader."""
     poll = select.poll()
     poll.register(_STDOUT, 0)
     return any(
@@ -19,7 +19,7 @@ def is_closed() -> bool:
 
 
 def write(text: str) -> None:
-    """Waits while the reader does; when there is none any more, the text is gone."""
+    """Wait while the reader stalls; drop the text if there is no reader any more."""
     data = text.encode(errors="replace")
     with contextlib.suppress(OSError):
         while data:
@@ -27,11 +27,11 @@ def write(text: str) -> None:
 
 
 def write_line(name: str, line: str) -> None:
-    """A line with the time and who says it; waits as `write` does."""
+    """Write a line with the time and the service's name; wait as `write` does."""
     write(f"{time.strftime('%H:%M:%S')} {name:<8} | {line.rstrip()}\n")
 
 
 def write_line_now(name: str, line: str) -> None:
-    """The same, dropped when it would have to wait."""
+    """Write the same line, or drop it if that would wait."""
     if select.select([], [_STDOUT], [], 0)[1]:
         write_line(name, line)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class RedisServer:
-    """Where Redis answers, and the command that starts it; no command: it runs already."""
+    """Where Redis answers, and the command that starts it; None if it runs already."""
 
     url: str
     command: list[str] | None
@@ -16,7 +16,7 @@ class RedisServer:
 
 
 def choose(given_url: str, directory: Path) -> RedisServer:
-    """REDIS_URL if set; else a server of our own in `directory`, on loopback, nothing kept."""
+    """REDIS_URL if set; else our own server in `directory`, on loopback, without persistence."""
     if given_url:
         return RedisServer(given_url, None, "REDIS_URL")
     program = shutil.which("redis-server")

@@ -1,6 +1,6 @@
-"""Runs services side by side, shows what they say, and ends them in order, all of them.
+"""Runs services side by side, shows their output, and stops all of them in order.
 
-A service is a process in a session of its own, so that a terminal's Ctrl-C reaches the runner only.
+Each service has its own session, so that a terminal's Ctrl-C reaches the runner only.
 The runner asks the services to stop, the last stage first, and kills what is left of each one's
 process group. If the runner itself is killed, the kernel ends the services: see launch.py.
 """
@@ -25,7 +25,7 @@ _RUNNER = "make run"
 
 @dataclass(slots=True)
 class Service:
-    """A command; `orphan_signal` is what it gets when the runner is killed."""
+    """A command; if the runner is killed, the kernel sends it `orphan_signal`."""
 
     name: str
     command: list[str]
@@ -36,7 +36,7 @@ class Service:
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=10))
 
     def start(self) -> None:
-        # From the main thread: the kernel watches the thread that forks, not its process.
+        # Call it in the main thread: the kernel watches the forking thread, not its process.
         self.process = subprocess.Popen(
             launch.command(self.command, self.orphan_signal),
             stdin=subprocess.DEVNULL,
@@ -57,7 +57,7 @@ class Service:
             self.process.terminate()
 
     def sweep(self) -> None:
-        """Kill what is left of it: a killed master's workers, say."""
+        """Kill what is left of its process group, such as the workers of a killed master."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -82,7 +82,7 @@ class Supervisor:
         self.is_stopping = False
 
     def run(self, when_started: Callable[[], None]) -> int:
-        """Until a signal, a closed standard output, or the end of a service: 0, 0, 1.
+        """Run until a signal, a closed standard output (0 for both), or a service's end (1).
 
         `when_started` is called in a thread of its own.
         """
@@ -104,7 +104,7 @@ class Supervisor:
         self._signals.append((time.monotonic(), signal.Signals(number)))
 
     def _is_impatient(self) -> bool:
-        """Whether a second signal came; make may pass on the first one, so one of its own."""
+        """Whether a second signal came, not at once: make may repeat the first one."""
         return len(self._signals) > 1 and self._signals[-1][0] > self._signals[0][0] + 1
 
     def _watch(self) -> int:
@@ -127,7 +127,7 @@ class Supervisor:
     def _stop(self) -> None:
         self.is_stopping = True
         if self._signals:
-            output.write_line_now(_RUNNER, f"{self._signals[0][1].name}: stopping (again: at once)")
+            output.write_line_now(_RUNNER, f"{self._signals[0][1].name}: stopping (again: now)")
         for stage in reversed(self._stages):
             for service in stage:
                 service.ask_to_stop()
@@ -142,4 +142,4 @@ class Supervisor:
                 service.sweep()
         for service in self._services():
             if service.printer is not None:
-                service.printer.join(1)  # what they said last; not for ever, a reader may stall
+                service.printer.join(1)  # for its last lines; not forever, as a reader may stall

@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager for `make run`, with this repository's files, where installed."""
+"""Configures Prometheus and Alertmanager for `make run`, if installed, with our own files."""
 
 import json
 import shutil
@@ -28,17 +28,17 @@ def prepare(directory: Path, site: str, exporter: str, token: str) -> list[Watch
 
     `site` and `exporter` are the URLs where this machine reaches them; `token` is what the site's
     webhook asks for. Each watcher listens on its own usual port, or on a free one if that is taken.
-    Without Alertmanager there is Prometheus alone, without Prometheus none.
+    Without Prometheus there are no watchers.
     """
     prometheus = shutil.which("prometheus")
     if prometheus is None:
         return []
-    # They may not listen yet, but they will.
-    spoken_for = {urlsplit(site).port, urlsplit(exporter).port}
-    addresses = {"prometheus": _address(9090, spoken_for)}
+    # The site and the exporter will use these ports, even if they do not listen yet.
+    reserved = {urlsplit(site).port, urlsplit(exporter).port}
+    addresses = {"prometheus": _address(9090, reserved)}
     alertmanager = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
     if alertmanager is not None:
-        addresses["alertmanager"] = _address(9093, spoken_for)
+        addresses["alertmanager"] = _address(9093, reserved)
     watchers = [_prometheus(prometheus, directory / "prometheus", exporter, addresses)]
     if alertmanager is not None:
         directory = directory / "alertmanager"
@@ -97,12 +97,12 @@ def _alertmanager(
     return Watcher("alertmanager", command, address)
 
 
-def _address(usual_port: int, spoken_for: Collection[int | None]) -> Address:
-    """The usual port on the loopback; Debian's own service may have it: then a free one."""
+def _address(usual_port: int, reserved: Collection[int | None]) -> Address:
+    """Loopback with the usual port, or a free one if it is taken (by Debian's own service)."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", 0 if usual_port in spoken_for else usual_port))
+            probe.bind(("127.0.0.1", 0 if usual_port in reserved else usual_port))
         except OSError:
             probe.bind(("127.0.0.1", 0))
         return Address("", "127.0.0.1", probe.getsockname()[1])

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fetches the chart library of the status page from npm at the pinned version. npm compares the
-# archive with the registry's checksum; ours (uplot.sha256) is of the files that are kept.
+# Fetches the chart library of the status page from npm at the pinned version. npm checks
+# the archive against the registry; uplot.sha256 checks the files that we keep.
 set -eu
 version=1.6.32
 here="$(cd "$(dirname "$0")" && pwd)"

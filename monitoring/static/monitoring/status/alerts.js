@@ -1,8 +1,10 @@
-// A line for each threshold: the window's figure, and on which side of the limit it is.
+// A line for each threshold: the window's figure, and whether it is above the limit.
 
 import { element } from "./dom.js";
 import { isNumber, MISSING } from "./format.js";
 import { isAbove, limitOf } from "./limits.js";
+
+const SIGNS = { above: "▲", below: "✓", off: "–", unknown: "?" };
 
 export class AlertLines {
   #region;
@@ -37,8 +39,6 @@ function line(name, limit, summary) {
   const above = isAbove(value, limit);
   return { name, label, figure, state: above ? "above" : "below", text: `${above ? "above" : "within"} ${formatLimit(limit)}` };
 }
-
-const SIGNS = { above: "▲", below: "✓", off: "–", unknown: "?" };
 
 function item({ name, label, figure, state, text }) {
   return element(

@@ -1,5 +1,5 @@
-// What all charts have in common: uPlot in the admin's colours, a legend that shows the values at the
-// cursor, the same in words, and the same as a table.
+// The frame of every chart: uPlot in the admin's colours, a legend with the values at the cursor, a
+// description in words, and a table.
 
 import { element, setText } from "./dom.js";
 import { clock } from "./format.js";
@@ -30,6 +30,7 @@ export class ChartFrame {
   #data = [[]];
   #table;
   #toTable = null;
+  #options;
 
   // `series`: {label, colour, style, uplot, show(index or null)}; `options` are uPlot's, without size and series.
   constructor(section, series, options) {
@@ -44,9 +45,7 @@ export class ChartFrame {
     watchTheme(() => this.#chart?.redraw(false));
   }
 
-  #options;
-
-  // `data` as uPlot has it; `words` say what it shows; `toTable` gives {head, rows} when asked.
+  // `data` is uPlot's; `words` describe it; `toTable()` returns {head, rows}.
   show(data, words, toTable) {
     this.#data = data;
     this.#toTable = toTable;
@@ -77,7 +76,7 @@ export class ChartFrame {
           draw: this.#options.draw ? [this.#options.draw] : [],
         },
         scales,
-        series: [{}, ...this.#series.map((one) => one.uplot)],
+        series: [{}, ...this.#series.map((entry) => entry.uplot)],
       },
       this.#data,
       this.#plot,
@@ -91,19 +90,19 @@ export class ChartFrame {
   }
 
   #legend(list) {
-    for (const one of this.#series) {
+    for (const entry of this.#series) {
       const value = element("span", { class: "sp-legend-value" });
-      const swatch = element("span", { class: `sp-swatch sp-${one.style}`, "data-colour": one.colour, "aria-hidden": "true" });
-      list.append(element("li", {}, swatch, one.label, " ", value));
+      const swatch = element("span", { class: `sp-swatch sp-${entry.style}`, "data-colour": entry.colour, "aria-hidden": "true" });
+      list.append(element("li", {}, swatch, entry.label, " ", value));
       this.#items.push(value);
     }
   }
 
-  // At the cursor; without one, what the chart says by itself (for `null`).
+  // The values at the cursor; without a cursor (null), those that the chart shows by default.
   #values(index) {
     const isEmpty = this.#data[0].length === 0;
-    this.#series.forEach((one, place) => {
-      setText(this.#items[place], isEmpty ? "" : one.show(index ?? null));
+    this.#series.forEach((entry, place) => {
+      setText(this.#items[place], isEmpty ? "" : entry.show(index ?? null));
     });
   }
 
@@ -141,7 +140,7 @@ export function timeAxes(formatValue) {
   ];
 }
 
-// A dashed line with its name, at the top edge with an arrow where it is above the chart.
+// A dashed line with its name; above the chart's range, only the name and an arrow at the top edge.
 export function drawLimit(chart, value, text) {
   if (value === null || value === undefined || !chart.data[0].length) return;
   const { ctx, bbox } = chart;

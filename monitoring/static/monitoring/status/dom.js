@@ -1,4 +1,4 @@
-// Elements without markup in strings: what the server says can only ever be text.
+// Builds elements without HTML strings: what the server sends can only become text.
 
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -14,19 +14,19 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
-// Changes the page only where it says something new: nothing flickers or is read out twice.
+// Changes a node only if its text is new: nothing flickers or is read out twice.
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-// Replaces the children; what had the focus gets it again, if it is still there by its data-key.
+// Replaces the children, and gives the focus back to the child with the same data-key.
 export function replaceKeepingFocus(parent, children) {
   const focused = parent.contains(document.activeElement) ? document.activeElement.dataset.key : null;
   parent.replaceChildren(...children);
   if (focused) parent.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 
-// A word that is there for screen readers only.
+// Text for screen readers only.
 export function hidden(text) {
   return element("span", { class: "visually-hidden" }, text);
 }

@@ -1,10 +1,10 @@
-// Requests to our own endpoints: with a time limit, and with errors that say what they mean.
+// Sends requests to our own endpoints, with a time limit and a kind for each error.
 
 const TIMEOUT_MS = 10_000;
 const GATEWAY_ERRORS = new Set([502, 504]);
 
 // kind: "gone" (no answer at all), "signed-out", "absent", "unavailable", "invalid", "aborted" or
-// "error"; message is for people; fields has the messages of a form by field.
+// "error"; message is for people; fields maps each invalid form field to its messages.
 export class RequestError extends Error {
   constructor(kind, message, fields = {}) {
     super(message);
@@ -32,7 +32,7 @@ async function request(url, options, signal) {
     throw new RequestError("gone", `The server does not answer (${response.status}).`);
   }
   const answer = parsed(text);
-  // A health check that is not healthy is a 503, and an answer all the same.
+  // An unhealthy report has status 503, and is still an answer.
   if (response.ok || (response.status === 503 && answer?.checks)) {
     if (answer === undefined) throw new RequestError("error", "The answer is not JSON.");
     return answer;

@@ -1,4 +1,4 @@
-// Figures as people read them. Null is a dash: the reason stands beside it.
+// Formats figures for people. Null becomes a dash; the page shows the reason beside it.
 
 const language = document.documentElement.lang || "en";
 const cached = new Map();
@@ -17,14 +17,14 @@ export function isNumber(value) {
   return typeof value === "number" && Number.isFinite(value);
 }
 
-// Three significant digits, but never fewer than the whole number has.
+// Three significant digits, and every digit of the whole part.
 export function number(value) {
   if (!isNumber(value)) return MISSING;
   const size = Math.abs(value);
   return formatter(value === 0 || size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2).format(value);
 }
 
-// The same without zeros at its end, for axes.
+// The same without trailing zeros, for axes.
 export function short(value) {
   return number(value).replace(/([.,]\d*?)0+$/, "$1").replace(/[.,]$/, "");
 }
@@ -62,7 +62,7 @@ export function clock(unixSeconds) {
   return new Date(unixSeconds * 1000).toLocaleTimeString(language, { hour12: false });
 }
 
-// The time of day alone within a day, else with its date.
+// The time of day; with its date if it is more than a day ago.
 export function moment(unixSeconds) {
   const then = new Date(unixSeconds * 1000);
   if (Date.now() - then.getTime() < 86_400_000) return clock(unixSeconds);

@@ -1,4 +1,4 @@
-// How many responses took how long, over the whole window.
+// The histogram: how many responses took how long, over the whole window.
 
 import { ChartFrame, colour } from "./chart_frame.js";
 import { count, counted, durationText, percent, shortDuration } from "./format.js";
@@ -56,7 +56,7 @@ export class Histogram {
     const most = this.#bars.reduce((best, bar) => (bar.count > best.count ? bar : best));
     this.#frame.show(
       [this.#bars.map((_, place) => place), this.#bars.map((bar) => bar.count)],
-      `Distribution of response times of ${count(this.#total)} requests. Most often: ${this.#inWords(most)}.`,
+      `Distribution of response times of ${count(this.#total)} requests. Most frequent: ${this.#inWords(most)}.`,
       () => ({
         head: ["Response time", "Requests", "Share"],
         rows: this.#bars.map((bar) => [between(bar), count(bar.count), this.#share(bar)]),
@@ -80,8 +80,8 @@ export class Histogram {
   // As many labels as there is room for.
   #labels(chart, splits) {
     const room = Math.max(1, Math.floor(chart.bbox.width / devicePixelRatio / 64));
-    const each = Math.ceil(splits.length / room);
-    return splits.map((place) => (place % each === 0 ? shortly(this.#bars[place]) : ""));
+    const step = Math.ceil(splits.length / room);
+    return splits.map((place) => (place % step === 0 ? shortly(this.#bars[place]) : ""));
   }
 }
 

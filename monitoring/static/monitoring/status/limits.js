@@ -1,4 +1,4 @@
-// What thresholds are called, what they are of, and how their figures are written.
+// Each threshold's label, summary field, unit and number format.
 
 import { count, durationText, number, percent, short, shortDuration } from "./format.js";
 
@@ -13,7 +13,7 @@ const KNOWN = {
   active_sessions: { label: "Active sessions", field: "active_sessions", unit: "sessions", format: count, limit: count },
 };
 
-// A threshold that a later version has, and this page does not know, is shown by its name.
+// A threshold that this page does not know is shown by its name.
 export function limitOf(name) {
   return KNOWN[name] ?? { label: name.replaceAll("_", " "), field: name, unit: "", format: number, limit: number };
 }

@@ -1,4 +1,4 @@
-// When to ask: every few seconds, one round at a time, never while nobody can see the page.
+// Runs a round every few seconds, one at a time, and never while the page is hidden.
 
 export class Poller {
   #round;
@@ -8,7 +8,7 @@ export class Poller {
   #paused = false;
   #stopped = false;
 
-  // `round` is given an AbortSignal and a count of rounds; it never throws.
+  // `round` takes an AbortSignal. It handles its errors: polling ends if it throws.
   constructor(round, everyMilliseconds) {
     this.#round = round;
     this.#every = everyMilliseconds;
@@ -39,7 +39,7 @@ export class Poller {
     clearTimeout(this.#timer);
   }
 
-  // A round at once; one that is under way is for what was asked before, and is left.
+  // Starts a round at once; aborts one under way, because the choices on the page may have changed.
   async now() {
     clearTimeout(this.#timer);
     this.#running?.controller.abort();
@@ -57,7 +57,7 @@ export class Poller {
   #schedule(began) {
     if (this.#paused || this.#stopped || document.hidden) return;
     const left = this.#every - (performance.now() - began);
-    // A server that takes long is given time between rounds.
+    // A slow server gets a pause between rounds.
     this.#timer = setTimeout(() => this.now(), Math.max(left, this.#every / 5));
   }
 

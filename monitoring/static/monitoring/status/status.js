@@ -1,4 +1,4 @@
-// The status page: asks our own endpoints in turn, and hands each answer to those who show it.
+// The status page: asks our own endpoints in turn, and passes each answer to the parts that show it.
 
 import { AlertLines } from "./alerts.js";
 import { byId, setText } from "./dom.js";
@@ -13,7 +13,7 @@ import { Tiles } from "./tiles.js";
 import { TimeCharts } from "./time_charts.js";
 
 const REFRESH_MS = 5000;
-// What asks the database about itself need not be asked at each refresh.
+// Endpoints that query the database are asked only in every third round.
 const SELDOM = 3;
 
 const page = byId("status-page");
@@ -39,7 +39,8 @@ let rounds = 0;
 let summary = null;
 let thresholds = null;
 
-// Each part of a round: which endpoint, how often, who shows its answer, who says why there is none.
+// The parts of a round: the endpoint, how often it is asked, what shows its answer, and what shows
+// the reason (`why`) when there is none.
 const parts = [
   { url: () => `${urls.summary}?window=${chosenWindow()}`, mounted: urls.summary, show: showSummary, why: whyNoSummary },
   {
@@ -51,8 +52,8 @@ const parts = [
   {
     url: () => `${urls.series}?window=${chosenWindow()}`,
     mounted: urls.series,
-    show: (answer) => [charts, histogram].forEach((shown) => shown.show(answer)),
-    why: (reason) => [charts, histogram].forEach((shown) => shown.showReason(reason)),
+    show: (answer) => [charts, histogram].forEach((chart) => chart.show(answer)),
+    why: (reason) => [charts, histogram].forEach((chart) => chart.showReason(reason)),
   },
   { url: () => urls.health, mounted: urls.health, show: (answer) => health.show(answer), why: (reason) => health.showReason(reason) },
   {
@@ -71,7 +72,7 @@ const parts = [
   },
 ];
 
-// One request at a time. A server that is gone is not asked for the rest.
+// One request at a time. When the server is gone, the remaining parts are skipped.
 async function refresh(signal) {
   const isSeldom = rounds++ % SELDOM === 0;
   for (const part of parts) {
@@ -79,16 +80,16 @@ async function refresh(signal) {
     try {
       part.show(await getJson(part.mounted ? part.url() : "", signal));
     } catch (error) {
-      if (!tell(error, part)) {
-        if (isSeldom) rounds = 0; // what was not asked is asked in the next round
+      if (!report(error, part)) {
+        if (isSeldom) rounds = 0; // the next round asks the skipped parts
         return;
       }
     }
   }
 }
 
-// Whether the other parts can be asked all the same.
-function tell(error, part) {
+// Shows the error. Returns whether the other parts can still be asked.
+function report(error, part) {
   switch (error.kind) {
     case "aborted":
       return false;

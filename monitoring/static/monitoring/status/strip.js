@@ -1,9 +1,9 @@
-// The line that says how things are: live, paused, gone, signed out. It keeps its place and size.
+// The status line: live, paused, gone or signed out. It keeps its place and size.
 
 import { byId, element, setText } from "./dom.js";
 import { clock, span } from "./format.js";
 
-const EVERY = 5;
+const REFRESH_SECONDS = 5;
 
 let goneSince = null;
 let source = "";
@@ -30,7 +30,7 @@ export function showLive(summary, paused) {
 }
 
 function showRhythm(paused) {
-  if (source) setText(byId("sp-updated"), paused ? source : `${source}, every ${EVERY} s`);
+  if (source) setText(byId("sp-updated"), paused ? source : `${source}, every ${REFRESH_SECONDS} s`);
 }
 
 export function showPaused(paused) {
@@ -45,10 +45,10 @@ export function showDoubt(message) {
 
 export function showGone(message) {
   goneSince ??= Date.now() / 1000;
-  show("gone", `${message} Since ${clock(goneSince)}; these figures are old. Trying again every ${EVERY} s.`);
+  show("gone", `${message} Since ${clock(goneSince)}; these figures are old. Trying again every ${REFRESH_SECONDS} s.`);
 }
 
 export function showSignedOut(message, loginUrl) {
   show("gone", `${message} `);
-  byId("sp-state").append(element("a", { href: loginUrl }, "Log in"), " to go on.");
+  byId("sp-state").append(element("a", { href: loginUrl }, "Log in"), " to continue.");
 }

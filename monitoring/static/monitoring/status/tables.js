@@ -1,4 +1,4 @@
-// The tables: built anew only when their rows change, sorted by what the reader chose.
+// The tables: rebuilt only when their rows change, sorted as the reader chose.
 
 import { element, hidden, replaceKeepingFocus } from "./dom.js";
 import { count, durationText, moment, percent } from "./format.js";

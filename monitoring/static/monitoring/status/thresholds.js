@@ -1,4 +1,4 @@
-// The form of the thresholds. What somebody types is theirs: a refresh never changes it.
+// The thresholds form. A refresh never changes what somebody is typing.
 
 import { element, setText } from "./dom.js";
 import { limitOf } from "./limits.js";
@@ -11,7 +11,7 @@ export class ThresholdsForm {
   #saved = {};
   #inputs = new Map();
 
-  // `save` is given what changed, and answers with all thresholds, or throws a RequestError.
+  // `save` takes the changed thresholds; it returns all of them, or throws a RequestError.
   constructor(form, save) {
     this.#form = form;
     this.#fields = form.querySelector(".sp-fixed");
@@ -40,7 +40,7 @@ export class ThresholdsForm {
   }
 
   showReason(reason) {
-    if (this.#inputs.size) return; // what was typed stays, until it can be saved
+    if (this.#inputs.size) return; // keep what was typed until it can be saved
     this.#fields.replaceChildren(element("p", { class: "sp-empty" }, reason));
   }
 
@@ -138,7 +138,7 @@ function text(value) {
   return value === null || value === undefined ? "" : String(value);
 }
 
-// What is no number goes to the server as it is: it has the one set of rules, and says what is wrong.
+// Text that is not a number goes to the server unchanged: the server validates it and explains.
 function parsed(typed) {
   const trimmed = typed.trim();
   if (trimmed === "") return null;

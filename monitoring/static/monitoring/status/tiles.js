@@ -1,4 +1,4 @@
-// The figures at the top. A tile keeps its size; where its figure is missing it says why.
+// The tiles at the top. A tile keeps its size; where its figure is missing, it says why.
 
 import { element, setText } from "./dom.js";
 import { count, counted, duration, isNumber, MISSING, number } from "./format.js";
@@ -24,7 +24,7 @@ const TILES = [
       note: `${count(summary.request_count)} in the window`,
       raw: summary.requests_per_second,
     }),
-    why: () => "no time is covered yet",
+    why: () => "no data yet",
   },
   {
     field: "error_rate",
@@ -33,7 +33,7 @@ const TILES = [
     show: (summary) => ({
       value: number(summary.error_rate),
       unit: "%",
-      note: `${counted(summary.error_count, "error")}, ${count(summary.server_error_count)} of the server`,
+      note: `${counted(summary.error_count, "error")}, ${count(summary.server_error_count)} of them 5xx`,
       raw: summary.error_rate,
     }),
     why: noRequests,
@@ -57,7 +57,7 @@ const TILES = [
       unit: isNumber(workers.alive) && isNumber(workers.busy) ? `of ${count(workers.alive)}` : "",
       note: isNumber(workers.configured) ? `${count(workers.configured)} configured` : "alive",
       raw: workers.busy,
-      over: isNumber(workers.configured) && workers.alive < workers.configured ? "missing some" : "",
+      over: isNumber(workers.configured) && workers.alive < workers.configured ? "some missing" : "",
     }),
     why: (summary) =>
       summary.source === "prometheus" ? "Prometheus scrapes no exporter" : "the source does not know",
@@ -80,7 +80,7 @@ const TILES = [
 ];
 
 function overLimit({ field, limits = [] }, summary, thresholds) {
-  const name = limits.find((each) => isAbove(summary[limitOf(each).field], thresholds[each] ?? null));
+  const name = limits.find((limit) => isAbove(summary[limitOf(limit).field], thresholds[limit] ?? null));
   if (!name) return "";
   const known = limitOf(name);
   const what = known.field === field ? "" : `${known.label.toLowerCase()} `;
@@ -128,7 +128,7 @@ export class Tiles {
     }
   }
 
-  // All figures are missing, for one reason.
+  // Shows one reason for all figures.
   showReason(reason) {
     for (const parts of this.#parts.values()) {
       this.#write(parts, { value: MISSING, unit: "", note: reason, raw: "", over: "", missing: true });

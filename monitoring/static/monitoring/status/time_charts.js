@@ -5,7 +5,7 @@ import { clock, durationText, isNumber, MISSING, number, percent, short, shortDu
 
 const CLASSES = ["2xx", "3xx", "4xx", "5xx"];
 const NO_POINTS = "No figures over time yet: the first comes a few seconds after the start.";
-const LEAST_SECONDS = 30;
+const MIN_RANGE_SECONDS = 30;
 const DASHES = { solid: [], dashed: [8, 4], dotted: [2, 3] };
 
 const stepped = () => uPlot.paths.stepped({ align: -1 });
@@ -19,7 +19,7 @@ export class TimeCharts {
   #limits = {};
 
   constructor(page) {
-    const at = (index) => (index === null ? this.#points.at(-1) : this.#points[index]);
+    const pointAt = (index) => (index === null ? this.#points.at(-1) : this.#points[index]);
     const x = { time: true, range: () => this.#range };
     const cursor = { sync: { key: "sp-time" } };
     const frame = (id, series, y, formatValue, more = {}) =>
@@ -33,7 +33,7 @@ export class TimeCharts {
       label,
       colour: field.replaceAll("_", "-"),
       style,
-      show: (index) => format(at(index)?.[field]),
+      show: (index) => format(pointAt(index)?.[field]),
       uplot: {
         stroke: () => colour(field.replaceAll("_", "-")),
         width: 2,
@@ -55,12 +55,12 @@ export class TimeCharts {
     );
     this.#traffic = frame(
       "traffic",
-      // Stacked: each is the sum up to its class, drawn from the highest down.
+      // Stacked: each series is the sum up to its class; the highest is drawn first.
       CLASSES.toReversed().map((name) => ({
         label: name,
         colour: `class-${name}`,
         style: "block",
-        show: (index) => number(perSecond(at(index), name)),
+        show: (index) => number(perSecond(pointAt(index), name)),
         uplot: {
           stroke: () => colour(`class-${name}`),
           fill: () => colour(`class-${name}`),
@@ -76,15 +76,15 @@ export class TimeCharts {
     this.#errors = frame(
       "errors",
       [
-        line("all, from 400", "error_rate", "solid", percent),
-        line("of the server, from 500", "server_error_rate", "dashed", percent),
+        line("all (4xx, 5xx)", "error_rate", "solid", percent),
+        line("server (5xx)", "server_error_rate", "dashed", percent),
       ],
       (_, low, high) => [0, Math.min(105, isNumber(high) && high > 1 ? high * 1.15 : 1.5)],
       (value) => `${short(value)} %`,
       {
         draw: (chart) => {
           drawLimit(chart, this.#limits.error_rate, `limit ${short(this.#limits.error_rate ?? 0)} %`);
-          drawLimit(chart, this.#limits.server_error_rate, "limit of the server's errors");
+          drawLimit(chart, this.#limits.server_error_rate, "limit of server errors");
         },
       },
     );
@@ -93,8 +93,8 @@ export class TimeCharts {
   show(series) {
     this.#points = withStart(series.points);
     const end = series.timestamp;
-    // A server that is young fills the chart with what there is.
-    this.#range = [Math.min(this.#points[0]?.time ?? end, end - LEAST_SECONDS), end];
+    // While there are few points, they fill the chart.
+    this.#range = [Math.min(this.#points[0]?.time ?? end, end - MIN_RANGE_SECONDS), end];
     if (series.points.length === 0) {
       this.showReason(NO_POINTS);
       return;
@@ -116,7 +116,7 @@ export class TimeCharts {
     this.#errors.show(
       [times, values("error_rate"), values("server_error_rate")],
       this.#words("Errors", "error_rate", percent, "Error rate") + limitInWords(this.#limits.error_rate),
-      () => this.#table(["All errors", "Of the server"], (point) =>
+      () => this.#table(["All errors", "Server errors"], (point) =>
         [percent(point.error_rate), percent(point.server_error_rate)]),
     );
   }
@@ -126,7 +126,7 @@ export class TimeCharts {
     for (const chart of [this.#latency, this.#traffic, this.#errors]) chart.showReason(reason);
   }
 
-  // Thresholds by name; they are drawn with the next figures.
+  // `limits` are thresholds by name; the next figures draw them.
   setLimits(limits) {
     this.#limits = limits;
   }
@@ -148,7 +148,7 @@ function limitInWords(limit) {
   return isNumber(limit) ? ` Its limit: ${short(limit)} %.` : "";
 }
 
-// A point stands for the time before it: the first needs a beginning to be drawn.
+// A point covers the time before it, so the first one needs a start to be drawn from.
 function withStart(points) {
   if (!points.length) return [];
   const first = points[0];
