@@ -1,4 +1,4 @@
-"""The Celery tasks, for a beat schedule; `monitoring.alerts.schedule` makes one."""
+"""The Celery tasks of alerts, for a beat schedule; `monitoring.alerts.schedule` makes one."""
 
 from celery import shared_task
 

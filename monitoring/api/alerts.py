@@ -14,7 +14,7 @@ from monitoring.alerts.alertmanager import (
     MAX_BODY_BYTES,
     InvalidWebhookError,
     parse_webhook,
-    receive,
+    receive_alerts,
 )
 from monitoring.alerts.evaluation import EvaluationRunningError, evaluate_now
 from monitoring.alerts.outbox import deliver_soon
@@ -176,4 +176,4 @@ class WebhookView(AdminView):
             alerts = parse_webhook(request.data)
         except InvalidWebhookError as error:
             raise ValidationError({error.field: [error.problem]}) from error
-        return Response({"received": len(alerts), "new": receive(alerts)})
+        return Response({"received": len(alerts), "new": receive_alerts(alerts)})
