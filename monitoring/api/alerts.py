@@ -16,7 +16,7 @@ from monitoring.alerts.alertmanager import (
     parse_webhook,
     receive_alerts,
 )
-from monitoring.alerts.evaluation import EvaluationRunningError, evaluate_now
+from monitoring.alerts.evaluation import EvaluationRunningError, evaluate_now, recent_figures
 from monitoring.alerts.outbox import deliver_soon
 from monitoring.alerts.states import AlertOutcome
 from monitoring.alerts.thresholds import (
@@ -95,8 +95,6 @@ class CheckAlertsView(AdminView):
         },
     )
     def post(self, request: Request) -> Response:
-        from monitoring.alerts.evaluation import recent_figures  # noqa: PLC0415  (numpy)
-
         try:
             done = evaluate_now(recent_figures)
         except EvaluationRunningError as error:
