@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY, values
 from prometheus_client.metrics import MetricWrapperBase
 
 from monitoring.backing_services import redis_client
-from monitoring.conf import parse
+from monitoring.conf import Settings, parse_settings
 from monitoring.conf.health_table import Role, own_checks_with
 from monitoring.errors import MetricsDirectoryError
 from monitoring.storage import directory as metrics_directory
@@ -23,9 +23,14 @@ AppConfigs = Sequence[AppConfig] | None
 _MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
 
 
+def _usable_settings() -> Settings:
+    """Without the bad keys, which are E001's."""
+    return parse_settings(getattr(settings, "MONITORING", {}))[0]
+
+
 @register("monitoring")
 def check_settings(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    _, problems = parse(getattr(settings, "MONITORING", {}))
+    _, problems = parse_settings(getattr(settings, "MONITORING", {}))
     return [Error(problem, id="monitoring.E001") for problem in problems]
 
 
@@ -96,7 +101,7 @@ def check_directory(
 
 @register("monitoring")
 def check_redis(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    chosen, _ = parse(getattr(settings, "MONITORING", {}))
+    chosen = _usable_settings()
     if not chosen.REDIS_URL or redis_client.is_installed():
         return []
     return [
@@ -110,7 +115,7 @@ def check_redis(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
 
 @register("monitoring")
 def check_alert_hook(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    chosen, _ = parse(getattr(settings, "MONITORING", {}))
+    chosen = _usable_settings()
     if not chosen.ALERT_HOOK:
         return []
     try:
@@ -130,7 +135,7 @@ def check_alert_hook(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessag
 
 @register("monitoring")
 def check_health_roles(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    chosen, _ = parse(getattr(settings, "MONITORING", {}))
+    chosen = _usable_settings()
     known = [*own_checks_with(*Role), *dict(chosen.HEALTH_CHECKS)]
     roles = {"HEALTH_CRITICAL": chosen.HEALTH_CRITICAL, "HEALTH_READY": chosen.HEALTH_READY}
     return [

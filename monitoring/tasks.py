@@ -1,8 +1,8 @@
-"""The Celery tasks, for a beat schedule; `monitoring.alerts.schedule` makes one."""
+"""The Celery tasks of alerts, for a beat schedule; `monitoring.alerts.schedule` makes one."""
 
 from celery import shared_task
 
-from monitoring.alerts.evaluation import evaluate_if_due
+from monitoring.alerts.evaluation import evaluate_if_due, recent_figures
 from monitoring.alerts.events import clean_up
 from monitoring.alerts.outbox import DELIVER, deliver_due
 
@@ -15,9 +15,6 @@ _LIMITS = {"soft_time_limit": 90, "time_limit": 110}
 @shared_task(name="monitoring.check_performance_alerts", ignore_result=True, **_LIMITS)
 def check_performance_alerts() -> None:
     """Evaluate the thresholds, unless that was done less than half an interval ago."""
-    # numpy is for those who evaluate, and not for every process that knows the task.
-    from monitoring.alerts.evaluation import recent_figures  # noqa: PLC0415
-
     evaluate_if_due(recent_figures)
     deliver_due()
 

@@ -49,7 +49,8 @@ _NOTES = {
     names.HTTP_REQUEST_QUEUE_SECONDS.family: "Only behind a proxy that sets the header.",
     names.CELERY_TASK_DURATION_SECONDS.family: "`state` is Celery's state name: `SUCCESS`,"
     " `FAILURE`, `RETRY`, `IGNORED` or `REJECTED`. The task of a killed child has"
-    " `FAILURE`, and its time ends when the parent notices. `task` is the name of a registered task, or `_overflow` after 1000 names.",
+    " `FAILURE`, and its time ends when the parent notices. `task` is the name of a"
+    " registered task, or `_overflow` after 1000 names.",
     names.CELERY_MESSAGES_REFUSED: "Reasons: `unknown_task`, `invalid`.",
     names.CELERY_TASKS_REVOKED: "Reasons: `revoked`, `expired`, `terminated`.",
     names.CELERY_TASKS_IN_PROGRESS: "The task of a killed child no longer counts.",

@@ -44,7 +44,7 @@ class InvalidWebhookError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class WebhookAlert:
     """One alert of the message."""
 
     fingerprint: str
@@ -55,7 +55,7 @@ class Alert:
     ends_at: datetime | None
 
 
-def parse_webhook(message: object) -> list[Alert]:
+def parse_webhook(message: object) -> list[WebhookAlert]:
     """The alerts of a decoded JSON body. Raises InvalidWebhookError."""
     if not isinstance(message, dict):
         raise InvalidWebhookError("body", "an object is needed")
@@ -67,7 +67,7 @@ def parse_webhook(message: object) -> list[Alert]:
     return [_parse_alert(item, f"alerts[{number}]") for number, item in enumerate(alerts)]
 
 
-def receive(alerts: list[Alert]) -> int:
+def receive_alerts(alerts: list[WebhookAlert]) -> int:
     """Tell the admins what they were not told yet; returns how many events were new."""
     now = timezone.now()
     new = sum(_receive_one(alert, now) for alert in alerts)
@@ -76,7 +76,7 @@ def receive(alerts: list[Alert]) -> int:
     return new
 
 
-def _receive_one(alert: Alert, now: datetime) -> bool:
+def _receive_one(alert: WebhookAlert, now: datetime) -> bool:
     name = alert.labels.get("threshold", "")
     if name in DEFINITIONS:
         is_firing = alert.status is AlertEvent.Status.FIRING
@@ -106,7 +106,7 @@ def _receive_one(alert: Alert, now: datetime) -> bool:
     )
 
 
-def _parse_alert(item: object, where: str) -> Alert:
+def _parse_alert(item: object, where: str) -> WebhookAlert:
     if not isinstance(item, dict):
         raise InvalidWebhookError(where, "an object is needed")
     try:
@@ -118,7 +118,7 @@ def _parse_alert(item: object, where: str) -> Alert:
         raise InvalidWebhookError(f"{where}.fingerprint", "1 to 200 characters are needed")
     starts_at = _moment(item.get("startsAt"), f"{where}.startsAt")
     resolved = status is AlertEvent.Status.RESOLVED
-    return Alert(
+    return WebhookAlert(
         fingerprint,
         status,
         _texts(item.get("labels", {}), f"{where}.labels"),

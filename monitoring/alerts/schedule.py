@@ -1,4 +1,4 @@
-"""The entries that alerts need in Celery's beat schedule."""
+"""The entries that alerts need in Celery's beat schedule; a project's celery.py imports them."""
 
 from typing import Any
 

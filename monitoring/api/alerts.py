@@ -14,9 +14,9 @@ from monitoring.alerts.alertmanager import (
     MAX_BODY_BYTES,
     InvalidWebhookError,
     parse_webhook,
-    receive,
+    receive_alerts,
 )
-from monitoring.alerts.evaluation import EvaluationRunningError, evaluate_now
+from monitoring.alerts.evaluation import EvaluationRunningError, evaluate_now, recent_figures
 from monitoring.alerts.outbox import deliver_soon
 from monitoring.alerts.states import AlertOutcome
 from monitoring.alerts.thresholds import (
@@ -95,8 +95,6 @@ class CheckAlertsView(AdminView):
         },
     )
     def post(self, request: Request) -> Response:
-        from monitoring.alerts.evaluation import recent_figures  # noqa: PLC0415  (numpy)
-
         try:
             done = evaluate_now(recent_figures)
         except EvaluationRunningError as error:
@@ -176,4 +174,4 @@ class WebhookView(AdminView):
             alerts = parse_webhook(request.data)
         except InvalidWebhookError as error:
             raise ValidationError({error.field: [error.problem]}) from error
-        return Response({"received": len(alerts), "new": receive(alerts)})
+        return Response({"received": len(alerts), "new": receive_alerts(alerts)})

@@ -1,4 +1,4 @@
-"""Finds out that the database is stuck before authentication asks it, and waits for ever."""
+"""Finds out by a deadline that the database is stuck, which authentication would wait for."""
 
 from time import monotonic
 

@@ -1,4 +1,4 @@
-"""The public endpoints: for load balancers, for Kubernetes, and for people.
+"""The public health endpoints: for load balancers, for Kubernetes, and for people.
 
 They are plain Django, and touch neither the session nor the user: both may need the database.
 """

@@ -1,4 +1,4 @@
-"""How our endpoints are mounted: not in progress as traffic, and loaded by their first request.
+"""How endpoints are mounted: loaded by the first request for them, and not counted in progress.
 
 Django REST framework takes half a second of CPU time and 24 MB of memory: it is for admins, and a
 worker that none of them asks does without.

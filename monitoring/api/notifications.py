@@ -20,7 +20,7 @@ PAGE = 50
 _LARGEST_ID = 2**63 - 1
 
 
-def shown(notification: AlertNotification) -> dict[str, Any]:
+def notification_json(notification: AlertNotification) -> dict[str, Any]:
     """As `NotificationSerializer` says."""
     event = notification.event
     return {
@@ -69,7 +69,7 @@ class NotificationsView(AdminView):
         more = len(found) > PAGE
         return Response(
             {
-                "notifications": [shown(each) for each in found[:PAGE]],
+                "notifications": [notification_json(notification) for notification in found[:PAGE]],
                 "unread_count": own.filter(is_read=False).count(),
                 "next_before": found[PAGE - 1].pk if more else None,
             }
@@ -106,7 +106,7 @@ class ReadNotificationView(AdminView):
             raise NotFound
         AlertNotification.objects.filter(pk=pk, is_read=False).update(is_read=True)
         notification.is_read = True
-        return Response(shown(notification))
+        return Response(notification_json(notification))
 
 
 def _own(request: Request) -> "QuerySet[AlertNotification]":

@@ -5,7 +5,13 @@ from monitoring.conf.settings import (
     Settings,
     forget_settings,
     get_settings,
-    parse,
+    parse_settings,
 )
 
-__all__ = ["DEFAULT_LATENCY_BUCKETS", "Settings", "forget_settings", "get_settings", "parse"]
+__all__ = [
+    "DEFAULT_LATENCY_BUCKETS",
+    "Settings",
+    "forget_settings",
+    "get_settings",
+    "parse_settings",
+]

@@ -1,5 +1,7 @@
-"""What a setting's value may be: each function takes what was given and returns what is used, or
-raises a ValueError that says what is allowed."""
+"""What a setting's value may be: functions that turn what is given into what is used.
+
+Each raises a ValueError that says what is allowed.
+"""
 
 import ipaddress
 import itertools

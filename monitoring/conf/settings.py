@@ -250,7 +250,7 @@ class Settings:
     )
 
 
-def parse(given: Any) -> tuple[Settings, list[str]]:
+def parse_settings(given: Any) -> tuple[Settings, list[str]]:
     """Settings from the dict as given, and every problem found; a bad key keeps its default."""
     if not isinstance(given, Mapping):
         return Settings(), [f"MONITORING is {given!r}; allowed is a dict of settings"]
@@ -274,7 +274,7 @@ def parse(given: Any) -> tuple[Settings, list[str]]:
 @cache
 def get_settings() -> Settings:
     """The checked settings. Raises SettingsError, naming every bad key."""
-    result, problems = parse(getattr(django_settings, "MONITORING", {}))
+    result, problems = parse_settings(getattr(django_settings, "MONITORING", {}))
     if problems:
         raise SettingsError("; ".join(problems))
     return result

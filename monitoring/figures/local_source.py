@@ -15,7 +15,7 @@ from monitoring.figures.intervals import Interval, Intervals, status_class, step
 from monitoring.figures.moments import EMPTY_TABLE, Extractor, Moment, SeriesTable, increase
 from monitoring.figures.quantile import Buckets
 from monitoring.figures.snapshots import COARSE_SECONDS, FINE_SECONDS, FINE_SPAN, Snapshots
-from monitoring.figures.traffic import Endpoint, Traffic, Workers
+from monitoring.figures.traffic import MOST_ENDPOINTS, Endpoint, Traffic, Workers
 from monitoring.figures.window import Window
 from monitoring.merging.layout import Indices, Line, Values, bound_of
 from monitoring.merging.merge import Merged, shared_merger
@@ -27,7 +27,6 @@ from monitoring.processes.saturation import count_busy
 from monitoring.processes.server_facts import read_facts
 from monitoring.storage.slots import WEB
 
-ENDPOINTS = 20
 ERROR_RATE_SECONDS = 300.0
 
 
@@ -78,7 +77,7 @@ class LocalSource:
         added = self.increase(merged, window)
         plan, values = _plan(added.table), added.values
         seconds = {endpoint: float(values[row]) for endpoint, row in plan.endpoint_sums}
-        top = sorted(seconds, key=seconds.__getitem__, reverse=True)[:ENDPOINTS]
+        top = sorted(seconds, key=seconds.__getitem__, reverse=True)[:MOST_ENDPOINTS]
         return Traffic(
             source="local",
             covered_seconds=added.covered_seconds,

@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -119,8 +118,3 @@ def increase(then: Moment, now: Moment) -> Values:
 def went_back(then: Moment, now: Moment) -> bool:
     """Whether a counter is lower than it was, or gone: the counters began anew."""
     return bool((aligned(now, then.table) < then.values * _ROUNDING).any())
-
-
-def pick(lines: Sequence[Line], name: str) -> list[tuple[int, Mapping[str, str]]]:
-    """Position and labels of the samples of this name."""
-    return [(i, dict(line.labels)) for i, line in enumerate(lines) if line.name == name]

@@ -13,11 +13,16 @@ from monitoring.conf import Settings
 from monitoring.figures.intervals import Interval, Intervals, classes_of, step_for
 from monitoring.figures.prometheus_http import PrometheusClient, Row, Sample
 from monitoring.figures.quantile import Buckets, buckets_of
-from monitoring.figures.traffic import Endpoint, SourceUnavailableError, Traffic, Workers
+from monitoring.figures.traffic import (
+    MOST_ENDPOINTS,
+    Endpoint,
+    SourceUnavailableError,
+    Traffic,
+    Workers,
+)
 from monitoring.figures.window import Window
 from monitoring.metrics import names
 
-ENDPOINTS = 20
 _POINTS = 60  # each has the 290 buckets of the fine histogram
 _LEAST_STEP = 15.0
 _LEAST_REACH = 60.0  # some scrapes, at the usual intervals
@@ -168,7 +173,7 @@ class PrometheusSource:
     def _endpoint_buckets(
         self, client: PrometheusClient, ask: _Expressions, seconds: Mapping[Endpoint, float]
     ) -> dict[Endpoint, Buckets]:
-        top = sorted(seconds, key=seconds.__getitem__, reverse=True)[:ENDPOINTS]
+        top = sorted(seconds, key=seconds.__getitem__, reverse=True)[:MOST_ENDPOINTS]
         if not top:
             return {}
         routes = "|".join(sorted({_escaped(route) for _, route in top}))

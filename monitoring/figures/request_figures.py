@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitoring.figures.quantile import Buckets, histogram_quantile, middle_quantile
-from monitoring.figures.traffic import Endpoint, Traffic
+from monitoring.figures.traffic import MOST_ENDPOINTS, Endpoint, Traffic
 
-ENDPOINTS = 20
 _FIRST_ERROR = "400"
 _FIRST_SERVER_ERROR = "500"
 
@@ -67,7 +66,7 @@ def _endpoints(traffic: Traffic) -> list[dict[str, Any]]:
     active.sort(key=lambda key: (-seconds.get(key, 0.0), key))
     return [
         _endpoint(key, by_endpoint[key], seconds.get(key), traffic.endpoint_buckets.get(key))
-        for key in active[:ENDPOINTS]
+        for key in active[:MOST_ENDPOINTS]
     ]
 
 

@@ -236,14 +236,6 @@ def _unpack(payload: bytes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return np.ascontiguousarray(columns.T).reshape(-1).view(np.float64)
 
 
-def ring_bytes(directory: Path) -> int:
-    """The size of the ring's file; 0 if there is none."""
-    try:
-        return (directory / RING_FILE).stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
 def take_snapshot(directory: Path) -> None:
     """Merge and write. Raises OSError or SnapshotTooLargeError when it cannot be kept."""
     snapshots, extractor = _state(directory)

@@ -9,6 +9,8 @@ from monitoring.figures.intervals import Intervals
 from monitoring.figures.quantile import Buckets
 from monitoring.figures.window import Window
 
+MOST_ENDPOINTS = 20  # in an answer: those that took most time in all
+
 Endpoint = tuple[str, str]  # method, route
 
 

@@ -1,4 +1,7 @@
-"""The app's own health checks: the databases and their migrations, Redis, Celery's workers."""
+"""The app's own health checks: the databases and their migrations, Redis, Celery's workers.
+
+Each probe gets the seconds that it may take, and what it found the last time, if that is known.
+"""
 
 import secrets
 import time
@@ -17,8 +20,6 @@ from monitoring.backing_services.redis_client import redis_client
 from monitoring.conf import get_settings
 from monitoring.health.examiner import Probe
 from monitoring.health.findings import CheckError, Finding, Status
-
-# Each probe gets the seconds that it may take, and what it found the last time, if that is known.
 
 DATABASE_ANSWERS = Finding(Status.HEALTHY, "The database answers.")
 DATABASE_SILENT = Finding(Status.UNHEALTHY, "The database does not answer.")

@@ -36,7 +36,7 @@ from django.db import connection
 from monitoring.alerts.evaluation import EvaluationRunningError, evaluate_if_due, evaluate_now
 from monitoring.alerts.outbox import deliver_due
 from monitoring.alerts.thresholds import change_thresholds
-from monitoring.alerts.alertmanager import parse_webhook, receive
+from monitoring.alerts.alertmanager import parse_webhook, receive_alerts
 
 start, rounds, number = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 user = User.objects.get(username="anna")
@@ -52,8 +52,8 @@ def message(turn, **labels):
 for turn in range(rounds):
     time.sleep(max(0.0, start + turn / 2 - time.time()))
     evaluate_if_due(lambda seconds: figures)
-    receive(parse_webhook(message(turn)))
-    receive(parse_webhook(message("t", threshold="error_rate")))
+    receive_alerts(parse_webhook(message(turn)))
+    receive_alerts(parse_webhook(message("t", threshold="error_rate")))
     change_thresholds({"slow_request_count": 100 * number + turn}, user)
     try:
         evaluate_now(lambda seconds: figures)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monitoring.conf import Settings, parse
+from monitoring.conf import Settings, parse_settings
 from monitoring.figures.intervals import latency_histogram, points
 from monitoring.figures.prometheus_source import PrometheusSource
 from monitoring.figures.request_figures import figures
@@ -25,7 +25,7 @@ APART = {"source", "window", "timestamp", "requests_per_second", "workers"}
 
 
 def settings_for(prometheus: Prometheus, **more: Any) -> Settings:
-    settings, problems = parse({"PROMETHEUS_URL": prometheus.url, **more})
+    settings, problems = parse_settings({"PROMETHEUS_URL": prometheus.url, **more})
     assert problems == []
     return settings
 

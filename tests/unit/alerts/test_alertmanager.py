@@ -8,14 +8,19 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 from django.utils import timezone
 
-from monitoring.alerts.alertmanager import MAX_ALERTS, InvalidWebhookError, parse_webhook, receive
+from monitoring.alerts.alertmanager import (
+    MAX_ALERTS,
+    InvalidWebhookError,
+    parse_webhook,
+    receive_alerts,
+)
 from monitoring.alerts.threshold_alerts import Observation, update_threshold_alert
 from monitoring.models import AlertEvent, AlertNotification
 from tests.unit.alerts.webhook_messages import MESSAGE, message
 
 
 def deliver(body: object) -> int:
-    return receive(parse_webhook(body))
+    return receive_alerts(parse_webhook(body))
 
 
 def test_an_alert_is_told_to_every_admin(admins: list[User]) -> None:

@@ -4,15 +4,15 @@ import ipaddress
 
 import pytest
 
-from monitoring.conf import Settings, parse
+from monitoring.conf import Settings, parse_settings
 
 
 def test_defaults_need_no_settings() -> None:
-    assert parse({}) == (Settings(), [])
+    assert parse_settings({}) == (Settings(), [])
 
 
 def test_values_are_given_in_their_types() -> None:
-    result, problems = parse(
+    result, problems = parse_settings(
         {
             "LATENCY_BUCKETS": [1, 2.5],
             "SCRAPE_ALLOWED_NETWORKS": ["10.0.0.0/8", "::1"],
@@ -29,7 +29,7 @@ def test_values_are_given_in_their_types() -> None:
 
 
 def test_an_unknown_key_is_refused_with_the_nearest_name() -> None:
-    _, problems = parse({"MAX_ROUTE": 5})
+    _, problems = parse_settings({"MAX_ROUTE": 5})
     assert problems == ["MONITORING['MAX_ROUTE'] is not a setting; did you mean 'MAX_ROUTES'?"]
 
 
@@ -61,7 +61,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_name() -> None:
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: object, allowed: str) -> None:
-    result, problems = parse({key: value})
+    result, problems = parse_settings({key: value})
     assert len(problems) == 1
     assert problems[0].startswith(f"MONITORING['{key}'] is ")
     assert allowed in problems[0]
@@ -77,11 +77,11 @@ def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: object, allo
     ],
 )
 def test_a_secret_is_not_shown(key: str, value: str) -> None:
-    _, problems = parse({key: value})
+    _, problems = parse_settings({key: value})
     assert len(problems) == 1
     assert "short" not in problems[0]
 
 
 def test_what_is_no_dict_is_refused_with_what_is_allowed() -> None:
-    _, problems = parse(["MAX_ROUTES"])
+    _, problems = parse_settings(["MAX_ROUTES"])
     assert problems == ["MONITORING is ['MAX_ROUTES']; allowed is a dict of settings"]

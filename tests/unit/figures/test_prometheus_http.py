@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitoring.conf import Settings, parse
+from monitoring.conf import Settings, parse_settings
 from monitoring.figures.prometheus_http import PrometheusClient
 from monitoring.figures.traffic import SourceUnavailableError
 from tests.servers.ports import free_port
@@ -22,7 +22,7 @@ def server() -> Iterator[ApiServer]:
 
 
 def settings_for(url: str, **more: object) -> Settings:
-    settings, problems = parse({"PROMETHEUS_URL": url, **more})
+    settings, problems = parse_settings({"PROMETHEUS_URL": url, **more})
     assert problems == []
     return settings
 

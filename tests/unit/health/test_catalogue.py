@@ -3,7 +3,7 @@
 import pytest
 from django.test import override_settings
 
-from monitoring.conf import parse
+from monitoring.conf import parse_settings
 from monitoring.conf.health_table import OWN_HEALTH_CHECKS
 from monitoring.errors import SettingsError
 from monitoring.health import CheckError, Finding, Status
@@ -60,14 +60,14 @@ def test_health_covers_what_is_critical_or_informative_and_the_projects_own() ->
 
 
 def test_the_settings_defaults_are_the_tables_roles() -> None:
-    settings, _ = parse({})
+    settings, _ = parse_settings({})
     assert settings.HEALTH_CRITICAL == ("database",)
     assert settings.HEALTH_READY == ("migrations", "database")
 
 
 @pytest.mark.parametrize("name", [own.name for own in OWN_HEALTH_CHECKS])
 def test_a_project_cannot_take_the_name_of_one_of_ours(name: str) -> None:
-    _, problems = parse({"HEALTH_CHECKS": {name: "shop.health.payments"}})
+    _, problems = parse_settings({"HEALTH_CHECKS": {name: "shop.health.payments"}})
     assert len(problems) == 1
 
 
