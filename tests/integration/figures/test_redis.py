@@ -90,7 +90,7 @@ def test_redis_stopped_paused_and_started_again_under_load(
     # Sessions are touched every second instead of every 30: each request may have work for Redis.
     (tmp_path / "eager_settings.py").write_text(
         "from project.settings import *\n"
-        "from monitoring.instruments import sessions\n"
+        "from monitoring.instruments.requests import sessions\n"
         "sessions.TOUCH_SECONDS = 0.0\n"
         "MONITORING = {**MONITORING, 'SLOW_REQUEST_MS': 20}\n"
     )
