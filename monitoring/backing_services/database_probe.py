@@ -14,7 +14,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from monitoring.errors import DatabaseUnavailableError
-from monitoring.primitives.deadline import BusyError, NoThreadError, Runs
+from monitoring.primitives.deadline import NoThreadError, Runs, StillRunningError
 from monitoring.primitives.per_process import per_process
 from monitoring.storage.self_report import logger
 
@@ -48,7 +48,7 @@ def ask(alias: str, question: Callable[[BaseDatabaseWrapper], T], seconds: float
         run = _runs().start(
             alias, work, name=f"monitoring-{alias}", afterwards=close, patience_until=deadline
         )
-    except BusyError:
+    except StillRunningError:
         raise DatabaseUnavailableError(f"{alias}: an earlier question has no answer yet") from None
     except NoThreadError as error:
         raise DatabaseUnavailableError(f"{alias}: no thread can be started") from error

@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from monitoring.backing_services.redis_client import redis_client
 from monitoring.conf import get_settings
 from monitoring.errors import RedisUnavailableError
-from monitoring.primitives.deadline import BusyError, NoThreadError, Runs
+from monitoring.primitives.deadline import NoThreadError, Runs, StillRunningError
 from monitoring.primitives.per_process import per_process
 
 _REDIS_BACKENDS = ("redis", "valkey")
@@ -67,7 +67,7 @@ def redis_info(url: str, seconds: float) -> RedisInfo:
         run = _runs().start(
             url, partial(_ask, url, seconds), name="monitoring-redis", patience_until=deadline
         )
-    except BusyError:
+    except StillRunningError:
         raise RedisUnavailableError("an earlier question has no answer yet") from None
     except NoThreadError as error:
         raise RedisUnavailableError("no thread can be started") from error

@@ -14,7 +14,7 @@ from prometheus_client.samples import Sample
 from monitoring.errors import SettingsError
 from monitoring.exposition.family_names import FamilyNames, names_of
 from monitoring.metrics.process_families import collector_errors_total
-from monitoring.primitives.deadline import BusyError, NoThreadError, Run, Runs
+from monitoring.primitives.deadline import NoThreadError, Run, Runs, StillRunningError
 from monitoring.primitives.log_limit import LogLimit
 
 logger = logging.getLogger("monitoring.exporter")
@@ -40,7 +40,7 @@ class _Custom:
                 name=self.path,
                 afterwards=connections.close_all,  # of this thread, which ends there
             )
-        except BusyError:
+        except StillRunningError:
             self.fail("has not ended since an earlier scrape")
         except NoThreadError:
             self.fail("has no thread to run in")

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class BusyError(Exception):
+class StillRunningError(Exception):
     """The last run of this key has not ended yet."""
 
 
@@ -65,13 +65,14 @@ class Runs(Generic[T]):
         """Begin; `name` is the thread's.
 
         `afterwards` is called in the thread, whatever became of the work, once its answer is known
-        (closing connections keeps nobody waiting) and before the key is free. Raises BusyError if
-        a run of this key has not ended by `patience_until` (monotonic seconds), NoThreadError.
+        (closing connections keeps nobody waiting) and before the key is free. Raises
+        StillRunningError if a run of this key has not ended by `patience_until` (monotonic
+        seconds), and NoThreadError.
         """
         run: Run[T] = Run()
         while (earlier := self._enter(key, run)) is not run:
             if not earlier._ended.wait(max(0.0, patience_until - time.monotonic())):
-                raise BusyError
+                raise StillRunningError
         self._launch(key, run, work, name, afterwards)
         return run
 

@@ -3,15 +3,15 @@
 import os
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
-P = ParamSpec("P")
+Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
 
 _KEPT = 4
 
 
-def per_process(make: Callable[P, T]) -> Callable[P, T]:
+def per_process(make: Callable[[*Ts], T]) -> Callable[[*Ts], T]:
     """Remember what `make` gives, for each process and for its last four different arguments.
 
     A forked child never gets its parent's object, whose locks may be held and whose threads are
@@ -22,14 +22,14 @@ def per_process(make: Callable[P, T]) -> Callable[P, T]:
     kept: dict[tuple[object, ...], T] = {}
 
     @wraps(make)
-    def of_this_process(*args: P.args, **kwargs: P.kwargs) -> T:
-        key = (os.getpid(), args, *kwargs.items())
+    def of_this_process(*args: *Ts) -> T:
+        key = (os.getpid(), args)
         try:
             return kept[key]
         except KeyError:
             pass
         # Without a lock, which could be held by another thread at a fork.
-        ours = kept.setdefault(key, make(*args, **kwargs))
+        ours = kept.setdefault(key, make(*args))
         for oldest in list(kept)[:-_KEPT]:
             kept.pop(oldest, None)
         return ours

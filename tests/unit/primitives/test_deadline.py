@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitoring.primitives.deadline import BusyError, NoThreadError, Runs
+from monitoring.primitives.deadline import NoThreadError, Runs, StillRunningError
 
 NAME = "monitoring-test-run"
 LATE = 60.0  # seconds that nobody waits for here: something else ends each wait
@@ -81,7 +81,7 @@ def test_late_threads_do_not_pile_up(runs: Runs[int], slow: Slow) -> None:
     runs.start("a", slow, name=NAME)
     before = threads()
     for _ in range(50):
-        with pytest.raises(BusyError):
+        with pytest.raises(StillRunningError):
             runs.start("a", slow, name=NAME)
     assert threads() == before
     other = runs.start("b", lambda: 2, name=NAME)
@@ -129,7 +129,7 @@ def test_what_comes_afterwards_keeps_the_key_and_nobody_waiting(
     run = runs.start("a", lambda: 1, name=NAME, afterwards=slow)
     assert run.wait(soon())
     assert slow.begun.wait(LATE)
-    with pytest.raises(BusyError):
+    with pytest.raises(StillRunningError):
         runs.start("a", lambda: 2, name=NAME)
     slow.end.set()
     assert runs.start("a", lambda: 2, name=NAME, patience_until=soon()).wait(soon())
