@@ -1,4 +1,4 @@
-"""The admin's pages: status, thresholds, their history, and notifications."""
+"""Registers the admin's pages: status, thresholds, their history, and notifications."""
 
 from datetime import datetime
 from typing import Any
@@ -45,7 +45,7 @@ class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class ThresholdForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A threshold's value, within its bounds."""
+    """Checks that a threshold's value is within its bounds."""
 
     class Meta:
         model = Threshold
@@ -63,7 +63,7 @@ class ThresholdForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(Threshold)
 class ThresholdAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Changes go the same way as through the API, so that their history is kept."""
+    """Changes thresholds in the same way as the API, so that their history is kept."""
 
     form = ThresholdForm
     list_display = ("name", "value", "unit")
@@ -72,7 +72,7 @@ class ThresholdAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """All of them, those that nobody has changed yet as well."""
+        """Create the missing rows first, so that the list has every threshold."""
         if self.has_view_or_change_permission(request):
             store_defaults()
         return super().changelist_view(request, extra_context)
@@ -85,7 +85,7 @@ class ThresholdAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Changes through the API are in ours, and not in the admin's own."""
+        """Redirect to our own history: the admin's lacks changes through the API."""
         page = reverse(f"{self.admin_site.name}:monitoring_thresholdchange_changelist")
         return redirect(f"{page}?{urlencode({'name__exact': unquote(object_id)})}")
 
@@ -132,7 +132,7 @@ class AlertNotificationAdmin(_ReadOnly):
     def mark_as_read(self, request: HttpRequest, own: QuerySet[AlertNotification]) -> None:
         own.update(is_read=True)
 
-    # One's own are for every admin to see, whatever other permissions they have.
+    # Every admin may see their own notifications, without further permissions.
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.admin_site.has_permission(request)
 
@@ -140,5 +140,5 @@ class AlertNotificationAdmin(_ReadOnly):
         return self.admin_site.has_permission(request)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """One's own, as in the API."""
+        """The admin's own notifications, as in the API."""
         return super().get_queryset(request).filter(user_id=request.user.pk)

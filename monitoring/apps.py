@@ -1,4 +1,4 @@
-"""The Django app: it installs the value class, and connects what counts."""
+"""The Django app's configuration: installs the value class and the instruments."""
 
 from types import ModuleType
 
@@ -17,8 +17,8 @@ class MonitoringConfig(AppConfig):
 
     def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
         super().__init__(app_name, app_module)
-        # Here and not in ready(): models of any app may build metrics, and they are imported
-        # between the two. It opens nothing. Under gunicorn, prepare() has done it before.
+        # Not in ready(), because models of other apps are imported before it and may build
+        # metrics. It opens nothing. Under gunicorn, prepare() has already done it.
         storage.install()
 
     def ready(self) -> None:
@@ -36,7 +36,7 @@ class MonitoringConfig(AppConfig):
 
 
 def _keep_snapshots() -> None:
-    """Web servers without gunicorn's hooks take snapshots from their first request on."""
+    """Let web servers without gunicorn's hooks take snapshots from their first request on."""
     from monitoring.figures.snapshot_taker import run_in_web_server  # noqa: PLC0415
     from monitoring.instruments.upkeep import add_job  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Django system checks: each misconfiguration is found by `manage.py check`, with a hint."""
+"""Django system checks, by which `manage.py check` reports misconfigurations."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ _MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
 
 
 def _usable_settings() -> Settings:
-    """Without the bad keys, which are E001's."""
+    """The settings without the bad keys, which E001 reports."""
     return parse_settings(getattr(settings, "MONITORING", {}))[0]
 
 

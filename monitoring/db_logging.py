@@ -1,4 +1,4 @@
-"""The earlier name of `monitoring.tracking`, for projects that import `track_queries` from here."""
+"""The old name of `monitoring.tracking`, for projects that import `track_queries` from here."""
 
 from monitoring.tracking import Tracker, track_queries
 

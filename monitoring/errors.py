@@ -1,7 +1,7 @@
-"""The few errors of our own; each message says what was given, what is allowed, what to do.
+"""This package's own errors. Each message says what is wrong, what is allowed or what to do.
 
-Those in `__all__` reach a project's own code. The others end inside: as an answer, a log line or a
-count.
+The errors in `__all__` reach a project's code. The others are handled inside the package: they
+become an HTTP answer, a log line or a count.
 """
 
 __all__ = ["MetricsDirectoryError", "MonitoringError", "SettingsError"]
@@ -24,8 +24,8 @@ class NoFreeSlotError(MonitoringError):
 
 
 class DatabaseUnavailableError(MonitoringError):
-    """A database did not answer within the deadline, or refused; the text is for administrators."""
+    """A database did not answer in time, or refused. The message is for administrators."""
 
 
 class RedisUnavailableError(MonitoringError):
-    """A Redis server did not answer within the deadline, or refused; for administrators."""
+    """A Redis server did not answer in time, or refused. The message is for administrators."""

@@ -1,4 +1,4 @@
-"""What gunicorn.conf.py needs: `prepare()` at its top, and the hooks by their names.
+"""The hooks for gunicorn.conf.py, and `prepare()`, which it calls at its top:
 
 from monitoring.gunicorn_hooks import *
 
@@ -39,10 +39,10 @@ logger = logging.getLogger("monitoring")
 
 
 def prepare() -> None:
-    """Make the metrics directory ready, before the application (or a preload of it) is imported.
+    """Prepare the metrics directory. Call it before the application is imported or preloaded.
 
-    A fresh start wipes what dead processes left there. A reload (HUP) and an upgrade (USR2), and a
-    second server on the same directory, do not. Raises MetricsDirectoryError.
+    A fresh start deletes the files of dead processes. A reload (HUP), an upgrade (USR2) and a
+    second server on the same directory do not. Raises MetricsDirectoryError.
     """
     directory = metrics_directory.configured_directory()
     storage.install(role=MASTER, directory=directory)
@@ -51,12 +51,12 @@ def prepare() -> None:
 
 @per_process
 def _claim() -> metrics_directory.MasterLock:
-    """Once for each master process: gunicorn reads its configuration again at every reload."""
+    """Once for each master process, because gunicorn runs its configuration again at a reload."""
     directory = metrics_directory.configured_directory()
     metrics_directory.ensure(directory)
     lock = metrics_directory.MasterLock(directory)
-    # The master of an upgrade is told the old one's pid. The old one is alive and its lock says
-    # so, but it may have been started by a configuration without this lock.
+    # In an upgrade, gunicorn gives the new master the old one's pid. The old master may have been
+    # started by a configuration without this lock, so the lock alone is not enough.
     if lock.start(may_wipe="GUNICORN_PID" not in os.environ):
         _begin_snapshots(directory)
         _mark_host(directory)
@@ -64,7 +64,7 @@ def _claim() -> metrics_directory.MasterLock:
 
 
 def _mark_host(directory: Path) -> None:
-    """So that a second host on the same directory is told."""
+    """Warn if another host used the directory, and record this host as its user."""
     other = metrics_directory.other_host(directory)
     if other is not None:
         logger.warning(
@@ -77,10 +77,10 @@ def _mark_host(directory: Path) -> None:
 
 
 def _begin_snapshots(directory: Path) -> None:
-    """What counted until now is gone with the files: windows begin here."""
+    """Begin new snapshots, because the files with the old counts have been deleted."""
     try:
         start_afresh(directory, counters_began=not any(directory.glob("*.db")))
-    except OSError as error:  # no space, say: there will be no windows, but a server
+    except OSError as error:  # such as a full disk: the server starts without windows
         logger.warning("the summary's snapshots cannot be kept: %s", error)
 
 
@@ -92,7 +92,7 @@ def on_starting(server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    """Tell the exporter where the server listens. Trouble here keeps no server from starting."""
+    """Write for the exporter where the server listens. An error here does not stop the server."""
     addresses = [listener.getsockname() for listener in server.LISTENERS]
     facts = ServerFacts(
         # A unix socket's address is its path: its queue cannot be read from outside.
@@ -107,7 +107,7 @@ def when_ready(server: Any) -> None:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Count a boot, in the master."""
+    """Count the boot of a worker, in the master."""
     try:
         server_metrics().boots.inc()
     except Exception:
@@ -115,7 +115,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """In the worker: it is not the master any more."""
+    """Give the new worker its own role."""
     storage.install(role=WEB)
 
 
@@ -128,7 +128,7 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Take the slot and load the URLs before the first request, so that no request pays for it."""
+    """Take the slot and load the URLs, so that the first request does not have to."""
     storage.attach()
     try:
         _ = get_resolver().url_patterns
@@ -138,10 +138,10 @@ def post_worker_init(worker: Any) -> None:
 
 
 def _wait_status() -> object:
-    """What waitpid said of the worker: gunicorn does not hand it to its hook.
+    """The worker's wait status, which gunicorn does not pass to its hook.
 
-    It is a variable of `Arbiter.reap_workers` (gunicorn 20.1 to 27), which has called us, or has
-    called a hook of the user's that did. None in a gunicorn that has it no more.
+    It is read from a local variable of `Arbiter.reap_workers` (gunicorn 20.1 to 27), which is among
+    the callers. None in a gunicorn without that variable.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_name != "reap_workers":
@@ -150,7 +150,7 @@ def _wait_status() -> object:
 
 
 def exit_reason(status: object) -> str:
-    """A wait status as a label: `exit_0`, `SIGKILL`, …; from a set that the system closes."""
+    """A wait status as a label (`exit_0`, `SIGKILL`, …); the system bounds the set of values."""
     if not isinstance(status, int):
         return "unknown"
     if os.WIFSIGNALED(status):

@@ -14,11 +14,11 @@ from monitoring.instruments.requests.streams import watch_stream
 
 __all__ = ["PerformanceMonitoringMiddleware"]
 
-_CLIENT_CLOSED_REQUEST = 499  # nginx's code for a client that left before it was answered
+_CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that left before the answer
 
 
 class PerformanceMonitoringMiddleware:
-    """One count for each request, whatever becomes of it; no error of ours reaches the request.
+    """Counts each request once, whatever its end. Its own errors never reach the request.
 
     A streamed answer is counted when it ends or when the client leaves, with the time until then.
     """
@@ -74,7 +74,7 @@ def count_exception(*, request: HttpRequest | None = None, **_: Any) -> None:
 
 
 def _status_of(error: BaseException) -> int:
-    """The status of a request that ends in what Django does not turn into an answer."""
+    """The status of a request that ends in an exception which Django does not answer."""
     if isinstance(error, asyncio.CancelledError):
         return _CLIENT_CLOSED_REQUEST
-    return 500  # SystemExit, say, as the worker is stopped: servers answer that with a 500
+    return 500  # such as SystemExit in a worker that stops: servers answer 500

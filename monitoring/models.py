@@ -1,4 +1,4 @@
-"""What must outlive every process: thresholds, the states of alerts, and who was told what."""
+"""Database models: thresholds, states of alerts, and notifications with their delivery."""
 
 from django.conf import settings
 from django.db import models
@@ -7,7 +7,7 @@ __all__ = ["AlertEvent", "AlertNotification", "Threshold", "ThresholdChange"]
 
 
 class Threshold(models.Model):
-    """The value of one threshold; a row that is missing means its default."""
+    """The value of one threshold. A missing row means its default."""
 
     name = models.CharField(max_length=64, primary_key=True)
     value = models.FloatField(null=True, blank=True, help_text="Empty: the threshold is off.")
@@ -35,17 +35,17 @@ class ThresholdChange(models.Model):
 
 
 class AlertState(models.Model):
-    """Whether an alert fires now. Every transition is one conditional UPDATE of its row."""
+    """Whether an alert fires now. Each transition is one conditional UPDATE of its row."""
 
     name = models.CharField(max_length=255, primary_key=True)
     is_firing = models.BooleanField(default=False)
     since = models.DateTimeField(null=True)
-    # When the last firing was over: a message about an earlier one comes late, and is known.
+    # The end of the last firing: a message about an earlier time is late, and ignored.
     ended_at = models.DateTimeField(null=True)
-    # Who saw it begin to fire; that source alone says when it is over, as long as it is heard of.
+    # The source that saw it begin to fire. Only this source resolves it, unless it falls silent.
     source = models.CharField(max_length=12, blank=True)
     seen_at = models.DateTimeField(null=True)
-    # The firing that admins were told of; null while it is held back by the cooldown.
+    # `since` of the firing that admins were told of; null while the cooldown holds it back.
     notified_since = models.DateTimeField(null=True)
     last_notified_at = models.DateTimeField(null=True)
 
@@ -54,7 +54,7 @@ class AlertState(models.Model):
 
 
 class AlertEvaluation(models.Model):
-    """One row: when alerts were evaluated last, and until when a run holds the right to."""
+    """A single row: the last evaluation of alerts, and until when a run has claimed the next."""
 
     last_started_at = models.DateTimeField(null=True)
     running_until = models.DateTimeField(null=True)
@@ -64,7 +64,7 @@ class AlertEvaluation(models.Model):
 
 
 class AlertEvent(models.Model):
-    """An alert that began to fire, or was resolved; one for each `key`, however often told."""
+    """An alert that began to fire or was resolved. `key` prevents duplicates."""
 
     class Severity(models.TextChoices):
         INFO = "info"
@@ -97,7 +97,7 @@ class AlertEvent(models.Model):
 
 
 class AlertNotification(models.Model):
-    """An alert event as one admin has it."""
+    """An alert event for one admin, read or unread."""
 
     event = models.ForeignKey(AlertEvent, models.CASCADE, related_name="notifications")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
@@ -114,7 +114,7 @@ class AlertNotification(models.Model):
 
 
 class AlertDelivery(models.Model):
-    """An outbox entry: one event for one recipient by one channel, tried until it is sent."""
+    """An outbox entry: one event for one recipient by one channel, retried until it is sent."""
 
     class Channel(models.TextChoices):
         EMAIL = "email"

@@ -1,4 +1,4 @@
-"""The Celery tasks of alerts, for a beat schedule; `monitoring.alerts.schedule` makes one."""
+"""The Celery tasks of alerts; `monitoring.alerts.schedule` has their beat schedule."""
 
 from celery import shared_task
 
@@ -8,20 +8,20 @@ from monitoring.alerts.outbox import DELIVER, deliver_due
 
 __all__ = ["check_performance_alerts", "clean_up_alerts", "deliver_alerts"]
 
-# A hook or a mail backend that hangs must not keep a worker: first an exception, then its end.
+# A hanging hook or mail backend must not block a worker: first an exception, then a kill.
 _LIMITS = {"soft_time_limit": 90, "time_limit": 110}
 
 
 @shared_task(name="monitoring.check_performance_alerts", ignore_result=True, **_LIMITS)
 def check_performance_alerts() -> None:
-    """Evaluate the thresholds, unless that was done less than half an interval ago."""
+    """Evaluate the thresholds if that is due, and deliver alerts."""
     evaluate_if_due(recent_figures)
     deliver_due()
 
 
 @shared_task(name=DELIVER, ignore_result=True, **_LIMITS)
 def deliver_alerts() -> None:
-    """Send what the outbox holds."""
+    """Send the due entries of the outbox."""
     deliver_due()
 
 

@@ -1,4 +1,4 @@
-"""`track_queries`: the queries of a block of the project's own code, counted under a name."""
+"""`track_queries` counts the queries of a block of the project's code under a name."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -20,7 +20,7 @@ class track_queries:  # noqa: N801  (used like a function)
 
     `with track_queries("import") as stats:`, `async with …`, or `@track_queries("import")`.
     `stats` has `count`, `total` and `slowest` (seconds). The name is a label value of
-    `db_tracked_queries_total`: at most 100 names are told apart, later ones are `_OTHER`.
+    `db_tracked_queries_total`; after 100 names, further ones become `_OTHER`.
     """
 
     def __init__(self, name: str) -> None:

@@ -1,1 +1,1 @@
-"""The references, generated from the definitions: `python -m docs.source`."""
+"""Reference pages as code: `python -m docs.source` writes docs/metrics.md and docs/settings.md."""

@@ -1,4 +1,4 @@
-"""docs/metrics.md, generated from the definitions of all families."""
+"""Generates docs/metrics.md from the definitions of all families."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
@@ -31,7 +31,7 @@ samples `_bucket` (with the label `le`), `_sum` and `_count`. A family with labe
 before its first event; a family without labels begins at 0.
 """
 
-# Details for the page alone: a help text is stored with every bucket and sent with every scrape.
+# Details for this page only: help texts are stored with every bucket and sent in every scrape.
 _REASONS = ", ".join(f"`{reason}`" for reason in own_counters.DROP_REASONS)
 _HIGHR = (
     f"{request_families.HIGHR_PER_DOUBLING} buckets for each doubling,"
@@ -84,7 +84,7 @@ class _Row:
 
 
 def metrics_reference() -> str:
-    """The whole file. Raises KeyError for a note about a family that is not there."""
+    """The text of the page. Raises KeyError for a note about a family that does not exist."""
     sections = dict(_sections())
     known = {row.name for rows in sections.values() for row in rows}
     if missing := _NOTES.keys() - known:
@@ -98,7 +98,7 @@ def metrics_reference() -> str:
 
 def _sections() -> Iterator[tuple[str, list[_Row]]]:
     derived = derived_families()
-    everywhere = [_derived_row(family) for family in derived if not family.is_exporters]
+    everywhere = [_derived_row(family) for family in derived if not family.is_exporter_only]
 
     def beside(prefix: str) -> list[_Row]:
         return [row for row in everywhere if row.name.startswith(prefix)]
@@ -131,7 +131,7 @@ def _sections() -> Iterator[tuple[str, list[_Row]]]:
         "From the exporter only",
         [
             _stored_row(process_families.collector_errors_total()),
-            *(_derived_row(family) for family in derived if family.is_exporters),
+            *(_derived_row(family) for family in derived if family.is_exporter_only),
         ],
     )
 

@@ -1,4 +1,4 @@
-"""The generated files of docs/, by name."""
+"""Generates the reference pages of docs/."""
 
 import os
 
@@ -6,10 +6,10 @@ import django
 
 
 def reference_files() -> dict[str, str]:
-    """File names in docs/ and what has to be in them."""
+    """The text of each page by its file name in docs/."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     django.setup()
-    # They import metrics, whose value class the app's configuration installs first.
+    # Imported after setup(): they build metrics, for which the app must install its value class.
     from docs.source.metrics import metrics_reference  # noqa: PLC0415
     from docs.source.settings import settings_reference  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""docs/settings.md, generated from the fields of monitoring.conf.Settings."""
+"""Generates docs/settings.md from the fields of monitoring.conf.Settings."""
 
 from dataclasses import Field, fields
 from typing import Any

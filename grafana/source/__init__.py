@@ -1,1 +1,1 @@
-"""The dashboards as code: `python -m grafana.source` writes grafana/dashboards/."""
+"""Grafana dashboards as code: `python -m grafana.source` writes grafana/dashboards/."""

@@ -1,4 +1,4 @@
-"""Write the dashboards. Give the targets that `python -m prometheus.source` was given."""
+"""Write the dashboards. Use the same targets as for `python -m prometheus.source`."""
 
 import argparse
 from pathlib import Path

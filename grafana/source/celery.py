@@ -1,4 +1,4 @@
-"""Celery: tasks, queues, workers; and the health checks beside it."""
+"""The Celery dashboard: tasks, queues, workers, and the health checks."""
 
 from grafana_foundation_sdk.models import dashboard as models
 

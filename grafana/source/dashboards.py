@@ -1,4 +1,4 @@
-"""All dashboards, by the names of their files."""
+"""All dashboards, by file name."""
 
 from grafana.source.celery import celery
 from grafana.source.data import database_and_cache
@@ -10,7 +10,7 @@ from prometheus.source.settings import Settings
 
 
 def dashboard_files(settings: Settings) -> dict[str, str]:
-    """The text of each dashboard's file."""
+    """The text of each dashboard by its file name."""
     return {
         "overview.json": to_json(overview(settings)),
         "requests.json": to_json(requests_by_route(settings)),

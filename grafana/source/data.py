@@ -1,4 +1,4 @@
-"""Database and cache."""
+"""The dashboard of databases and caches."""
 
 from grafana_foundation_sdk.models import dashboard as models
 

@@ -1,4 +1,4 @@
-"""What all dashboards share: variables, links, annotations, time, and how they become JSON."""
+"""Builds a dashboard around its panels (variables, links, annotations), and writes it as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from monitoring.metrics import names
 from prometheus.source.settings import Settings
 
 TAG = "django"
-# The exporter and the site's own URL both have it, whatever else they have.
+# Both the exporter and the in-app endpoint always expose it.
 _ALWAYS_THERE = names.MONITORING_FILES
 
 Section = tuple[str, Sequence[Any]]
@@ -29,7 +29,7 @@ def build(
     anchor: str = "",
     variables: Sequence[dashboard.QueryVariable] = (),
 ) -> models.Dashboard:
-    """A dashboard of rows of panels; `anchor` is where its runbook link leads."""
+    """A dashboard of rows of panels. `anchor` is the runbook section that it links to."""
     built = (
         dashboard.Dashboard(f"Django / {title}")
         .uid(uid)
@@ -83,7 +83,7 @@ def build(
 
 
 def query_variable(name: str, label: str, query: str) -> dashboard.QueryVariable:
-    """A choice of several label values, all of them at first."""
+    """A variable for several label values; all are selected at first."""
     return (
         dashboard.QueryVariable(name)
         .label(label)
@@ -102,7 +102,7 @@ def to_json(built: models.Dashboard) -> str:
     """The text of the file that Grafana loads."""
     document: dict[str, Any] = json.loads(json.dumps(built, cls=JSONEncoder))
     for variable in document["templating"]["list"]:
-        # The SDK gives every variable those of interval variables.
+        # The SDK adds these fields of interval variables to every variable.
         for stray in ("auto", "auto_min", "auto_count"):
             variable.pop(stray, None)
     for number, panel in enumerate(document["panels"], start=1):

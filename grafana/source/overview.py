@@ -1,4 +1,4 @@
-"""Overview: the golden signals, the objectives, what alerts, and the site's own thresholds."""
+"""The overview dashboard: golden signals, objectives, alerts, and the site's thresholds."""
 
 from grafana_foundation_sdk.models import dashboard as models
 
@@ -21,6 +21,9 @@ _REQUESTS = f"instance:{recorded.REQUESTS}"
 _FAILED = f"instance:{recorded.FAILED}"
 _OVER = f"instance:{recorded.OVER_TARGET}"
 _TIMED = f"instance:{recorded.TIMED}"
+_ALERTS = (
+    "Alerts of these rules that are pending or firing. Each has a runbook link and a section there."
+)
 _GOOD_TO_BAD = ((None, "green"), (0.01, "orange"), (0.05, "red"))
 
 
@@ -39,13 +42,8 @@ def overview(settings: Settings) -> models.Dashboard:
     )
 
 
-_ALERTS = (
-    "Alerts of these rules that are pending or firing. Each has a runbook link and a section there."
-)
-
-
 def _sum_ratio(part: str, whole: str, window: str) -> str:
-    """Of recorded rates, so that an instance counts by its requests however long it lived."""
+    """A ratio of recorded rates, so that a short-lived instance counts by its requests."""
     return (
         f"sum by (job) (sum_over_time({series(part)}[{window}]))\n/\n"
         f"sum by (job) (sum_over_time({series(whole)}[{window}]))"

@@ -1,4 +1,4 @@
-"""Panels as these dashboards have them: one data source, one look, a description on each."""
+"""The panels of the dashboards: one data source, one look, a description on each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _THRESHOLD_COLOUR = "dark-red"
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query and how its series are called. A threshold is drawn as a dashed line."""
+    """A query and the legend of its series. `threshold` draws it as a dashed line."""
 
     expr: str
     legend: str
@@ -36,7 +36,7 @@ class Query:
 
 
 def series(name: str, matchers: str = "") -> str:
-    """A selector with the dashboard's variables in it."""
+    """A selector with the dashboard's variables."""
     return f"{name}{{{_WHERE}{',' if matchers else ''}{matchers}}}"
 
 
@@ -45,13 +45,13 @@ def rate(name: str, matchers: str = "") -> str:
 
 
 def live_threshold(name: str) -> Query:
-    """One of the thresholds that admins set at run time, as a line."""
+    """A threshold that admins set at run time, as a line."""
     selector = series(names.MONITORING_THRESHOLD, f'name="{name}"')
     return Query(f"max({selector})", "threshold", threshold=True)
 
 
 class _Panel(Protocol):
-    """What every panel builder of the SDK can do."""
+    """The methods that every panel builder of the SDK has."""
 
     def title(self, title: str) -> Self: ...
     def description(self, description: str) -> Self: ...
@@ -91,7 +91,7 @@ def lines(
     stacked: bool = False,
     exemplars: bool = False,
 ) -> timeseries.Panel:
-    """Lines over time; `exemplars` marks single requests that have one."""
+    """Lines over time. `exemplars` shows the exemplars of single requests."""
     panel: timeseries.Panel = _common(timeseries.Panel(), title, description, unit, 12, 8)
     panel = (
         panel.min(0)
@@ -132,7 +132,7 @@ def _threshold_look() -> list[models.DynamicConfigValue]:
 
 
 def _steps(limits: Sequence[tuple[float | None, str]]) -> dashboard.ThresholdsConfig:
-    """Colours from a value on; the first has no lower bound."""
+    """Colours by lower bound; the first bound is None."""
     return (
         dashboard.ThresholdsConfig()
         .mode(models.ThresholdsMode.ABSOLUTE)
@@ -149,7 +149,7 @@ def number(
     colours: Sequence[tuple[float | None, str]] = ((None, "blue"),),
     decimals: int | None = None,
 ) -> stat.Panel:
-    """One figure, with its course behind it."""
+    """One figure, with a graph of its past behind it."""
     panel: stat.Panel = _common(stat.Panel(), title, description, unit, 4, 4)
     if decimals is not None:
         panel = panel.decimals(decimals)
@@ -169,7 +169,7 @@ def dial(
     query: Query,
     colours: Sequence[tuple[float | None, str]],
 ) -> gauge.Panel:
-    """A ratio from 0 to 1."""
+    """A gauge for a ratio from 0 to 1."""
     panel: gauge.Panel = _common(gauge.Panel(), title, description, "percentunit", 12, 6)
     return (
         panel.with_target(_target(query, 0))
@@ -182,7 +182,7 @@ def dial(
 
 
 def buckets(title: str, description: str, expr: str, *, width: int = 12) -> heatmap.Panel:
-    """A histogram's buckets over time; `expr` gives one series for each `le`, in seconds."""
+    """A heatmap of a histogram. `expr` gives one series for each `le`, in seconds."""
     panel: heatmap.Panel = _common(heatmap.Panel(), title, description, "short", width, 8)
     return (
         panel.with_target(
@@ -210,7 +210,7 @@ def rows(
     hidden: Sequence[str] = (),
     link: tuple[str, str] | None = None,
 ) -> table.Panel:
-    """A table of instant queries merged by their labels; columns are (name, unit, expr).
+    """A table of instant queries that are merged by labels. Columns are (name, unit, expr).
 
     `link` is a title and a URL that may name fields of the row.
     """
@@ -237,7 +237,7 @@ def rows(
 
 
 def alerts(title: str, description: str) -> dashboard.Panel:
-    """Prometheus's alerts that fire now or soon. Grafana asks its Prometheus sources for them."""
+    """The list of pending and firing alerts, which Grafana reads from its Prometheus sources."""
     panel: dashboard.Panel = _common(dashboard.Panel(), title, description, "short", 12, 8)
     return panel.type("alertlist").options(
         {

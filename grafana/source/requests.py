@@ -1,4 +1,4 @@
-"""Requests by route: rate, errors, duration."""
+"""The dashboard of requests by route: rate, errors, duration."""
 
 from grafana_foundation_sdk.models import dashboard as models
 

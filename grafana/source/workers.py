@@ -1,4 +1,4 @@
-"""Workers and exporter: processes, saturation, and what monitoring itself costs."""
+"""The dashboard of workers and exporter: processes, saturation, cost of monitoring."""
 
 from grafana_foundation_sdk.models import dashboard as models
 

@@ -1,1 +1,1 @@
-"""Alerts to admins: thresholds, their evaluation, states, notifications and their delivery."""
+"""Decides when alerts fire and are resolved, and tells the admins."""

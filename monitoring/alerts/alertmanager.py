@@ -1,8 +1,10 @@
-"""Alertmanager's webhook, version 4 (prometheus.io/docs/alerting/latest/configuration).
+"""Turns messages of Alertmanager's webhook, version 4, into alert events.
 
-An alert whose `threshold` label names one of our thresholds is the same alert as the evaluation's:
-it shares its state, so that it is told once. Every other one is told once for each fingerprint,
-start time and status, however often Alertmanager sends it.
+An alert whose `threshold` label names one of our thresholds shares its state with our own
+evaluation, so that admins are told once. For other alerts, admins are told once for each
+fingerprint, start time and status, however often Alertmanager repeats it.
+
+https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 """
 
 import hashlib
@@ -35,7 +37,7 @@ _SEVERITIES = {
 
 
 class InvalidWebhookError(Exception):
-    """The body is not a webhook of version 4; says by field what is wrong. Nothing was kept."""
+    """The body is not a webhook message of version 4. Names the field; nothing was stored."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
@@ -68,7 +70,7 @@ def parse_webhook(message: object) -> list[WebhookAlert]:
 
 
 def receive_alerts(alerts: list[WebhookAlert]) -> int:
-    """Tell the admins what they were not told yet; returns how many events were new."""
+    """Create events and notifications for what is new; returns the number of new events."""
     now = timezone.now()
     new = sum(_receive_one(alert, now) for alert in alerts)
     if new:
@@ -135,7 +137,7 @@ def _texts(value: Any, where: str) -> Mapping[str, str]:
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    """What a database takes: no NUL, which PostgreSQL has no place for, and no lone surrogate."""
+    """Whether every database can store the value: a string without NUL and lone surrogates."""
     if not isinstance(value, str) or "\0" in value:
         return False
     try:
@@ -152,7 +154,7 @@ def _moment(value: object, where: str) -> datetime:
             moment = parse_datetime(value)
         except ValueError:
             moment = None
-    # Years that every database and time zone can hold.
+    # Every database and time zone can represent these years.
     if moment is None or timezone.is_naive(moment) or not 1970 < moment.year < 9999:
         raise InvalidWebhookError(where, "an RFC 3339 time is needed")
     return moment.astimezone(UTC) if django_settings.USE_TZ else timezone.make_naive(moment)

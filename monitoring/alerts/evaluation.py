@@ -1,4 +1,4 @@
-"""One evaluation of all thresholds over one window, by one process at a time."""
+"""Evaluates all thresholds over one window, in one process at a time."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ from monitoring.figures.window import Window
 from monitoring.instruments.requests import sessions
 from monitoring.models import AlertEvaluation, AlertEvent
 
-_LEASE = timedelta(minutes=2)  # a run that takes longer is taken for dead
+_LEASE = timedelta(minutes=2)  # a run that takes longer is considered dead
 _LONGEST_WINDOW = timedelta(hours=24)
 
-ReadFigures = Callable[[float], Mapping[str, Any]]  # of the last so many seconds
+ReadFigures = Callable[[float], Mapping[str, Any]]  # window in seconds to the summary's figures
 
 
 class EvaluationRunningError(Exception):
-    """Another process is at it."""
+    """Another process is evaluating now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One threshold against its figure, and what that led to."""
+    """A figure compared with its threshold, and the outcome."""
 
     observation: Observation
     outcome: AlertOutcome
@@ -43,14 +43,19 @@ class Evaluation:
     comparisons: tuple[Comparison, ...]
 
     def names_of(self, *outcomes: AlertOutcome) -> list[str]:
-        return [one.observation.name for one in self.comparisons if one.outcome in outcomes]
+        """The names of the thresholds with one of these outcomes."""
+        return [
+            comparison.observation.name
+            for comparison in self.comparisons
+            if comparison.outcome in outcomes
+        ]
 
 
 def evaluate_if_due(read_figures: ReadFigures) -> Evaluation | None:
-    """The scheduled evaluation; None if one runs, or ran less than half an interval ago.
+    """The scheduled evaluation; None if one is running or started less than half an interval ago.
 
-    So two schedulers by mistake, or a queue of runs that were missed, lead to one evaluation. Its
-    window begins at the last one: what happened meanwhile is not missed.
+    So two schedulers by mistake, or a queue of late runs, lead to one evaluation. The window begins
+    at the last evaluation, so that nothing in between is missed.
     """
     now = timezone.now()
     interval = timedelta(seconds=get_settings().ALERT_INTERVAL_SECONDS)
@@ -60,12 +65,12 @@ def evaluate_if_due(read_figures: ReadFigures) -> Evaluation | None:
         return None
     if not _claim(now, last_started_at=last, started_at=now):
         return None
-    # Never shorter than an interval; longer if this run is late, or some were missed.
+    # At least an interval; longer if this run is late or some runs were missed.
     window = max(interval, min(now - last, _LONGEST_WINDOW)) if last else interval
     try:
         return _evaluate(read_figures, window.total_seconds(), now)
     except Exception:
-        # Nothing was seen: the next run is to look back to where this one began.
+        # Nothing was evaluated: the next run covers this window, too.
         AlertEvaluation.objects.filter(pk=1, last_started_at=now).update(last_started_at=last)
         raise
     finally:
@@ -73,9 +78,9 @@ def evaluate_if_due(read_figures: ReadFigures) -> Evaluation | None:
 
 
 def evaluate_now(read_figures: ReadFigures) -> Evaluation:
-    """An evaluation that somebody asks for, over the last interval.
+    """An evaluation on demand, over the last interval. It does not move the schedule.
 
-    Raises EvaluationRunningError. The next scheduled one comes when it would have come.
+    Raises EvaluationRunningError.
     """
     now = timezone.now()
     row = AlertEvaluation.objects.get_or_create(pk=1)[0]
@@ -87,6 +92,19 @@ def evaluate_now(read_figures: ReadFigures) -> Evaluation:
         _release(now)
 
 
+def recent_figures(seconds: float) -> dict[str, Any]:
+    """The summary's figures of the last `seconds`. Raises SourceUnavailableError."""
+    # Imported here: only a process that evaluates needs numpy.
+    from monitoring.figures.request_figures import figures  # noqa: PLC0415
+    from monitoring.figures.sources import read_traffic  # noqa: PLC0415
+
+    traffic, _ = read_traffic(Window(seconds))
+    if traffic.covered_seconds == 0:  # figures of an empty window would resolve every alert
+        raise SourceUnavailableError("no_data", "nothing is known of this window yet")
+    active, _ = sessions.count_active()
+    return {**figures(traffic), "active_sessions": active}
+
+
 def _claim(now: datetime, last_started_at: datetime | None, started_at: datetime | None) -> bool:
     free = Q(running_until=None) | Q(running_until__lte=now)
     claimed = AlertEvaluation.objects.filter(free, pk=1, last_started_at=last_started_at).update(
@@ -96,7 +114,7 @@ def _claim(now: datetime, last_started_at: datetime | None, started_at: datetime
 
 
 def _release(now: datetime) -> None:
-    """Give back the claim made at `now`, unless it was taken for dead and another run has it."""
+    """Release the claim made at `now`, unless it has expired and another run has it."""
     own = AlertEvaluation.objects.filter(pk=1, running_until=now + _LEASE)
     own.update(running_until=None)
 
@@ -116,7 +134,7 @@ def _evaluate(read_figures: ReadFigures, window_seconds: float, now: datetime) -
 def _observe(
     name: str, threshold: float | None, figures: Mapping[str, Any], window_seconds: float
 ) -> Observation | None:
-    """The figure against its threshold; None if it says nothing: the alert stays as it is."""
+    """Compare a figure with its threshold; None if that cannot be judged: the alert stays."""
     definition = DEFINITIONS[name]
     value = figures[definition.field]
     enough = (figures["request_count"] or 0) >= get_settings().ALERT_MIN_REQUESTS
@@ -129,16 +147,3 @@ def _observe(
         and (enough or not definition.is_guarded)
     )
     return Observation(name, is_breached, value, threshold, window_seconds)
-
-
-def recent_figures(seconds: float) -> dict[str, Any]:
-    """The summary's figures of the last `seconds`. Raises SourceUnavailableError."""
-    # numpy is for those who evaluate, and not for every process that knows the task.
-    from monitoring.figures.request_figures import figures  # noqa: PLC0415
-    from monitoring.figures.sources import read_traffic  # noqa: PLC0415
-
-    traffic, _ = read_traffic(Window(seconds))
-    if traffic.covered_seconds == 0:  # figures of nothing would end every alert
-        raise SourceUnavailableError("no_data", "nothing is known of this window yet")
-    active, _ = sessions.count_active()
-    return {**figures(traffic), "active_sessions": active}

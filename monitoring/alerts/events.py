@@ -1,4 +1,4 @@
-"""An alert event: a row for each admin, an outbox entry for each channel, and its end by age."""
+"""Creates alert events with their notifications and outbox entries, and deletes old ones."""
 
 import logging
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ logger = logging.getLogger("monitoring.alerts")
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """What is to be told. `key` is the same for the same event, whoever brings it."""
+    """An event to create. Equal events have equal keys, whatever their source."""
 
     key: str
     name: str
@@ -35,15 +35,15 @@ class NewEvent:
 
 
 def create_event(new: NewEvent) -> bool:
-    """Keep the event and notify all who are active staff now; False if it was known already.
+    """Store the event, its outbox entries, and a notification for every active staff user.
 
-    What is to be sent then waits in the outbox.
+    Returns False, and does nothing, if an event with this key exists.
     """
     if AlertEvent.objects.filter(key=new.key).exists():
         return False
     try:
         with transaction.atomic():
-            # Begins with an INSERT, as the states' begin with an UPDATE: SQLite can wait for that.
+            # Begins with an INSERT: SQLite can wait for the write lock here, not after a SELECT.
             event = AlertEvent.objects.create(key=new.key, **_columns(new))
             admins = get_user_model()._default_manager.filter(is_staff=True, is_active=True)
             AlertNotification.objects.bulk_create(
@@ -56,6 +56,19 @@ def create_event(new: NewEvent) -> bool:
         raise
     logger.warning("alert %s is %s", new.name, new.status.value)
     return True
+
+
+def clean_up() -> int:
+    """Delete what is older than ALERT_RETENTION_DAYS; returns the number of deleted rows."""
+    oldest = timezone.now() - timedelta(days=get_settings().ALERT_RETENTION_DAYS)
+    deleted = ThresholdChange.objects.filter(changed_at__lt=oldest).delete()[0]
+    while True:  # in batches, so that no lock is held for long
+        keys = list(
+            AlertEvent.objects.filter(created_at__lt=oldest).values_list("pk", flat=True)[:_BATCH]
+        )
+        if not keys:
+            return deleted
+        deleted += AlertEvent.objects.filter(pk__in=keys).delete()[0]
 
 
 def _columns(new: NewEvent) -> dict[str, Any]:
@@ -88,16 +101,3 @@ def _deliveries(event: AlertEvent, admins: Any) -> list[AlertDelivery]:
         AlertDelivery(event=event, channel=channel, recipient=recipient, next_attempt_at=now)
         for channel, recipient in recipients
     ]
-
-
-def clean_up() -> int:
-    """Delete old events with their notifications, and old threshold changes; returns the rows."""
-    oldest = timezone.now() - timedelta(days=get_settings().ALERT_RETENTION_DAYS)
-    deleted = ThresholdChange.objects.filter(changed_at__lt=oldest).delete()[0]
-    while True:  # in batches, so that no lock is held for long
-        keys = list(
-            AlertEvent.objects.filter(created_at__lt=oldest).values_list("pk", flat=True)[:_BATCH]
-        )
-        if not keys:
-            return deleted
-        deleted += AlertEvent.objects.filter(pk__in=keys).delete()[0]

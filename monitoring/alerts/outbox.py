@@ -1,8 +1,8 @@
-"""Sends what is in the outbox: each entry on its own, again and again until it is sent.
+"""Sends the entries of the outbox, and retries each one until it is sent or a day old.
 
-An entry is leased before it is tried: a process that dies over it, or a server that hangs, delays
-this entry and no other. A day after the event it is given up. What a server took and could not say
-so is sent again: at least once, hardly ever twice.
+An entry is leased before an attempt, so that a process that dies or a server that hangs delays only
+this entry. Delivery is at least once: an entry is sent again if the server accepted it but its
+confirmation was lost.
 """
 
 import logging
@@ -24,7 +24,7 @@ _LONGEST_PAUSE = timedelta(hours=1)
 _GIVE_UP_AFTER = timedelta(days=1)
 _BROKER_SECONDS = 1.0
 _MAIL_SECONDS = 10.0
-_CHANNEL_SECONDS = 30.0  # in one run: then the other channel has its turn
+_CHANNEL_SECONDS = 30.0  # for one channel in a run, so that the other one gets its turn
 
 DELIVER = "monitoring.deliver_alerts"
 
@@ -32,9 +32,9 @@ logger = logging.getLogger("monitoring.alerts")
 
 
 def deliver_soon() -> None:
-    """Have a Celery worker deliver; without a broker the next scheduled run does.
+    """Ask a Celery worker to deliver. Without a broker, the next scheduled run delivers.
 
-    May take a second: once for all events of a message, and after the transaction.
+    May take a second: call it after the transaction, once for all events of a message.
     """
     settings = get_settings()
     if not (settings.ALERT_EMAIL or settings.ALERT_HOOK):
@@ -50,7 +50,7 @@ def deliver_soon() -> None:
 
 
 def deliver_due() -> int:
-    """Try the entries that are due, oldest first, for a while; returns how many were sent."""
+    """Try the due entries, oldest first, for 30 s per channel; returns how many were sent."""
     return sum(_deliver_by(channel) for channel in AlertDelivery.Channel)
 
 
@@ -73,7 +73,7 @@ def _try(pk: int) -> bool:
     delivery = AlertDelivery.objects.select_related("event").get(pk=pk)
     try:
         _send(delivery)
-    except Exception as error:  # whatever a mail server or a hook throws: it is tried again
+    except Exception as error:  # of a mail server or a hook: retried later
         logger.warning("alert delivery by %s failed: %s", delivery.channel, type(error).__name__)
         attempts = delivery.attempts + 1
         is_over = now - delivery.event.created_at > _GIVE_UP_AFTER
@@ -94,7 +94,9 @@ def _send(delivery: AlertDelivery) -> None:
     if delivery.channel == AlertDelivery.Channel.EMAIL:
         event = delivery.event
         connection: Any = get_connection()
-        if getattr(connection, "timeout", 0.0) is None:  # without EMAIL_TIMEOUT: for ever
+        if (
+            getattr(connection, "timeout", 0.0) is None
+        ):  # without EMAIL_TIMEOUT it would wait for ever
             connection.timeout = _MAIL_SECONDS
         EmailMessage(
             _subject(event), _body(event), None, [delivery.recipient], connection=connection

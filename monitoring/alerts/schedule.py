@@ -1,4 +1,4 @@
-"""The entries that alerts need in Celery's beat schedule; a project's celery.py imports them."""
+"""The entries of alerts for Celery's beat schedule, for a project's celery.py."""
 
 from typing import Any
 
@@ -13,15 +13,17 @@ _DAY_SECONDS = 86_400.0
 
 
 def beat_schedule() -> dict[str, dict[str, Any]]:
-    """For `CELERY_BEAT_SCHEDULE`. A run that waited for longer than its interval is dropped:
-    the next one looks back far enough."""
+    """Entries for `CELERY_BEAT_SCHEDULE`.
+
+    A run that has waited longer than its interval expires: the next run covers its window.
+    """
     interval = get_settings().ALERT_INTERVAL_SECONDS
     return {
         "monitoring-check-performance-alerts": _entry("check_performance_alerts", interval),
         "monitoring-deliver-alerts": _entry("deliver_alerts", _DELIVERY_SECONDS),
         "monitoring-clean-up-alerts": {
             **_entry("clean_up_alerts", _DAY_SECONDS),
-            # By the clock: a beat that is restarted each day, its file lost, counts no day.
+            # At a fixed time: a beat that loses its file in a daily restart never counts a day.
             "schedule": crontab(hour="3", minute="17"),
         },
     }

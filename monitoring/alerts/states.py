@@ -1,7 +1,7 @@
-"""Firing and resolved: transitions of an alert, atomic over workers and hosts.
+"""Moves an alert between firing and resolved, atomically over all workers and hosts.
 
-Each step is one UPDATE whose WHERE names the state that it starts from: of any number of processes
-that try the same step, the database lets one through.
+Each transition is one UPDATE whose WHERE names the old state: if several processes try the same
+transition, the database lets exactly one succeed.
 """
 
 import enum
@@ -12,26 +12,26 @@ from django.db.models import F, Q
 
 from monitoring.models import AlertEvent, AlertState
 
-# Alertmanager repeats a firing alert every few hours. A source that is silent for longer than this
-# is gone, and another may say that its alert is over.
+# Alertmanager repeats a firing alert every few hours. A source that has been silent for longer is
+# considered gone: then another source may resolve its alert.
 _SILENCE = timedelta(hours=24)
 
 
 class AlertOutcome(enum.Enum):
-    """What a sighting of an alert led to."""
+    """The result of a sighting."""
 
     UNCHANGED = "unchanged"
-    FIRED = "fired"  # admins are to be told
-    HELD_BACK = "held back"  # fires, but the cooldown of its last notification is not over
-    RESOLVED = "resolved"  # admins are to be told: they were told that it fires
-    RESOLVED_QUIETLY = "resolved quietly"  # they were not
+    FIRED = "fired"  # admins must be told
+    HELD_BACK = "held back"  # it fires, but the cooldown after its last notification is not over
+    RESOLVED = "resolved"  # admins must be told, because they were told of the firing
+    RESOLVED_QUIETLY = "resolved quietly"  # admins were not told of the firing
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """That an alert's condition held, or did not: who says so, and since when that is so.
+    """A source reports that an alert's condition holds or does not hold, since `at`.
 
-    `at` may lie behind: a message may come late, or a second time.
+    `at` may lie before the last sighting, because messages may be late or repeated.
     """
 
     name: str
@@ -43,10 +43,9 @@ class Sighting:
 def apply_sighting(
     sighting: Sighting, now: datetime, cooldown: timedelta
 ) -> tuple[AlertOutcome, datetime]:
-    """Change the alert's state; returns what follows, and since when the alert fires or fired.
+    """Change the alert's state; returns the outcome, and since when the alert fires or fired.
 
-    The row has to exist. Call it in the transaction that records what follows, so that both happen
-    or neither.
+    The row must exist. Call it in the same transaction that stores the consequences.
     """
     row = AlertState.objects.filter(name=sighting.name)
     if sighting.is_breached:

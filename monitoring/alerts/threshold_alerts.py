@@ -1,4 +1,4 @@
-"""An alert about a threshold: one state and one event, whichever source saw it."""
+"""Updates the alert of a threshold, with one state for all sources, and creates its event."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,14 +31,14 @@ class Observation:
 def update_threshold_alert(
     observation: Observation, source: AlertEvent.Source, now: datetime, at: datetime | None = None
 ) -> AlertOutcome:
-    """Change the alert's state and tell the admins if there is something to tell.
+    """Change the alert's state, and create an event if it began to fire or was resolved.
 
-    `at` is when it began or ended, for a source that knows; never after `now`.
+    `at` is the time of that change (default: `now`); a later time than `now` counts as `now`.
     """
     cooldown = timedelta(seconds=get_settings().ALERT_COOLDOWN_SECONDS)
     at = now if at is None else min(at, now)
-    # Before the transaction, which then begins with an UPDATE: one that begins with a SELECT
-    # cannot wait for SQLite's write lock, it fails.
+    # Outside the transaction, which so begins with an UPDATE: a transaction that begins with a
+    # SELECT cannot wait for SQLite's write lock, it fails.
     AlertState.objects.get_or_create(name=observation.name)
     with transaction.atomic():
         sighting = Sighting(observation.name, observation.is_breached, source, at)

@@ -1,4 +1,4 @@
-"""The gauge of the live thresholds: alerting rules follow it without a reload."""
+"""Exposes the live thresholds as a gauge, so that alerting rules need no reload."""
 
 import contextlib
 import json
@@ -22,10 +22,14 @@ from monitoring.primitives.small_files import read_bounded, replace_whole
 
 _EVERY_SECONDS = 5.0
 _FIRST_WAIT_SECONDS = 0.5
+_FILE = "thresholds.json"
+_MAX_BYTES = 65536
+
+Thresholds = Mapping[str, float | None]
 
 
 class ThresholdGauges:
-    """A source for a scraper: what a thread last read, also while the database is away."""
+    """A source of families for a scraper: the values read last, also while the database is down."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -48,11 +52,12 @@ class ThresholdGauges:
             stored = ask(DEFAULT_DB_ALIAS, _rows, get_settings().DATABASE_TIMEOUT_MS / 1000)
         except DatabaseUnavailableError:
             return
-        # What has no row has its default.
-        found = {name: stored.get(name, of.default) for name, of in DEFINITIONS.items()}
+        found = {
+            name: stored.get(name, definition.default) for name, definition in DEFINITIONS.items()
+        }
         is_new, self._last = found != load(self._directory), found
         if is_new:
-            with contextlib.suppress(OSError):  # it is only for the next start
+            with contextlib.suppress(OSError):  # the file only serves the next start
                 save(self._directory, found)
 
 
@@ -63,14 +68,8 @@ def _rows(connection: BaseDatabaseWrapper) -> dict[str, float | None]:
         return dict(cursor.fetchall())
 
 
-_FILE = "thresholds.json"
-_MAX_BYTES = 65536
-
-Thresholds = Mapping[str, float | None]
-
-
 def load(directory: Path) -> Thresholds | None:
-    """None if there are none, or they cannot be understood."""
+    """The stored thresholds; None if the file is missing or invalid."""
     try:
         found = json.loads(read_bounded(directory / _FILE, _MAX_BYTES))
         return {
@@ -81,5 +80,5 @@ def load(directory: Path) -> Thresholds | None:
 
 
 def save(directory: Path, thresholds: Thresholds) -> None:
-    """Replace the file as one; processes that do so at one time write the same. Raises OSError."""
+    """Replace the file atomically. Raises OSError."""
     replace_whole(directory / _FILE, json.dumps(dict(thresholds)).encode())

@@ -1,4 +1,4 @@
-"""The thresholds that alerts compare with: names, bounds, defaults, values and their changes."""
+"""The thresholds of alerts: their definitions, current values and changes."""
 
 import math
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ _LARGEST = 1e12
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A threshold: `field` of the summary may not exceed it.
+    """A limit for `field` of the summary.
 
-    `is_guarded` figures say nothing about a few requests: they need ALERT_MIN_REQUESTS.
+    `is_guarded` figures mean little for a few requests: they need ALERT_MIN_REQUESTS requests.
     """
 
     field: str
@@ -42,7 +42,7 @@ DEFINITIONS: Mapping[str, Definition] = {
 
 
 class InvalidThresholdsError(Exception):
-    """Says by field what is wrong; nothing was changed."""
+    """`fields` has the problems by threshold name. Nothing was changed."""
 
     def __init__(self, fields: dict[str, list[str]]) -> None:
         super().__init__("; ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items()))
@@ -50,20 +50,20 @@ class InvalidThresholdsError(Exception):
 
 
 def current_thresholds() -> dict[str, float | None]:
-    """Every threshold as it is now in the database; None for one that is off."""
+    """Every threshold as stored in the database now; None if it is off."""
     stored = dict(Threshold.objects.values_list("name", "value"))
     return {name: stored.get(name, definition.default) for name, definition in DEFINITIONS.items()}
 
 
 def change_thresholds(given: object, user: Any) -> dict[str, float | None]:
-    """Set some thresholds, all or none, and keep who did; returns all of them.
+    """Set all given thresholds or none, and record who did it; returns every threshold.
 
-    Raises InvalidThresholdsError for a name that is unknown or a value that is not allowed.
+    Raises InvalidThresholdsError for an unknown name or a value that is not allowed.
     """
     wanted = check_thresholds(given)
     store_defaults()
     with transaction.atomic():
-        # Locks all rows, also with SQLite: two changes at once come one after the other.
+        # Locks all rows, with SQLite too, so that simultaneous changes are serialised.
         Threshold.objects.update(value=F("value"))
         before = current_thresholds()
         now = timezone.now()
@@ -81,7 +81,7 @@ def change_thresholds(given: object, user: Any) -> dict[str, float | None]:
 
 
 def store_defaults() -> None:
-    """Have a row for each threshold."""
+    """Create the missing rows, with the defaults."""
     missing = set(DEFINITIONS) - set(Threshold.objects.values_list("name", flat=True))
     if missing:
         Threshold.objects.bulk_create(
@@ -91,7 +91,7 @@ def store_defaults() -> None:
 
 
 def check_thresholds(given: object) -> dict[str, float | None]:
-    """The thresholds as numbers. Raises InvalidThresholdsError, which names every problem."""
+    """The given thresholds as floats. Raises InvalidThresholdsError with every problem."""
     if not isinstance(given, Mapping):
         raise InvalidThresholdsError(
             {"thresholds": [f"an object with some of {', '.join(DEFINITIONS)} is needed"]}

@@ -1,1 +1,1 @@
-"""The HTTP endpoints."""
+"""The HTTP endpoints and their JSON shapes."""

@@ -23,7 +23,7 @@ def _threshold_fields() -> dict[str, serializers.FloatField]:
     }
 
 
-# The names are data: they stand in one place, with their bounds.
+# Built from DEFINITIONS, so that names and bounds stand in one place.
 ThresholdValuesSerializer = type(
     "ThresholdValuesSerializer", (serializers.Serializer,), _threshold_fields()
 )

@@ -44,7 +44,7 @@ from monitoring.figures.traffic import SourceUnavailableError
 
 
 class AlreadyRunning(APIException):
-    """409: another process evaluates now."""
+    """409: another process is evaluating now."""
 
     status_code = 409
     default_code = "already_running"
@@ -126,7 +126,7 @@ class CheckAlertsView(AdminView):
 
 
 class _WebhookToken(BaseAuthentication):
-    """The one bearer token of WEBHOOK_TOKEN; without one, nobody is let in."""
+    """Accepts the bearer token WEBHOOK_TOKEN. Without that setting, every request is refused."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any]:
         token = get_settings().WEBHOOK_TOKEN
@@ -143,7 +143,7 @@ class _Message(BoundedJson):
 
 
 class _AnyType(OnlyJson):
-    """Whatever the body is called, it has to be JSON."""
+    """Reads the body as JSON, whatever its Content-Type is."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         return parsers[0]
@@ -161,7 +161,9 @@ class WebhookView(AdminView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.method in self.allowed_methods:
-            self.perform_authentication(request)  # it needs no database, whose state it hides
+            self.perform_authentication(
+                request
+            )  # before the database is asked: without a token, nobody learns its state
         super().initial(request, *args, **kwargs)
 
     @extend_schema(

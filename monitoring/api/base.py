@@ -1,4 +1,4 @@
-"""What all endpoints for admins have in common."""
+"""The base view of all endpoints for admins: access, JSON only, errors, deadline."""
 
 import json
 from time import monotonic
@@ -24,7 +24,7 @@ __all__ = ["OnlyJson"]
 
 
 class IsActiveStaff(BasePermission):
-    """Admins: active users with `is_staff`."""
+    """Lets active users with `is_staff` pass."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         user = request.user
@@ -32,7 +32,7 @@ class IsActiveStaff(BasePermission):
 
 
 class OnlyJson(BaseContentNegotiation):
-    """JSON, whatever the client accepts: an error in JSON is better than none."""
+    """Answers in JSON even if the client does not accept it, so that it gets every error."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
@@ -51,7 +51,7 @@ class TooLarge(APIException):
 
 
 class BoundedJson(BaseParser):
-    """JSON of at most `most` bytes, whatever its length is said to be."""
+    """Parses JSON of at most `most` bytes, and does not trust Content-Length."""
 
     media_type = "application/json"
     most = 64 * 1024
@@ -84,7 +84,9 @@ class AdminView(APIView):
     throttle_classes = ()
     versioning_class = None
     schema = AutoSchema()
-    # When an answer has to be there, in monotonic seconds; what a view asks has what is left.
+    # Without OPTIONS: DRF's answer would describe the view.
+    http_method_names = ("get", "head", "post", "put")
+    # When the answer is due, in monotonic seconds; set at the start of each request.
     deadline = 0.0
 
     def get_authenticators(self) -> list[BaseAuthentication]:
@@ -94,7 +96,7 @@ class AdminView(APIView):
         return [found() for found in classes]
 
     def get_authenticate_header(self, request: Request) -> str:
-        """A challenge for every 401, whichever authentication stands first in the settings."""
+        """A challenge for every 401, even if the first authentication in the settings has none."""
         challenges = (found.authenticate_header(request) for found in self.get_authenticators())
         return next(filter(None, challenges), 'Session realm="api"')
 
@@ -114,10 +116,8 @@ class AdminView(APIView):
         super().initial(request, *args, **kwargs)
 
     def seconds_left(self) -> float:
+        """Seconds until the deadline, at least 0."""
         return max(self.deadline - monotonic(), 0.0)
-
-    # Without OPTIONS: DRF's answer would describe the view.
-    http_method_names = ("get", "head", "post", "put")
 
     @property
     def default_response_headers(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""GET /api/metrics/database/ and /cache/: the figures of a window, and what is true now."""
+"""GET /api/metrics/database/ and /cache/: the figures of a window, and the current state."""
 
 import time
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Finds out by a deadline that the database is stuck, which authentication would wait for."""
+"""Checks by a deadline that the users' database answers, because authentication needs it."""
 
 from time import monotonic
 
@@ -17,9 +17,9 @@ DATABASE_UNAVAILABLE = "database_unavailable"  # the code of the 503
 
 
 def check_database(request: Request, deadline: float) -> None:
-    """Raises ServiceUnavailable at `deadline` (monotonic) if the users' database does not answer.
+    """Raises ServiceUnavailable if the database does not answer by `deadline` (monotonic seconds).
 
-    A request without credentials is refused without it, and asks nothing.
+    A request without credentials is not checked: it is refused without the database.
     """
     if not _has_credentials(request):
         return

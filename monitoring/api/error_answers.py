@@ -1,4 +1,4 @@
-"""The one shape of JSON errors: how they are made, and what the schema says of them.
+"""The one JSON shape of errors, its schema, and the handler that makes it:
 
 {"error": {"code", "message", "fields": {name: [messages]}}}
 """
@@ -42,7 +42,7 @@ UNAVAILABLE = {503: OpenApiResponse(ErrorAnswerSerializer, "The source of figure
 
 
 class ServiceUnavailable(exceptions.APIException):
-    """503: what would answer cannot."""
+    """503: a service that the answer needs is unavailable."""
 
     status_code = 503
     default_code = "unavailable"
@@ -50,7 +50,7 @@ class ServiceUnavailable(exceptions.APIException):
 
 
 def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler for our views; None leaves an unexpected error to Django."""
+    """The exception handler of our views. None: an unexpected error, which Django handles."""
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
@@ -75,7 +75,7 @@ def _shape(error: exceptions.APIException) -> dict[str, Any]:
             "message": "The request is not valid; see fields.",
             "fields": {_sound(name): _texts(messages) for name, messages in fields.items()},
         }
-    if isinstance(detail, dict):  # simplejwt's: detail, code, messages
+    if isinstance(detail, dict):  # simplejwt's errors: detail, code, messages
         code = str(detail.get("code", error.default_code))
         message = str(detail.get("detail", error.default_detail))
     else:
@@ -84,7 +84,7 @@ def _shape(error: exceptions.APIException) -> dict[str, Any]:
 
 
 def _texts(messages: Any) -> list[str]:
-    """All messages of a field, those of nested ones as well."""
+    """All messages of a field and of its nested fields."""
     if isinstance(messages, dict):
         return [text for nested in messages.values() for text in _texts(nested)]
     if isinstance(messages, list | tuple):
@@ -93,5 +93,5 @@ def _texts(messages: Any) -> list[str]:
 
 
 def _sound(text: object) -> str:
-    """A text that may have been given, as UTF-8 can hold it: without lone surrogates."""
+    """The text, which may come from a client, with lone surrogates replaced."""
     return str(text).encode(errors="replace").decode()

@@ -10,8 +10,7 @@ WINDOW = OpenApiParameter(
     {
         "type": "string",
         "default": "1h",
-        # A part of what is accepted, for clients that make windows by this pattern: 1h30m, say,
-        # is one as well.
+        # For clients that generate windows; more is accepted, such as 1h30m.
         "pattern": "^(all|[1-9][0-9]{0,3}s|[1-9][0-9]{0,2}m|([1-9]|1[0-9]|2[0-4])h)$",
     },
     description="A Prometheus duration from 1s to 24h, or `all`.",

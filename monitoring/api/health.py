@@ -1,6 +1,6 @@
-"""The public health endpoints: for load balancers, for Kubernetes, and for people.
+"""The public health endpoints, for load balancers, Kubernetes and people.
 
-They are plain Django, and touch neither the session nor the user: both may need the database.
+They are plain Django views and use neither session nor user, because both may need the database.
 """
 
 import time
@@ -22,7 +22,7 @@ _JSON, _TEXT = "application/json", "text/plain"
 
 
 def _without_body(view: PlainView) -> PlainView:
-    """What HEAD is answered with (RFC 9110, 9.3.2); gunicorn warns of a body."""
+    """Answer HEAD without a body (RFC 9110, 9.3.2): gunicorn logs a warning otherwise."""
 
     @wraps(view)
     def answer(request: HttpRequest) -> HttpResponse:
@@ -36,7 +36,7 @@ def _without_body(view: PlainView) -> PlainView:
 
 
 def _endpoint(view: PlainView) -> PlainView:
-    """Without a transaction: ATOMIC_REQUESTS would ask a database before the view is called."""
+    """Public and read-only; no transaction, because ATOMIC_REQUESTS would need the database."""
     return transaction.non_atomic_requests(
         csrf_exempt(untracked(require_safe(_without_body(view))))
     )
@@ -44,7 +44,7 @@ def _endpoint(view: PlainView) -> PlainView:
 
 @_endpoint
 def health(request: HttpRequest) -> HttpResponse:
-    """All checks, or those of `?check=`: 503 only if a critical one is unhealthy."""
+    """Run all checks, or those of `?check=`. 503 only if a critical check is unhealthy."""
     given = [name for value in request.GET.getlist("check") for name in value.split(",")]
     if unknown := [name for name in given if name not in catalogue.known_names()]:
         return _refuse(len(unknown))
@@ -56,14 +56,14 @@ def health(request: HttpRequest) -> HttpResponse:
 
 @_endpoint
 def ready(request: HttpRequest) -> HttpResponse:
-    """HEALTH_READY: whether this process can serve requests. Each of these checks is critical."""
+    """Run the checks of HEALTH_READY, all of them critical: can this process serve requests?"""
     wanted = get_settings().HEALTH_READY
     return _answer(request, examiner().examine(catalogue.checks_named(wanted), wanted))
 
 
 @_endpoint
 def live(request: HttpRequest) -> HttpResponse:
-    """That the process answers at all: no dependency, no file, no lock."""
+    """Show that the process answers. Needs no dependency, file or lock."""
     return _answer(request, site_report({}, (), time.time()))
 
 

@@ -1,7 +1,7 @@
-"""How endpoints are mounted: loaded by the first request for them, and not counted in progress.
+"""Mounts the endpoints: views load with their first request and are not counted as in progress.
 
-Django REST framework takes half a second of CPU time and 24 MB of memory: it is for admins, and a
-worker that none of them asks does without.
+Django REST framework takes half a second of CPU time and 24 MB of memory, which a worker saves
+until an admin asks it.
 """
 
 from collections.abc import Callable
@@ -24,13 +24,13 @@ PlainView = Callable[..., HttpResponse]
 class LazyView:
     """Stands in a URLconf for `View.as_view()` of a Django REST framework view.
 
-    `path` is the dotted path of the class. Those who look through a URLconf for such views ask for
-    `cls` and `initkwargs`, and then get the class. With `is_traffic` false, its requests are not
-    counted as in progress.
+    `path` is the dotted path of the class. Code that inspects a URLconf (a schema generator) reads
+    `cls` and `initkwargs`, as of DRF's own views. With `is_traffic` false, requests are not counted
+    as in progress.
     """
 
-    csrf_exempt = True  # the framework's own session authentication checks the token
-    initkwargs: dict[str, Any] = {}  # noqa: RUF012  (what `as_view()` is given: nothing)
+    csrf_exempt = True  # DRF's session authentication checks the token
+    initkwargs: dict[str, Any] = {}  # noqa: RUF012  (the arguments of `as_view()`)
 
     def __init__(self, path: str, *, is_traffic: bool = True) -> None:
         self.__module__, _, self.__name__ = path.rpartition(".")
@@ -52,19 +52,19 @@ class LazyView:
 
 
 def admin_view(name: str) -> LazyView:
-    """An endpoint of ours, `name` being module and class in monitoring.api.
+    """One of our endpoints; `name` is the module and class in monitoring.api.
 
-    Not in ATOMIC_REQUESTS's transaction: our views open their own around what belongs together, and
-    ask servers outside of it.
+    Excluded from ATOMIC_REQUESTS, so that no transaction is open while a view waits for servers.
+    Views open their own transactions.
     """
     view = LazyView(f"monitoring.api.{name}", is_traffic=False)
     return transaction.non_atomic_requests(view)
 
 
 def untracked(view: PlainView) -> PlainView:
-    """A view whose requests are not in progress: a scrape would always see itself.
+    """A view whose requests are not counted as in progress: a scrape would always count itself.
 
-    That they are not counted either is the default of IGNORE_ROUTES.
+    The default of IGNORE_ROUTES leaves them out of the other metrics.
     """
 
     @wraps(view)

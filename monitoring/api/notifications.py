@@ -1,4 +1,4 @@
-"""GET /api/notifications/ and POST /api/notifications/{id}/read/: an admin's own."""
+"""GET /api/notifications/ and POST /api/notifications/{id}/read/: the admin's own notifications."""
 
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,7 +21,7 @@ _LARGEST_ID = 2**63 - 1
 
 
 def notification_json(notification: AlertNotification) -> dict[str, Any]:
-    """As `NotificationSerializer` says."""
+    """The shape of `NotificationSerializer`."""
     event = notification.event
     return {
         "id": notification.pk,
@@ -123,7 +123,7 @@ def _before(given: str | None) -> int | None:
 
 
 def _id(given: str) -> int | None:
-    """A primary key; None for what is none."""
+    """The text as a primary key; None if it is not one."""
     is_number = given.isascii() and given.isdigit() and len(given) < 20
     return int(given) if is_number and 0 < int(given) <= _LARGEST_ID else None
 

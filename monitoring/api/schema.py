@@ -1,4 +1,4 @@
-"""GET /api/schema/: OpenAPI 3 of what is mounted beside it."""
+"""GET /api/schema/: the OpenAPI 3 schema of the endpoints mounted beside it."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _OWN_PATH = "schema/"
 
 
 class _Beside(EndpointEnumerator):
-    """The endpoints under one prefix whose schema can be told; a project may have others."""
+    """The endpoints under `prefix` that have an AutoSchema; a project may have others."""
 
     prefix = "/"
 

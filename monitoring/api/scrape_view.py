@@ -1,4 +1,4 @@
-"""GET /api/metrics/prometheus/: the merged registry, for those who may scrape."""
+"""GET /api/metrics/prometheus/: the merged registry, for clients that may scrape."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from monitoring.exposition.scrape import Scraper
 
 
-@csrf_exempt  # it changes nothing; so a wrong method is a 405, whatever its token
+@csrf_exempt  # so that a wrong method gets a 405 and not a CSRF error
 @untracked
 @require_safe
 def scrape(request: HttpRequest) -> HttpResponse:
@@ -24,7 +24,7 @@ def scrape(request: HttpRequest) -> HttpResponse:
     settings = get_settings()
     if not may_scrape(request, settings):
         return _refusal(request, settings)
-    # Imported at the first scrape: numpy costs a worker that never answers one some megabytes.
+    # Imported at the first scrape: a worker that answers none saves numpy's memory.
     from monitoring.exposition.scrape import BusyError  # noqa: PLC0415
 
     try:
@@ -46,7 +46,7 @@ def _refusal(request: HttpRequest, settings: Settings) -> HttpResponse:
 
 
 def may_scrape(request: HttpRequest, settings: Settings) -> bool:
-    """Whether SCRAPE_ALLOWED_NETWORKS and SCRAPE_TOKEN, as far as they are set, let it pass."""
+    """Whether SCRAPE_ALLOWED_NETWORKS and SCRAPE_TOKEN, if set, allow the request."""
     address = request.META.get("REMOTE_ADDR", "")
     if not is_in_networks(address, settings.SCRAPE_ALLOWED_NETWORKS):
         return False
@@ -56,7 +56,7 @@ def may_scrape(request: HttpRequest, settings: Settings) -> bool:
 
 @per_process
 def scraper() -> "Scraper":
-    """This process's scraper of its own metrics directory."""
+    """This process's scraper of the metrics directory."""
     from monitoring.alerts.threshold_gauges import ThresholdGauges  # noqa: PLC0415  (as in `scrape`)
     from monitoring.exposition.scrape import Scraper  # noqa: PLC0415
     from monitoring.figures.summary_gauges import SummaryGauges  # noqa: PLC0415

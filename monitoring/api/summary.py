@@ -1,4 +1,4 @@
-"""GET /api/metrics/ and /series/: the figures of a window, and its points for charts."""
+"""GET /api/metrics/ and /series/: the figures of a window, and its chart points."""
 
 import time
 
@@ -24,7 +24,7 @@ SLOW_REQUESTS = 10
 
 
 def window_of(request: Request) -> Window:
-    """The `window` parameter, as long as the source can tell. Raises ValidationError."""
+    """The `window` parameter, at most as long as the source allows. Raises ValidationError."""
     most = MOST_SECONDS if get_settings().PROMETHEUS_URL else LOCAL_SECONDS
     given = request.query_params.get("window")
     try:
@@ -42,7 +42,7 @@ class SummaryView(AdminView):
         responses={200: SummarySerializer, **ERRORS, **UNAVAILABLE},
     )
     def get(self, request: Request) -> Response:
-        # Imported at the first summary: numpy costs a worker that never answers one.
+        # Imported at the first summary: a worker that answers none saves numpy's memory.
         from monitoring.figures.request_figures import figures  # noqa: PLC0415
         from monitoring.figures.sources import read_traffic  # noqa: PLC0415
 

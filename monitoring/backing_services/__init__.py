@@ -1,1 +1,1 @@
-"""Asking databases, Redis and Celery's broker, each within a deadline."""
+"""Asks databases, Redis and Celery's broker about themselves, each within a deadline."""

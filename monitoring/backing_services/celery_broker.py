@@ -1,4 +1,4 @@
-"""Asks Celery's workers and queues, through the broker, how they are."""
+"""Asks Celery's broker which workers answer and how long the queues are."""
 
 import sys
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ _MAX_QUEUES = 100
 
 
 def celery_app() -> Any:
-    """CELERY_APP, else the app of this process; None if there is none with a broker."""
+    """CELERY_APP, else the app of this process; None without an app, or without its broker."""
     path = get_settings().CELERY_APP
     if not path and "celery" not in sys.modules:
         return None
@@ -21,8 +21,8 @@ def celery_app() -> Any:
 
 
 def broker_connection(app: Any, seconds: float) -> Any:
-    """A connection of its own to the broker, with time limits where the transport has them."""
-    # One attempt: kombu's own default is to wait two seconds, and try for ever.
+    """A new connection to the broker, with time limits where the transport supports them."""
+    # One attempt: by default, kombu waits two seconds between attempts and never gives up.
     limits: dict[str, Any] = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
     if app.connection_for_write().transport_cls in ("redis", "rediss", "sentinel"):
         limits |= {
@@ -33,17 +33,18 @@ def broker_connection(app: Any, seconds: float) -> Any:
     return app.connection_for_write(connect_timeout=seconds, transport_options=limits)
 
 
-def ping(app: Any, seconds: float, quiet: float, limit: int | None) -> Sequence[str]:
-    """The names of the workers that answer: until `limit` have, or for `quiet` seconds none does.
+def ping(app: Any, seconds: float, silence_seconds: float, limit: int | None) -> Sequence[str]:
+    """The sorted names of the workers that answer.
 
-    Raises what the broker's transport raises.
+    Stops after `limit` answers, or after `silence_seconds` without one. `seconds` limits the
+    connection. Raises the errors of the broker's transport.
     """
     from kombu.pidbox import Mailbox  # noqa: PLC0415  (optional)
 
     control = app.control.mailbox
     with broker_connection(app, seconds) as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
-        # The app's own mailbox sends over the app's pool, and tries for ever.
+        # The app's own mailbox uses the app's connection pool, which never gives up.
         mailbox: Any = cast(Any, Mailbox)(
             control.namespace,
             type=control.type,
@@ -57,14 +58,14 @@ def ping(app: Any, seconds: float, quiet: float, limit: int | None) -> Sequence[
             queue_durable=control.queue_durable,
             reply_queue_expires=control.reply_queue_expires,
         )
-        replies = mailbox.multi_call("ping", timeout=quiet, limit=limit)
+        replies = mailbox.multi_call("ping", timeout=silence_seconds, limit=limit)
     return sorted({name for reply in replies for name in reply})
 
 
 def queue_lengths(seconds: float) -> dict[str, float]:
-    """By queue, the messages of all priorities; {} without Redis as broker, or if it is away.
+    """Messages in each queue, all priorities together; {} if the broker is not Redis or is down.
 
-    What a worker has fetched and not begun is no longer in the queue.
+    Messages that a worker has fetched but not started are no longer in the queue.
     """
     app = celery_app()
     if app is None:

@@ -1,4 +1,4 @@
-"""What a database server tells about itself: connections, and the largest tables."""
+"""Reads a database's connections and largest tables from the server itself."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ _LARGEST_DBSTAT_BYTES = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Sizes in bytes; None where the database does not say."""
+    """Sizes in bytes; None where the database does not tell."""
 
     name: str
     total_bytes: int | None
@@ -24,9 +24,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """`states`: connections to this database by the server's name of their state.
+    """What one database tells; None for what it does not tell.
 
-    `pages`: SQLite's page_count, freelist_count (unused ones) and page_size (bytes).
+    `states` counts its connections by the server's name of their state. `pages` is SQLite's
+    page_count, freelist_count (unused pages) and page_size (bytes).
     """
 
     vendor: str
@@ -39,7 +40,7 @@ class Inspection:
 
 
 def inspect(connection: BaseDatabaseWrapper) -> Inspection:
-    """Ask the database on this connection. Raises the driver's errors, as Django wraps them."""
+    """Query the database on this connection. Raises django.db.Error."""
     by_vendor = _INSPECTORS.get(connection.vendor)
     return Inspection(connection.vendor) if by_vendor is None else by_vendor(connection)
 
@@ -67,7 +68,7 @@ _POSTGRESQL_TABLES = """
     WHERE c.relkind IN ('r', 'm')
       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_t'
 """
-# Exact, but each takes a lock on the table: behind an ALTER TABLE they would wait for it.
+# Exact, but each size function locks its table, and so waits while an ALTER TABLE runs.
 _POSTGRESQL_EXACT = f"""
     SELECT name, pg_total_relation_size(oid), pg_table_size(oid), pg_indexes_size(oid), rows
     FROM ({_POSTGRESQL_TABLES}) AS t (oid, name, rows, pages, index_pages)
@@ -81,10 +82,10 @@ _POSTGRESQL_ESTIMATED = f"""
 
 
 def _postgresql(connection: BaseDatabaseWrapper) -> Inspection:
-    """`pg_stat_activity` shows the state of other users' connections to members of pg_monitor."""
+    """Only members of pg_monitor see the state of other users' connections."""
     connection.set_autocommit(False)
     with connection.cursor() as cursor:
-        # For this transaction only: behind PgBouncer, others use the session after us.
+        # LOCAL ends with the transaction: behind PgBouncer, other clients use this session later.
         cursor.execute("SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '300ms'")
     states = {state: int(count) for state, count in _rows(connection, _POSTGRESQL_STATES)}
     idle = states.get("idle", 0)
@@ -121,7 +122,7 @@ _MYSQL_TABLES = f"""
 
 
 def _mysql(connection: BaseDatabaseWrapper) -> Inspection:
-    """The process list shows other users' connections to those with the PROCESS privilege."""
+    """Only users with the PROCESS privilege see other users' connections."""
     states = {state: int(count) for state, count in _rows(connection, _MYSQL_STATES)}
     idle = states.get("sleep", 0)
     ((highest,),) = _rows(connection, "SELECT @@max_connections")
@@ -147,7 +148,7 @@ def _sqlite(connection: BaseDatabaseWrapper) -> Inspection:
     for name in ("page_count", "freelist_count", "page_size"):
         ((pages[name],),) = _rows(connection, f"PRAGMA {name}")
     try:
-        # It reads the whole file, and is an option of the library's build.
+        # dbstat reads the whole file, and not every build of SQLite has it.
         small = pages["page_count"] * pages["page_size"] <= _LARGEST_DBSTAT_BYTES
         tables = [
             Table(name, total, table, total - table, None)

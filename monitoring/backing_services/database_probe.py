@@ -1,7 +1,7 @@
-"""Asks a database about itself on a connection of its own, within a deadline that always holds.
+"""Asks a database a question on a new connection, within a deadline that always holds.
 
-At most one question waits for each alias; who comes while it does gets an error at the end of their
-own deadline.
+Each alias has at most one question at a time. A caller that comes in between waits until its own
+deadline, and then gets an error.
 """
 
 from collections.abc import Callable
@@ -20,12 +20,12 @@ from monitoring.storage.self_report import logger
 
 T = TypeVar("T")
 
-# Connections made under this flag are ours: they are no traffic of the site.
+# Connections made while this is set are monitoring's own, and are not counted.
 unmeasured: ContextVar[bool] = ContextVar("monitoring_unmeasured", default=False)
 
 
 def ask(alias: str, question: Callable[[BaseDatabaseWrapper], T], seconds: float) -> T:
-    """What `question` gives for a new connection to the database.
+    """The result of `question`, called with a new connection to the database.
 
     Raises DatabaseUnavailableError after `seconds` at the latest.
     """
@@ -66,7 +66,7 @@ def _runs() -> Runs[Any]:
 
 
 def new_connection(alias: str, seconds: float) -> BaseDatabaseWrapper:
-    """A connection outside of the pool: an exhausted pool is just what one wants to see."""
+    """A connected connection outside the pool, so that it works while the pool is exhausted."""
     connection: Any = connections.create_connection(alias)
     options = {**connection.settings_dict["OPTIONS"]}
     whole_seconds = max(ceil(seconds), 1)

@@ -1,4 +1,4 @@
-"""The way to Redis: bounded in time, closed for a while after a failure, back by itself."""
+"""Clients for Redis with time limits; after a failure, a store refuses calls for two seconds."""
 
 import threading
 from collections.abc import Callable
@@ -19,12 +19,13 @@ T = TypeVar("T")
 
 
 def redis_client(url: str, seconds: float) -> "Redis":
-    """A new client: no connection or answer takes longer than `seconds`, nothing is tried twice.
+    """A new client that waits at most `seconds` for a connection or an answer, and never retries.
 
-    Connects with its first command. Raises RedisUnavailableError without redis-py or a usable URL.
+    It connects with its first command. Raises RedisUnavailableError if redis-py is not installed
+    or the URL is not usable.
     """
     try:
-        # Imported here: Redis is optional, and most processes never come here.
+        # Imported here: redis-py is optional, and most processes never need it.
         from redis import Redis  # noqa: PLC0415
         from redis.backoff import NoBackoff  # noqa: PLC0415
         from redis.retry import Retry  # noqa: PLC0415
@@ -39,14 +40,15 @@ def redis_client(url: str, seconds: float) -> "Redis":
     except ImportError:
         raise RedisUnavailableError("redis-py is not installed") from None
     except ValueError as error:
-        # The kind alone: the text of an error may show the URL with its password.
+        # Only the type: the error's text may contain the URL with its password.
         raise RedisUnavailableError(f"Redis: {type(error).__name__}") from None
 
 
 class RedisStore:
-    """A client that never waits longer than `timeout` seconds for a connection or an answer."""
+    """A client that, after a failure, fails at once for PAUSE_SECONDS instead of waiting again."""
 
     def __init__(self, url: str, timeout: float) -> None:
+        """`timeout` is in seconds, for each connection and each answer."""
         self._url = url
         self._timeout = timeout
         self._closed_until = float("-inf")
@@ -74,17 +76,17 @@ class RedisStore:
 
 
 def is_installed() -> bool:
-    """Whether there is a client for Redis: the extra `redis`."""
+    """Whether redis-py (the extra `redis`) is installed."""
     return find_spec("redis") is not None
 
 
 def no_redis_reason() -> str:
-    """Why `redis_store` gives none."""
+    """Why `redis_store` returns None."""
     return "redis-py is not installed" if get_settings().REDIS_URL else "REDIS_URL is not set"
 
 
 def redis_store(timeout: float) -> RedisStore | None:
-    """This process's store with this timeout in seconds; None without REDIS_URL or a client."""
+    """This process's store with this timeout in seconds; None without REDIS_URL or redis-py."""
     url = get_settings().REDIS_URL
     return _store_of(url, timeout) if url else None
 

@@ -1,4 +1,4 @@
-"""What Redis tells about itself."""
+"""Reads the figures of a Redis server from its `INFO` command."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ _REDIS_BACKENDS = ("redis", "valkey")
 
 @dataclass(frozen=True, slots=True)
 class RedisInfo:
-    """Of `INFO`: https://redis.io/docs/latest/commands/info/."""
+    """Fields of `INFO`: https://redis.io/docs/latest/commands/info/."""
 
     used_memory_bytes: int
     used_memory_peak_bytes: int
@@ -42,7 +42,7 @@ _FIELDS = {
 
 
 def redis_urls() -> dict[str, str]:
-    """The servers in the settings: by cache alias, and MONITORING's REDIS_URL if it is another."""
+    """URLs of the configured servers by cache alias, and REDIS_URL if it is another server."""
     urls: dict[str, str] = {}
     for alias, configuration in django_settings.CACHES.items():
         location: Any = configuration.get("LOCATION", "")
@@ -61,7 +61,7 @@ def redis_urls() -> dict[str, str]:
 
 def redis_info(url: str, seconds: float) -> RedisInfo:
     """Ask the server. Raises RedisUnavailableError after `seconds` at the latest."""
-    # A timeout of the client is one for each step; the thread makes it one for all.
+    # The client's timeout limits each step; the thread limits all steps together.
     deadline = monotonic() + seconds
     try:
         run = _runs().start(

@@ -1,4 +1,4 @@
-"""The settings: `get_settings()` gives the frozen object that `settings.MONITORING` becomes."""
+"""The app's settings: `get_settings()` returns `settings.MONITORING` as a frozen object."""
 
 from monitoring.conf.settings import (
     DEFAULT_LATENCY_BUCKETS,

@@ -1,7 +1,7 @@
 """The table of the app's own health checks: names, probes and default roles, as plain data.
 
-Settings are checked before any check is loaded, so that probes stand here as dotted paths, as those
-of HEALTH_CHECKS do.
+Probes are dotted paths, like those of HEALTH_CHECKS, because settings are checked before any health
+check is imported.
 """
 
 from collections.abc import Mapping
@@ -11,24 +11,25 @@ from typing import Any
 
 
 class Role(StrEnum):
-    """What a check decides as long as HEALTH_CRITICAL and HEALTH_READY do not say otherwise."""
+    """The effect of a check, unless HEALTH_CRITICAL and HEALTH_READY say otherwise."""
 
     CRITICAL = "critical"  # part of health/, which answers 503 if it is unhealthy
-    INFORMATIVE = "informative"  # part of health/, which it degrades
+    INFORMATIVE = "informative"  # part of health/, which it can only degrade
     READY = "ready"  # part of health/ready/, which answers 503 if it is unhealthy
 
 
 @dataclass(frozen=True, slots=True)
 class OwnHealthCheck:
-    """`probes` is the dotted path of a function that gives the check's probes by the names of its
-    parts: none if nothing is configured. `needs` says to people what that takes.
+    """`probes` is the dotted path of a function that returns the check's probes by part name.
+
+    The function returns no probe if nothing is configured; `needs` tells people what to configure.
     """
 
     name: str
     probes: str
     needs: str
     roles: frozenset[Role]
-    details: Mapping[str, Any] = field(default_factory=dict)  # of an answer that has none
+    details: Mapping[str, Any] = field(default_factory=dict)  # of a late or failed result
 
 
 # In the order in which health/ and health/ready/ answer.

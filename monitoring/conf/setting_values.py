@@ -1,6 +1,6 @@
-"""What a setting's value may be: functions that turn what is given into what is used.
+"""Functions that check a setting's value and convert it.
 
-Each raises a ValueError that says what is allowed.
+Each raises a ValueError whose message is what is allowed.
 """
 
 import ipaddress

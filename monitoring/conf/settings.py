@@ -1,4 +1,4 @@
-"""The one place where `settings.MONITORING` is read: a frozen, typed object."""
+"""Reads `settings.MONITORING` into a frozen, typed object; no other module reads it."""
 
 import difflib
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from monitoring.conf.health_table import Role, own_checks_with
 from monitoring.conf.setting_values import IPNetwork
 from monitoring.errors import SettingsError
 
-# The buckets that OpenTelemetry's semantic conventions advise for http.server.request.duration.
+# The buckets that OpenTelemetry's conventions advise for http.server.request.duration.
 DEFAULT_LATENCY_BUCKETS = (
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 )  # fmt: skip
@@ -251,7 +251,7 @@ class Settings:
 
 
 def parse_settings(given: Any) -> tuple[Settings, list[str]]:
-    """Settings from the dict as given, and every problem found; a bad key keeps its default."""
+    """The settings and all problems of the given dict; a bad key keeps its default."""
     if not isinstance(given, Mapping):
         return Settings(), [f"MONITORING is {given!r}; allowed is a dict of settings"]
     known = {item.name: item.metadata["parse"] for item in fields(Settings)}
@@ -281,6 +281,6 @@ def get_settings() -> Settings:
 
 
 def forget_settings(*, setting: str = "MONITORING", **_: Any) -> None:
-    """Read the settings anew at the next use (connected to Django's `setting_changed`)."""
+    """Receiver of Django's `setting_changed`: read the settings again at their next use."""
     if setting == "MONITORING":
         get_settings.cache_clear()

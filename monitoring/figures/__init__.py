@@ -1,1 +1,1 @@
-"""Snapshots of the merged registry, windows between them, figures of a window."""
+"""Computes the figures of a time window, from this host's snapshots or from Prometheus."""

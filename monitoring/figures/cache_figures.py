@@ -1,4 +1,4 @@
-"""The figures of `/api/metrics/cache/`, from what was counted in a window. Pure."""
+"""Computes the figures of `/api/metrics/cache/` from the increases of a window. Pure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +11,9 @@ from monitoring.metrics import names
 def cache_figures(
     lines: Sequence[Line], added: Sequence[float], aliases: Sequence[str]
 ) -> dict[str, Any]:
-    """What was added to each series in the window, as figures in all and for each alias.
+    """Totals, and figures for each alias; `added[i]` is the increase of `lines[i]` in the window.
 
-    `sets` counts what was stored (`add` included), `deletes` what was asked to be deleted.
+    `sets` counts the keys stored by `set` and `add`, `deletes` those that `delete` was called for.
     """
     counts: dict[str, dict[tuple[str, str], float]] = {alias: {} for alias in aliases}
     for line, amount in zip(lines, added, strict=True):
@@ -46,5 +46,5 @@ def _figures(counts: dict[tuple[str, str], float]) -> dict[str, Any]:
 
 
 def hit_rate(hits: int, misses: int) -> float | None:
-    """Percent of the keys asked for that were there; None if none was asked for."""
+    """Percent of the reads that found their key; None without a read."""
     return 100.0 * hits / (hits + misses) if hits + misses else None

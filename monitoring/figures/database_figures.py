@@ -1,4 +1,4 @@
-"""The figures of `/api/metrics/database/`, from what was counted in a window. Pure."""
+"""Computes the figures of `/api/metrics/database/` from the increases of a window. Pure."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ _PREFIX = f"{NAMESPACE}_" if NAMESPACE else ""
 
 
 def database_figures(lines: Sequence[Line], added: Sequence[float]) -> dict[str, Any]:
-    """What was added to each series in the window, as figures; times in milliseconds.
+    """`added[i]` is the increase of `lines[i]` in the window. Times are in milliseconds.
 
-    `query_count` counts calls of execute and executemany, `statement_count` each item of an
-    executemany. A figure without an observation is None.
+    `query_count` counts calls of execute and executemany; `statement_count` counts each item of an
+    executemany. A mean or percentile without an observation is None.
     """
     totals, buckets = _totals(lines, added)
     queries = totals[f"{_PREFIX}{names.DJANGO_DB_QUERY_DURATION_SECONDS.count}"]

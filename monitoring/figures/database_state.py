@@ -1,4 +1,4 @@
-"""What is true of the databases now: connections and tables of each alias, pools of all workers."""
+"""Reads the current state of the databases: connections, tables, and pools of all workers."""
 
 from time import monotonic
 from typing import Any
@@ -29,7 +29,9 @@ def database_state(merged: Merged, seconds: float) -> dict[str, Any]:
         if settings["ENGINE"] != "django.db.backends.dummy":
             found[alias] = ask(alias, inspect, max(deadline - monotonic(), 0.0))
     return {
-        "connections": {alias: _connections(alias, it, merged) for alias, it in found.items()},
+        "connections": {
+            alias: _connections(alias, inspection, merged) for alias, inspection in found.items()
+        },
         "tables": [
             {
                 "alias": alias,
@@ -39,8 +41,8 @@ def database_state(merged: Merged, seconds: float) -> dict[str, Any]:
                 "index_bytes": table.index_bytes,
                 "row_estimate": table.row_estimate,
             }
-            for alias, it in found.items()
-            for table in it.tables
+            for alias, inspection in found.items()
+            for table in inspection.tables
         ],
     }
 
@@ -58,7 +60,7 @@ def _connections(alias: str, inspection: Inspection, merged: Merged) -> dict[str
 
 
 def _pool(alias: str, merged: Merged) -> dict[str, float] | None:
-    """The pools of all processes; None without any."""
+    """The totals of all processes' pools; None without a pool."""
     states = {
         labels["state"]: int(value)
         for line, value in merged.samples(names.DB_POOL_CONNECTIONS)

@@ -1,4 +1,4 @@
-"""A window in intervals: the points of charts, and the histogram of its response times. Pure."""
+"""Turns the intervals of a window into chart points and a latency histogram. Pure."""
 
 import math
 from collections import defaultdict
@@ -9,18 +9,18 @@ from typing import Any
 from monitoring.figures.quantile import Buckets, middle_quantile
 
 MOST_POINTS = 120
-# Steps that people read well; the first is the rhythm of the snapshots.
+# Steps that are easy to read on an axis; the first is the interval of snapshots.
 _STEPS = (5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
 _DAY = 86400.0
-# The fine histogram has 16 buckets for each doubling; a chart has two.
+# The fine histogram has 16 buckets for each doubling, a chart has two bars.
 _BOUNDS_OF_A_BAR = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Requests between two moments, in Unix seconds; counts may be estimates, and then not whole.
+    """Requests between two times in Unix seconds. Counts may be estimates, so not whole numbers.
 
-    `classes` has the requests by status class: `2xx` and so on.
+    `classes` has the count of each status class, such as `2xx`.
     """
 
     start: float
@@ -31,7 +31,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """A window's intervals, oldest first, and the response times of all of it."""
+    """A window's intervals, oldest first, and the response times of the whole window."""
 
     source: str
     covered_seconds: float | None
@@ -41,8 +41,8 @@ class Intervals:
 
 
 def step_for(seconds: float, least: float, most_points: int = MOST_POINTS) -> float:
-    """The shortest readable step, at least `least`, that cuts `seconds` into so many points."""
-    # Two less: neither end of a window need lie on the grid.
+    """The shortest readable step of at least `least` seconds that gives at most `most_points`."""
+    # Minus two, because neither end of a window must lie on a step.
     needed = max(least, seconds / (most_points - 2))
     return next((step for step in _STEPS if step >= needed), math.ceil(needed / _DAY) * _DAY)
 
@@ -53,7 +53,7 @@ def status_class(status: str) -> str:
 
 
 def classes_of(counts: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """By status class, from pairs of a status and a count; those without a request are left out."""
+    """Sums (status, count) pairs by status class; a class without a request is left out."""
     classes: dict[str, float] = defaultdict(float)
     for status, count in counts:
         if count:
@@ -62,7 +62,7 @@ def classes_of(counts: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 
 def points(intervals: Sequence[Interval]) -> list[dict[str, Any]]:
-    """Rates in requests a second and percent, times in milliseconds; None without a request."""
+    """The JSON of each interval: requests per second, percent, milliseconds; None if unknown."""
     return [_point(interval) for interval in intervals]
 
 
@@ -85,9 +85,9 @@ def _point(interval: Interval) -> dict[str, Any]:
 
 
 def latency_histogram(buckets: Buckets) -> list[dict[str, Any]]:
-    """At most 40 buckets, from the first that is not empty to the last one.
+    """At most 40 buckets, from the first to the last that is not empty.
 
-    `from_ms` is exclusive, `to_ms` inclusive; null for what is above all bounds.
+    `from_ms` is exclusive, `to_ms` inclusive; `to_ms` is None above the highest bound.
     """
     edges = list(buckets.bounds[::_BOUNDS_OF_A_BAR])
     edges += [bound for bound in buckets.bounds[-2:] if bound not in edges]

@@ -1,4 +1,4 @@
-"""The figures of this host: its merged registry now, less the nearest snapshot."""
+"""Reads this host's figures: its merged registry now minus the snapshot at the window's start."""
 
 import itertools
 import threading
@@ -32,7 +32,7 @@ ERROR_RATE_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Increase:
-    """What was added in a window: `values[i]` to the series `table.lines[i]`."""
+    """The increase in a window: `values[i]` for the series `table.lines[i]`."""
 
     table: SeriesTable
     values: Values
@@ -41,7 +41,7 @@ class Increase:
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """A histogram child's buckets: their bounds, and where their counts are."""
+    """Upper bounds of a histogram child, and the positions of its counts in a table's values."""
 
     bounds: tuple[float, ...]
     rows: Indices
@@ -52,7 +52,7 @@ class _Cells:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Where in a table's values the figures are."""
+    """The positions of all needed series in a table's values."""
 
     requests: tuple[tuple[tuple[str, str, str], int], ...]
     classes: dict[str, Indices]
@@ -101,10 +101,10 @@ class LocalSource:
             now = self._extractor.moment(merged, boot_clock.now())
             then, covered = self._begin_of(window, now)
             seconds = now.time - then.time if window.seconds is None else window.seconds
-            # Further back than the fine snapshots, even steps are better than many.
+            # Beyond the fine snapshots, equal steps matter more than many points.
             step = step_for(seconds, FINE_SECONDS if seconds < FINE_SPAN else COARSE_SECONDS)
             moments = [m for m in self._snapshots.spread(then.time, step) if m.time < now.time]
-        # A last step that is very short would have wild rates: it goes to the one before.
+        # A very short last interval would have extreme rates: it is merged with the one before.
         if len(moments) > 1 and now.time - moments[-1].time < step / 2:
             moments.pop()
         clock_offset = time.time() - now.time
@@ -120,14 +120,14 @@ class LocalSource:
         )
 
     def increase(self, merged: Merged, window: Window) -> Increase:
-        """What was added to the kept series in the window that ends with this merge."""
+        """The increase of the kept series in the window that ends with this merge."""
         with self._lock:
             now = self._extractor.moment(merged, boot_clock.now())
             then, covered = self._begin_of(window, now)
             return Increase(now.table, increase(then, now), covered)
 
     def error_rate(self, merged: Merged) -> float | None:
-        """Percent of requests with a status of 400 and above in five minutes; None without any."""
+        """Percent of requests in five minutes with status 400 or above; None without a request."""
         added = self.increase(merged, Window(ERROR_RATE_SECONDS))
         requests = [
             (labels[2], float(added.values[row])) for labels, row in _plan(added.table).requests
@@ -143,7 +143,7 @@ class LocalSource:
             covered = now.time - start.time if start is not None and is_known else None
             return Moment(0.0, EMPTY_TABLE, np.empty(0)), covered
         then = self._snapshots.nearest(now.time - window.seconds)
-        if then is None:  # nothing is known of the past: not even that it was quiet
+        if then is None:  # nothing is known of the past, so nothing is reported
             return now, 0.0
         return then, now.time - then.time
 

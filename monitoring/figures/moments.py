@@ -1,4 +1,4 @@
-"""The series that windows need, taken from a merge, and the difference between two moments."""
+"""Takes the series that windows need from a merge, and subtracts two such moments."""
 
 import hashlib
 import json
@@ -26,19 +26,19 @@ _FAMILIES = {
 }
 # django-prometheus puts its PROMETHEUS_METRIC_NAMESPACE before its names.
 _FOREIGN = re.compile(r"(?:\w+_)?django_(?:db|cache)_", re.ASCII)
-# A sum over slots may round otherwise when there is one more of them: that is no reset.
+# A sum over slots may round differently after a slot is added: that is not a reset.
 _ROUNDING = 1 - 1e-9
 _CUMULATIVE = {"counter", "histogram"}
 
 
 def is_kept(name: str, kind: str) -> bool:
-    """Whether windows are made of this family (a counter's name is without `_total`)."""
+    """Whether windows need this family (a counter's name comes without `_total`)."""
     return kind in _CUMULATIVE and (name in _FAMILIES or _FOREIGN.match(name) is not None)
 
 
 @dataclass(frozen=True, eq=False)
 class SeriesTable:
-    """Which series the values of a moment belong to. Compared by identity."""
+    """The series that a moment's values belong to, in order. Compared by identity."""
 
     lines: tuple[Line, ...]
 
@@ -53,7 +53,7 @@ class SeriesTable:
 
     @classmethod
     def decode(cls, data: bytes) -> "SeriesTable":
-        """Raises ValueError or zlib.error for what is not a table."""
+        """Raises ValueError or zlib.error if the data is not a table."""
         texts = json.loads(zlib.decompress(data))
         return cls(tuple(Line(name, tuple(labels.items())) for name, labels in texts))
 
@@ -63,7 +63,7 @@ EMPTY_TABLE = SeriesTable(())
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Cumulative values at a time, in seconds since boot."""
+    """Cumulative values at one time; `time` is in seconds since boot."""
 
     time: float
     table: SeriesTable
@@ -72,7 +72,7 @@ class Moment:
 
 @dataclass(slots=True)
 class Extractor:
-    """Takes the kept series out of merges; a table is made once for each layout."""
+    """Takes the kept series out of merges. It builds one table for each layout."""
 
     _layout: Layout | None = None
     _table: SeriesTable = EMPTY_TABLE
@@ -93,7 +93,7 @@ class Extractor:
 
 
 def aligned(moment: Moment, table: SeriesTable) -> Values:
-    """The moment's values in the order of another table; 0 for a series that was not there."""
+    """The moment's values in the order of `table`; 0 for a series that the moment lacks."""
     if moment.table is table:
         return moment.values
     return np.append(moment.values, 0.0)[_places(moment.table, table)]
@@ -106,9 +106,9 @@ def _places(there: SeriesTable, here: SeriesTable) -> Indices:
 
 
 def increase(then: Moment, now: Moment) -> Values:
-    """What was added between two moments, for each series of `now`.
+    """The increase between two moments, for each series of `now`.
 
-    A counter that is lower than before began anew at 0: what it has now was added.
+    A counter that is lower than before was reset to 0, so its whole value is the increase.
     """
     before = aligned(then, now.table)
     goes_on = now.values >= before * _ROUNDING
@@ -116,5 +116,5 @@ def increase(then: Moment, now: Moment) -> Values:
 
 
 def went_back(then: Moment, now: Moment) -> bool:
-    """Whether a counter is lower than it was, or gone: the counters began anew."""
+    """Whether a counter was reset: it is lower than before, or gone."""
     return bool((aligned(now, then.table) < then.values * _ROUNDING).any())

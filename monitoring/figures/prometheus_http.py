@@ -1,5 +1,6 @@
-"""Queries to Prometheus's HTTP API (https://prometheus.io/docs/prometheus/latest/querying/
-api/): one deadline for all queries of a summary, and a stated error for whatever goes wrong.
+"""A client of Prometheus's HTTP API, with one deadline for all queries of a summary.
+
+API: https://prometheus.io/docs/prometheus/latest/querying/api/
 """
 
 import http.client
@@ -20,12 +21,12 @@ T = TypeVar("T")
 
 _MAX_BYTES = 32 * 1024 * 1024
 _CHUNK = 256 * 1024
-# Prometheus 2.48 and later put these among the warnings; they say nothing of missing data.
+# Prometheus 2.48 and later report these as warnings, too; they do not mean missing data.
 _HARMLESS = "PromQL info"
 
 
 class PrometheusClient:
-    """The queries of one summary, on one connection. All of them see one moment."""
+    """The queries of one summary, on one connection and for one point in time."""
 
     def __init__(self, settings: Settings) -> None:
         self._url = urllib.parse.urlsplit(settings.PROMETHEUS_URL)
@@ -43,7 +44,7 @@ class PrometheusClient:
             self._connection.close()
 
     def query(self, expression: str) -> list[Sample]:
-        """The instant vector at the moment of the summary. Raises SourceUnavailableError."""
+        """The instant vector at the time of the summary. Raises SourceUnavailableError."""
         found = self._result("query", {"query": expression, "time": f"{self.moment:.3f}"})
         return _checked(lambda: [(dict(item["metric"]), float(item["value"][1])) for item in found])
 
@@ -58,22 +59,22 @@ class PrometheusClient:
             ]
         )
 
+    def value(self, expression: str) -> float | None:
+        """The value of a query with at most one sample. Raises SourceUnavailableError."""
+        samples = self.query(expression)
+        return samples[0][1] if samples else None
+
     def _result(self, endpoint: str, form: dict[str, str]) -> list[Any]:
         try:
             status, data = self._post(endpoint, form)
         except TimeoutError:
             raise _timeout() from None
         except (OSError, http.client.HTTPException) as error:
-            # The kind alone: the text may show the address with what is in it.
+            # Only the type: the error's text may contain the URL with its credentials.
             raise SourceUnavailableError(
                 "unreachable", f"Prometheus cannot be reached ({type(error).__name__})"
             ) from None
         return _data(status, data)
-
-    def value(self, expression: str) -> float | None:
-        """The value of a query with one sample at most."""
-        samples = self.query(expression)
-        return samples[0][1] if samples else None
 
     def _post(self, endpoint: str, form: dict[str, str]) -> tuple[int, bytes]:
         left = self._left()
@@ -138,7 +139,7 @@ def _data(status: int, data: bytes) -> list[Any]:
 
 
 def _checked(read: Callable[[], T], status: int = 200) -> T:
-    """What `read` makes of an answer, which may be of any shape."""
+    """The result of `read`. Raises SourceUnavailableError if the answer has another shape."""
     try:
         return read()
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):

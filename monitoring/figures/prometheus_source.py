@@ -1,8 +1,8 @@
-"""The figures of all hosts, from any server with Prometheus's HTTP API.
+"""Reads the figures of all hosts from a server with Prometheus's HTTP API.
 
 The queries follow the rules of the local source: exact differences instead of extrapolated
-increases, a series that is new counts from 0. Quantiles are then worked out here, from the same
-buckets by the same code.
+increases, and new series that count from 0. Quantiles are computed here, from the same buckets and
+with the same code as for the local source.
 """
 
 from collections import defaultdict
@@ -25,28 +25,28 @@ from monitoring.metrics import names
 
 _POINTS = 60  # each has the 290 buckets of the fine histogram
 _LEAST_STEP = 15.0
-_LEAST_REACH = 60.0  # some scrapes, at the usual intervals
+_LEAST_REACH = 60.0  # long enough for several scrapes at the usual intervals
 _UNKNOWN_SPAN = 86400.0
-# In every scrape of ours, one for each target: how often, and since when, it has been scraped.
+# One series in every scrape of ours: it tells how often and since when a target is scraped.
 _PROBE = (names.MONITORING_FILES, 'state="ok"')
 
 
 @dataclass(frozen=True, slots=True)
 class _Expressions:
-    """PromQL for one window; `matchers` are those of the settings, ready to be put in braces."""
+    """PromQL for one window; `matchers` are those of the settings, as PromQL."""
 
     matchers: tuple[str, ...]
-    window: str  # a duration; empty for all there is
+    window: str  # a duration; empty for all time
 
     def selector(self, name: str, *more: str) -> str:
         return f"{name}{{{','.join((*self.matchers, *more))}}}"
 
     def added(self, name: str, *more: str) -> str:
-        """What was added to each series in the window; of a stopped target, until it stopped.
+        """The increase of each series in the window; for a stopped target, until it stopped.
 
-        A series that was there before: the difference, or `increase` if its counter was reset. One
-        that came later than its target counts from 0; one that came with it may have counted
-        before, so only from its first sample.
+        A series from before the window: the difference, or `increase` if it was reset. A series
+        that appeared later than its target counts from 0. A series that appeared with its target
+        may have counted before, so it counts from its first sample.
         """
         series = self.selector(name, *more)
         if not self.window:
@@ -63,14 +63,14 @@ class _Expressions:
         )
 
     def targets(self) -> str:
-        """How many targets there were in the window."""
+        """The number of targets in the window."""
         probe = self.selector(*_PROBE)
         return (
             f"count(last_over_time({probe}[{self.window}]))" if self.window else f"count({probe})"
         )
 
     def covered(self, seconds: float) -> str:
-        """How far back the oldest sample in the window is, at most the window."""
+        """The age of the window's oldest sample in seconds."""
         probe = f"timestamp({self.selector(*_PROBE)})"
         step = max(1, round(seconds / 300))
         oldest = f"min(min_over_time({probe}[{self.window}:{step}s]))"
@@ -78,7 +78,7 @@ class _Expressions:
 
 
 class PrometheusSource:
-    """Asks the server named in the settings."""
+    """Queries the server PROMETHEUS_URL."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -91,7 +91,7 @@ class PrometheusSource:
             return self._ask_for(client, self._expressions(window), window)
 
     def intervals(self, window: Window) -> Intervals:
-        """Of a query range: `increase`'s estimates, over a minute or a step, whichever is more."""
+        """Estimates by `increase`, each over a step, or over a minute if steps are shorter."""
         ask = self._expressions(window)
         fine = names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.bucket
         with PrometheusClient(self._settings) as client:
@@ -99,7 +99,7 @@ class PrometheusSource:
             span = covered if covered is not None else _UNKNOWN_SPAN
             step = step_for(span, _LEAST_STEP, _POINTS)
             reach = max(step, _LEAST_REACH)
-            # To the millisecond, as the answers have their times.
+            # Rounded to milliseconds, like the times in the answers.
             count = int(span // step) + 1
             times = [round(client.moment - step * place, 3) for place in reversed(range(count))]
 
@@ -188,12 +188,12 @@ class PrometheusSource:
 
 
 def _at(rows: Sequence[Row], label: str, time: float) -> list[tuple[str, float]]:
-    """The label's values and what they have at the time."""
+    """Pairs of a label value and its sample at the time."""
     return [(labels[label], values[time]) for labels, values in rows if time in values]
 
 
 def _workers(client: PrometheusClient, ask: _Expressions) -> Workers:
-    """What exporters tell; None without one."""
+    """Known from exporters only; None without one."""
     configured = client.value(f"sum({ask.selector(names.GUNICORN_WORKERS_CONFIGURED)})")
     workers = client.query(f"sum by (state) ({ask.selector(names.GUNICORN_WORKERS)})")
     states = {labels.get("state", ""): round(value) for labels, value in workers}
@@ -219,5 +219,5 @@ def _quoted(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A text as a regular expression of RE2 that matches it alone."""
+    """A regular expression (RE2) that matches exactly this text."""
     return "".join(f"\\{sign}" if sign in r"\.+*?()|[]{}^$" else sign for sign in text)

@@ -1,9 +1,10 @@
 """Quantiles of histograms with classic buckets.
 
-`histogram_quantile` answers what Prometheus's function of that name answers (its documentation:
-https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile; the order of
-its rules is that of promql/quantile.go). `middle_quantile` is for fine buckets: interpolation
-inside a bucket can be wrong by all of its width, the bucket's middle by half of it.
+`histogram_quantile` gives the same results as Prometheus's function of that name, by the rules of
+promql/quantile.go in the same order. `middle_quantile` is for fine buckets: interpolation inside a
+bucket can be wrong by the bucket's width, its middle only by half of the width.
+
+https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile
 """
 
 import math
@@ -15,7 +16,7 @@ from itertools import accumulate
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """Upper bounds, ascending and each once, and the cumulative count up to each."""
+    """Distinct upper bounds in ascending order, and the cumulative count up to each."""
 
     bounds: Sequence[float]
     counts: Sequence[float]
@@ -26,7 +27,7 @@ class Buckets:
 
 
 def buckets_of(pairs: Iterable[tuple[float, float]]) -> Buckets:
-    """Buckets from (upper bound, cumulative count) in any order; those of one bound are added."""
+    """Buckets from (upper bound, cumulative count) in any order; equal bounds are summed."""
     merged: dict[float, float] = {}
     for bound, count in pairs:
         merged[bound] = merged.get(bound, 0.0) + count
@@ -35,7 +36,7 @@ def buckets_of(pairs: Iterable[tuple[float, float]]) -> Buckets:
 
 
 def histogram_quantile(q: float, buckets: Buckets) -> float:
-    """The q-quantile as Prometheus's `histogram_quantile(q, …)` has it; NaN where it has NaN."""
+    """The result of Prometheus's `histogram_quantile(q, …)`, NaN included."""
     if math.isnan(q):
         return math.nan
     if q < 0:
@@ -50,14 +51,14 @@ def histogram_quantile(q: float, buckets: Buckets) -> float:
 def middle_quantile(q: float, buckets: Buckets) -> float:
     """The geometric middle of the bucket that holds the nearest-rank q-quantile, 0 <= q <= 1.
 
-    With bounds that grow by a factor f it is within a factor sqrt(f) of the exact value. Half of
-    the bound for what is in the first bucket, the largest finite bound for what is above it; NaN
-    without observations.
+    If each bound is f times the one before, the result is within a factor sqrt(f) of the exact
+    value. In the first bucket it is half of the bound; above the largest finite bound it is that
+    bound. NaN without observations.
     """
     bounds, counts = buckets.bounds, _monotonic(buckets.counts)
     if not counts or not counts[-1] > 0:
         return math.nan
-    # At least the first observation: q = 0 asks for the smallest one.
+    # At least 1: q = 0 means the smallest observation.
     rank = max(q * counts[-1], min(1.0, counts[-1]))
     index = _first_reaching(rank, counts)
     if bounds[index] == math.inf:
@@ -88,7 +89,7 @@ def _first_reaching(rank: float, counts: Sequence[float]) -> int:
 
 
 def _monotonic(counts: Sequence[float]) -> list[float]:
-    """Counts that go down (scraped while they changed) are raised to the highest before them."""
+    """Raise counts that fall (scraped while they changed) to the highest count before them."""
     return list(accumulate(counts, _higher))
 
 

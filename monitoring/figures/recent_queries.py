@@ -1,4 +1,4 @@
-"""The last lines of the slow query log, whichever process wrote them."""
+"""Reads the last entries of the slow query log, written by any process."""
 
 import json
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ _KEPT = {
 
 
 def recent(path: Path | None, event: str, limit: int = 10) -> list[dict[str, Any]]:
-    """The newest entries of the event, newest first, with `timestamp` in Unix seconds.
+    """The newest entries of this kind of event, newest first, with `timestamp` in Unix seconds.
 
-    Looks at the end of the log and of the file that was rotated last. Never raises: a log that
-    is not there or cannot be read has no entries.
+    Reads the end of the log and of the newest rotated file. Never raises: a log that is missing or
+    unreadable has no entries.
     """
     if path is None:
         return []
@@ -34,7 +34,7 @@ def recent(path: Path | None, event: str, limit: int = 10) -> list[dict[str, Any
 
 
 def _entries(path: Path) -> Iterator[dict[str, Any]]:
-    """Newest first; what is no entry is left out."""
+    """The entries in the last 256 KiB, newest first; invalid lines are skipped."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)

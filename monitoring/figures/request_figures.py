@@ -1,4 +1,4 @@
-"""The figures of the admin summary, from what a source knows of a window. Pure."""
+"""Computes the figures of the summary from the traffic of a window. Pure."""
 
 import math
 from collections import defaultdict
@@ -13,7 +13,7 @@ _FIRST_SERVER_ERROR = "500"
 
 
 def figures(traffic: Traffic) -> dict[str, Any]:
-    """Counts, rates in percent, times in milliseconds; None for what was not observed."""
+    """Counts, rates in percent, times in milliseconds; None for a figure without observations."""
     count = _count(traffic.requests)
     errors = _count(traffic.requests, _FIRST_ERROR)
     server_errors = _count(traffic.requests, _FIRST_SERVER_ERROR)
@@ -40,12 +40,12 @@ def figures(traffic: Traffic) -> dict[str, Any]:
 
 
 def _times(duration: Buckets, seconds: float) -> dict[str, float | None]:
-    """Within 2.2 % of the exact values from 0.5 ms to 120 s; the average is exact."""
+    """Percentiles within 2.2 % of the exact values from 0.5 ms to 120 s, and the exact average."""
     average = seconds / duration.total if duration.total else math.nan
     lowest, highest = middle_quantile(0.0, duration), middle_quantile(1.0, duration)
     times = {
         "avg_response_time": average,
-        # The average, if it lies nearer to the end, is nearer to the extreme as well.
+        # Both are estimates, but the average is exact: no minimum is above it, no maximum below.
         "min_response_time": min(lowest, average),
         "max_response_time": max(highest, average),
         "median_response_time": middle_quantile(0.5, duration),
@@ -57,7 +57,7 @@ def _times(duration: Buckets, seconds: float) -> dict[str, float | None]:
 
 
 def _endpoints(traffic: Traffic) -> list[dict[str, Any]]:
-    """Those that took the most time in all."""
+    """The endpoints that took the most time in total."""
     by_endpoint: dict[Endpoint, dict[str, float]] = defaultdict(dict)
     for (method, route, status), count in traffic.requests.items():
         by_endpoint[method, route][status] = count

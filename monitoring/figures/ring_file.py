@@ -1,8 +1,8 @@
-"""The ring of snapshots as a file of checksummed records: one process appends, any number read.
+"""A file of checksummed records: one process appends, any number of processes read.
 
-It survives what a file can meet: a record that was half written is skipped, damage in the middle
-costs the records it touches, and a rewrite replaces the file as one. Readers use pread and never
-map it, so truncation cannot hurt them. Knows nothing of what is in a record.
+A half-written record is skipped, damage costs only the records that it touches, and a rewrite
+replaces the file atomically. Readers use pread and no mapping, so truncation cannot crash them. The
+content of records other than START is opaque here.
 """
 
 import json
@@ -16,8 +16,9 @@ from pathlib import Path
 from monitoring.primitives.boot_clock import boot_id, now
 from monitoring.primitives.small_files import READ, WRITE, replace_whole, write_all
 
+RING_FILE = "snapshots.ring"
 START, TABLE, SNAPSHOT = b"B", b"T", b"S"
-MAX_BYTES = 8 * 1024 * 1024  # of the file; as much again for a moment while it is rewritten
+MAX_BYTES = 8 * 1024 * 1024  # of the file; twice that for a moment during a rewrite
 
 _MAGIC = b"\xabMSR"
 # magic, kind, payload bytes, payload checksum, table, time; then the checksum of all these.
@@ -28,7 +29,7 @@ _HEAD_BYTES = _HEAD.size + _SUM.size
 
 @dataclass(frozen=True, slots=True)
 class RingRecord:
-    """Where a record stands; `time` in seconds since boot, `table` the id of a series table."""
+    """Where a record is; `time` is in seconds since boot, `table` the id of a series table."""
 
     kind: bytes
     table: int
@@ -43,13 +44,13 @@ class RingRecord:
 
 
 def encode(kind: bytes, table: int, time: float, payload: bytes) -> bytes:
-    """A record as it is written."""
+    """The bytes of a record in the file."""
     head = _HEAD.pack(_MAGIC, kind, len(payload), zlib.crc32(payload), table, time)
     return head + _SUM.pack(zlib.crc32(head)) + payload
 
 
 class RingReader:
-    """The records of the file at `path`; what was looked at once is not looked at again."""
+    """The records of the file at `path`. Records that were read once are not read again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -59,11 +60,11 @@ class RingReader:
 
     @property
     def end(self) -> int:
-        """Where the last whole record ends."""
+        """The offset of the end of the last complete record."""
         return self._end
 
     def records(self) -> list[RingRecord]:
-        """All whole records, in the order of writing; none if there is no file."""
+        """All complete records, in the order of writing; empty if the file is missing."""
         try:
             descriptor = os.open(self._path, READ)
         except FileNotFoundError:
@@ -79,10 +80,10 @@ class RingReader:
         return self._records
 
     def append(self, records: Iterable[bytes]) -> bool:
-        """Write behind the last whole record, over what a dead writer left there half-way.
+        """Write after the last complete record, over a partial one that a dead writer left.
 
-        Call `records()` before. False if the file is gone or another one. Raises OSError (a full
-        disk); the file then ends where it did.
+        Call `records()` before. False if the file is gone or was replaced. Raises OSError (such as
+        a full disk); the file then keeps its old end.
         """
         try:
             descriptor = os.open(self._path, WRITE)
@@ -104,7 +105,7 @@ class RingReader:
             os.close(descriptor)
 
     def payload(self, record: RingRecord) -> bytes | None:
-        """What the record holds; None if it is damaged, or the file has been rewritten."""
+        """The record's content; None if it is damaged or the file has been rewritten."""
         try:
             descriptor = os.open(self._path, READ)
         except FileNotFoundError:
@@ -130,6 +131,23 @@ class RingReader:
             at = self._end = record.end
 
 
+def replace(path: Path, records: Iterable[bytes]) -> None:
+    """Replace the file atomically by one with these records. Raises OSError."""
+    replace_whole(path, b"".join(records))
+
+
+def start_record(time: float, *, counters_began: bool, boot: str | None = None) -> bytes:
+    """The first record: the boot of all times (default: this one); whether counters began at 0."""
+    facts = {"boot": boot_id() if boot is None else boot, "counters_began": counters_began}
+    return encode(START, 0, time, json.dumps(facts).encode())
+
+
+def start_afresh(directory: Path, *, counters_began: bool) -> None:
+    """Drop all snapshots, because the counters have been wiped. Raises OSError."""
+    record = start_record(now(), counters_began=counters_began)
+    replace(directory / RING_FILE, [record])
+
+
 def _parse(data: bytes, at: int) -> RingRecord | None:
     if len(data) < _HEAD_BYTES or data[:4] != _MAGIC:
         return None
@@ -142,23 +160,3 @@ def _parse(data: bytes, at: int) -> RingRecord | None:
 def _next_magic(descriptor: int, at: int, size: int) -> int:
     found = os.pread(descriptor, min(size - at, MAX_BYTES), at).find(_MAGIC)
     return size if found < 0 else at + found
-
-
-def replace(path: Path, records: Iterable[bytes]) -> None:
-    """A new file with these records, in place of the old one at once. Raises OSError."""
-    replace_whole(path, b"".join(records))
-
-
-RING_FILE = "snapshots.ring"
-
-
-def start_record(time: float, *, counters_began: bool, boot: str | None = None) -> bytes:
-    """The first record: which boot (by default this one) its times are of; were all counters 0."""
-    facts = {"boot": boot_id() if boot is None else boot, "counters_began": counters_began}
-    return encode(START, 0, time, json.dumps(facts).encode())
-
-
-def start_afresh(directory: Path, *, counters_began: bool) -> None:
-    """Forget all snapshots: the counters have been wiped. Raises OSError."""
-    record = start_record(now(), counters_began=counters_began)
-    replace(directory / RING_FILE, [record])

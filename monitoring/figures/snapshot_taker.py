@@ -1,8 +1,7 @@
-"""Takes the snapshots: in one process of the host, elected by flock, in a thread of its own.
+"""Takes snapshots regularly, in a thread of one process of the host, which is elected by flock.
 
-Each process that may do it looks every few seconds whether the lock is free; the kernel frees it
-when its holder dies, however it dies. A worker leaves it to the exporter where there is one: then
-no worker ever spends memory or time on it.
+Every candidate tries the lock every few seconds; the kernel frees it when its holder dies. Workers
+leave the job to the exporter if there is one, so that no worker spends memory or time on it.
 """
 
 import os
@@ -24,7 +23,7 @@ _EXPORTER_SLOT = "exporter-0"
 
 
 class Election:
-    """Whether this process is the one that takes the snapshots of a directory."""
+    """Decides whether this process takes the snapshots of a directory."""
 
     def __init__(self, directory: Path, *, is_exporter: bool) -> None:
         self._directory = directory
@@ -33,16 +32,16 @@ class Election:
         os.register_at_fork(after_in_child=self.leave)
 
     def is_won(self) -> bool:
-        """Take or keep the lock, if it is ours to take. Raises OSError."""
+        """Try to take or keep the lock; returns whether this process holds it. Raises OSError."""
         if not self._is_exporter and self._has_exporter():
             self.leave()
             return False
         if self._descriptor >= 0 and os.fstat(self._descriptor).st_nlink == 0:
-            self.leave()  # the directory was emptied: that lock keeps nobody out any more
+            self.leave()  # the file was deleted: others lock a new one
         return self._descriptor >= 0 or self._take()
 
     def leave(self) -> None:
-        """Close the lock; in a forked child only its copy, so the parent keeps it."""
+        """Close the lock. A forked child closes only its copy, so its parent keeps the lock."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -52,7 +51,7 @@ class Election:
         return path.exists() and is_held(path)
 
     def _take(self) -> bool:
-        with process_lock:  # held over forks: no child has a copy that it does not know of
+        with process_lock:  # forks wait for it: so every child knows of its copy
             descriptor = try_lock(self._directory / LOCK_FILE)
             if descriptor is not None:
                 self._descriptor = descriptor
@@ -60,7 +59,7 @@ class Election:
 
 
 class _Recorder(threading.Thread):
-    """Ends with its process: a daemon thread, and what it writes may stop at any byte."""
+    """Takes snapshots until the process ends. A daemon thread: an incomplete write does no harm."""
 
     def __init__(self, directory: Path, *, is_exporter: bool) -> None:
         super().__init__(name="monitoring-snapshots", daemon=True)
@@ -73,7 +72,7 @@ class _Recorder(threading.Thread):
             time.sleep(SNAPSHOT_SECONDS)
 
     def tick(self) -> None:
-        """Take a snapshot if it is ours to take. Never raises."""
+        """Take a snapshot if this process is elected. Never raises."""
         try:
             if self._election.is_won():
                 # Imported here: only the elected process pays for numpy and the merge.
@@ -85,7 +84,7 @@ class _Recorder(threading.Thread):
 
 
 def run_in_web_server() -> None:
-    """Start the thread in a process that answers requests; in no other one. Never raises."""
+    """Start the thread if this process is a web worker. Never raises."""
     if values.role() == WEB:
         ensure_running(configured_directory())
 
@@ -93,10 +92,10 @@ def run_in_web_server() -> None:
 def ensure_running(
     directory: Path, *, is_exporter: bool = False, before_requests: bool = False
 ) -> None:
-    """Start this process's thread if it has none; not before the last fork. Never raises.
+    """Start this process's thread if it has none. Call it after the last fork. Never raises.
 
-    `before_requests` takes the first snapshot at once, so that no request shares the processor
-    with the imports that it needs.
+    `before_requests` takes the first snapshot at once, so that its slow imports do not take
+    processor time from requests.
     """
     if not _right_to_start().acquire(blocking=False):
         return
@@ -111,5 +110,5 @@ def ensure_running(
 
 @per_process
 def _right_to_start() -> threading.Lock:
-    """Taken once, never given back. Threads do not live on in a forked child: it has its own."""
+    """Acquired once, never released. Per process, because a forked child has no thread."""
     return threading.Lock()

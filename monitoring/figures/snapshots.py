@@ -1,4 +1,4 @@
-"""Snapshots of the merged registry in a bounded ring: fine for minutes, coarse for a day."""
+"""Keeps snapshots of the merged registry in a ring: each 5 s for minutes, each 60 s for a day."""
 
 import json
 import zlib
@@ -21,27 +21,27 @@ FINE_SPAN = 310.0  # a little more than five minutes
 COARSE_SECONDS = 60.0
 COARSE_SPAN = 24 * 3600 + 120.0
 
-_MAX_SUPERFLUOUS = 60  # records that could go before the file is rewritten
-_MAX_SNAPSHOT_BYTES = MAX_BYTES // 5  # so that the file is rewritten before it is too large
-_TABLES_KEPT = 8
+_MAX_SUPERFLUOUS = 60  # superfluous snapshots that trigger a rewrite of the file
+_MAX_SNAPSHOT_BYTES = MAX_BYTES // 5  # so that a rewrite comes before the file is too large
+_MAX_CACHED_TABLES = 8
 
 
 class SnapshotTooLargeError(Exception):
-    """More series than the ring has room for."""
+    """The snapshot has more series than the ring has room for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """When the ring began; `counters_began` says that the counters did as well, at 0."""
+    """When the ring began, and whether all counters began at 0 then."""
 
     time: float
     counters_began: bool
 
 
 class Snapshots:
-    """The ring of a metrics directory. Reading is for every process, `add` for the elected one.
+    """The ring of a metrics directory. Every process may read; only the elected one calls `add`.
 
-    Times of another boot than `boot` (by default this one) say nothing.
+    A ring of another boot than `boot` (default: this one) is ignored: its times mean nothing.
     """
 
     def __init__(self, directory: Path, boot: str | None = None) -> None:
@@ -51,7 +51,7 @@ class Snapshots:
         self._tables: dict[int, SeriesTable] = {}
 
     def start(self) -> Start | None:
-        """How the ring began; None if there is none of this boot."""
+        """The start of the ring; None if there is no ring of this boot."""
         for record in self._reader.records():
             if record.kind == ring_file.START:
                 facts = self._facts(record)
@@ -60,9 +60,9 @@ class Snapshots:
         return None
 
     def nearest(self, target: float) -> Moment | None:
-        """The moment nearest to the time `target`; None if there is none.
+        """The moment nearest to `target` (seconds since boot); None without snapshots.
 
-        In doubt the younger one: what happened before the window is then left out of it.
+        A moment just after the target is preferred, so that a window holds nothing older.
         """
         start = self.start()
         if start is None:
@@ -77,7 +77,7 @@ class Snapshots:
         return None
 
     def spread(self, begin: float, step: float) -> list[Moment]:
-        """Moments from `begin` on, the first of each `step` of the clock, oldest first."""
+        """The first moment in each `step` (seconds) from `begin` on, oldest first."""
         start = self.start()
         if start is None:
             return []
@@ -94,9 +94,9 @@ class Snapshots:
         return list(first.values())
 
     def add(self, moment: Moment) -> None:
-        """Keep a moment. Raises OSError without space for it, SnapshotTooLargeError.
+        """Append a moment. Raises OSError (such as a full disk) and SnapshotTooLargeError.
 
-        Counters that went back begin a new ring: windows do not reach behind that.
+        If counters were reset, a new ring begins: windows do not reach behind the reset.
         """
         start = self.start()
         last = self._last() if start is not None else None
@@ -136,7 +136,7 @@ class Snapshots:
         return None
 
     def _compact(self, now: float) -> None:
-        """Rewrite the ring without what is superfluous, when that is much or the file is large."""
+        """Rewrite the ring without superfluous snapshots if they are many or the file is large."""
         records = list(self._reader.records())
         snapshots = [r for r in records if r.kind == ring_file.SNAPSHOT]
         kept = keep(snapshots, now, COARSE_SECONDS)
@@ -177,7 +177,7 @@ class Snapshots:
             payload = self._reader.payload(found[-1]) if found else None
             if payload is None:
                 return None
-            while len(self._tables) >= _TABLES_KEPT:
+            while len(self._tables) >= _MAX_CACHED_TABLES:
                 del self._tables[next(iter(self._tables))]
             self._tables[number] = SeriesTable.decode(payload)
         return self._tables[number]
@@ -191,16 +191,27 @@ class Snapshots:
         return facts if isinstance(facts, dict) else None
 
 
+def take_snapshot(directory: Path) -> None:
+    """Merge the directory and keep a snapshot. Raises OSError and SnapshotTooLargeError."""
+    snapshots, extractor = _state(directory)
+    snapshots.add(extractor.moment(shared_merger(directory).merge(), boot_clock.now()))
+
+
+@per_process
+def _state(directory: Path) -> tuple[Snapshots, Extractor]:
+    return Snapshots(directory), Extractor()
+
+
 def keep(
     snapshots: Sequence[RingRecord], now: float, coarse: float, fine_span: float = FINE_SPAN
 ) -> list[RingRecord]:
-    """The snapshots worth keeping: all of the last `fine_span`, then one each `coarse` seconds."""
+    """The snapshots to keep: all of the last `fine_span` seconds, then one per `coarse` seconds."""
     kept: list[RingRecord] = []
     for record in snapshots:
         if now - record.time > COARSE_SPAN:
             continue
         is_fine = now - record.time <= fine_span
-        # Half a step early is on time: the writer's rhythm wavers.
+        # Half an interval early is accepted, because the writer's interval varies.
         if is_fine or not kept or record.time - kept[-1].time >= coarse - FINE_SECONDS / 2:
             kept.append(record)
     return kept
@@ -220,13 +231,13 @@ def _with_tables(records: Sequence[RingRecord], kept: Sequence[RingRecord]) -> l
 
 
 def _distance(time: float, target: float) -> float:
-    """How far a snapshot is from what is asked for; one just behind it is as good as exact."""
+    """A snapshot's distance from the target; just after the target counts as nearly exact."""
     late = time - target
     return late / 1000 if 0 <= late <= 1.1 * FINE_SECONDS else abs(late)
 
 
 def _pack(moment: Moment) -> bytes:
-    # Bytes of equal weight together: counts are small and differ little, so most are zeros.
+    # Groups bytes of equal significance: most bytes of counts are zeros, so they compress well.
     columns = np.ascontiguousarray(moment.values, np.float64).view(np.uint8).reshape(-1, 8).T
     return zlib.compress(columns.tobytes(), 1)
 
@@ -234,14 +245,3 @@ def _pack(moment: Moment) -> bytes:
 def _unpack(payload: bytes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     columns = np.frombuffer(zlib.decompress(payload), np.uint8).reshape(8, -1)
     return np.ascontiguousarray(columns.T).reshape(-1).view(np.float64)
-
-
-def take_snapshot(directory: Path) -> None:
-    """Merge and write. Raises OSError or SnapshotTooLargeError when it cannot be kept."""
-    snapshots, extractor = _state(directory)
-    snapshots.add(extractor.moment(shared_merger(directory).merge(), boot_clock.now()))
-
-
-@per_process
-def _state(directory: Path) -> tuple[Snapshots, Extractor]:
-    return Snapshots(directory), Extractor()

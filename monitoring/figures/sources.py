@@ -1,4 +1,4 @@
-"""Which source the settings choose, and what is answered when it is away."""
+"""Chooses the source of figures by the settings, and the fallback while it is unavailable."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def read_traffic(window: Window) -> tuple[Traffic, str | None]:
-    """The window's traffic; and why it is not from the configured source, if it is not.
+    """The window's traffic, and the reason if it comes from the fallback (else None).
 
     Raises SourceUnavailableError.
     """
@@ -22,7 +22,7 @@ def read_traffic(window: Window) -> tuple[Traffic, str | None]:
 
 
 def read_intervals(window: Window) -> tuple[Intervals, str | None]:
-    """The window in intervals, likewise."""
+    """The window's intervals, and the reason as in `read_traffic`."""
     return _ask(lambda source: source.intervals(window))
 
 
@@ -31,7 +31,7 @@ def _ask(question: Callable[[TrafficSource], T]) -> tuple[T, str | None]:
     local = local_source(configured_directory())
     if not settings.PROMETHEUS_URL:
         return question(local), None
-    # Imported here: most sites have no Prometheus to ask.
+    # Imported here: most sites do not set PROMETHEUS_URL.
     from monitoring.figures.prometheus_source import PrometheusSource  # noqa: PLC0415
 
     try:

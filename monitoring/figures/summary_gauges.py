@@ -1,4 +1,4 @@
-"""Gauges of the summary's figures, once for each host or site and not once for each worker."""
+"""Gauges of two summary figures: the error rate of this host, the active sessions of the site."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from monitoring.metrics.derived import ACTIVE_SESSIONS, ERROR_RATE
 
 
 class SummaryGauges:
-    """A source for a scraper. Without requests, or without Redis, a gauge has no sample."""
+    """A source of families for a scraper. A figure that is unknown has no sample."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

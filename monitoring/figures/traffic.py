@@ -1,4 +1,4 @@
-"""What a source knows of a window; figures are made of it, whatever source it is from."""
+"""The traffic of a window, in the one form that all sources of figures give."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from monitoring.figures.intervals import Intervals
 from monitoring.figures.quantile import Buckets
 from monitoring.figures.window import Window
 
-MOST_ENDPOINTS = 20  # in an answer: those that took most time in all
+MOST_ENDPOINTS = 20  # in an answer: those with the most time in total
 
 Endpoint = tuple[str, str]  # method, route
 
 
 class SourceUnavailableError(MonitoringError):
-    """The source cannot answer now; `code` is for programs, the message for people."""
+    """The source cannot answer now. `code` is for programs, the message for people."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class SourceUnavailableError(MonitoringError):
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Web workers; None for what the source does not know."""
+    """Numbers of web workers; None if the source does not know."""
 
     configured: int | None
     alive: int | None
@@ -33,7 +33,7 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Requests of a window. Times in seconds; counts may be estimates, and then not whole."""
+    """Requests of a window. Times are in seconds. Counts may be estimates, so not whole numbers."""
 
     source: str
     covered_seconds: float | None  # None: unknown how far back the counters go
@@ -41,7 +41,9 @@ class Traffic:
     duration: Buckets
     duration_sum: float
     endpoint_seconds: Mapping[Endpoint, float]
-    endpoint_buckets: Mapping[Endpoint, Buckets]  # at least those with the most seconds
+    endpoint_buckets: Mapping[
+        Endpoint, Buckets
+    ]  # at least for MOST_ENDPOINTS with the most seconds
     slow_count: float
     in_progress: float | None
     workers: Workers
@@ -54,4 +56,4 @@ class TrafficSource(Protocol):
         """The window that ends now. Raises SourceUnavailableError."""
 
     def intervals(self, window: Window) -> Intervals:
-        """The same window cut into at most MOST_POINTS. Raises SourceUnavailableError."""
+        """The window in at most MOST_POINTS intervals. Raises SourceUnavailableError."""

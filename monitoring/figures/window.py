@@ -1,4 +1,4 @@
-"""Which span of time figures are for: Prometheus's durations, or `all`."""
+"""Parses the window that figures are for: a Prometheus duration, or `all`."""
 
 import math
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 ALL = "all"
 DEFAULT_SECONDS = 3600.0
 LOCAL_SECONDS = 24 * 3600.0
-MOST_SECONDS = 365 * 86400.0  # of a source that keeps its own history
+MOST_SECONDS = 365 * 86400.0  # for a source with its own history
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
 # https://prometheus.io/docs/prometheus/latest/querying/basics/#time-durations: large units first.
@@ -17,12 +17,12 @@ _DURATION = re.compile(
 
 
 class WindowError(ValueError):
-    """The text is not a window; its message says what is allowed."""
+    """The text is not a window. The message says what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A span until now; `seconds` is None for all there is."""
+    """A span of time until now; `seconds` is None for all time."""
 
     seconds: float | None = DEFAULT_SECONDS
 

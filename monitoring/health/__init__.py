@@ -1,4 +1,4 @@
-"""Health checks: what each one finds, within its deadline, shared by all workers for a while."""
+"""Runs health checks within deadlines, and shares their results between all workers."""
 
 from monitoring.health.findings import CheckError, Finding, Status
 

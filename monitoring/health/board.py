@@ -1,7 +1,7 @@
-"""Results of checks, shared by all processes of the metrics directory in one small file.
+"""Shares the results of checks between all processes, in one small file of the metrics directory.
 
-Who wants to run a part claims it, under the file's lock, which is held for microseconds and never
-while a check runs. A claim ends with its result, with its time, or with its process.
+A process claims a part before it runs it. The file's lock is held for microseconds, never while a
+check runs. A claim ends when its result is published, its time is over, or its process is dead.
 """
 
 import json
@@ -22,20 +22,21 @@ _LOCK_SECONDS = 0.25
 
 
 class Board:
-    """Every method raises OSError if the file cannot be used: then the process is on its own."""
+    """The shared file. Every method raises OSError if the file cannot be used."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
 
     def look(self, part: str, oldest: float) -> Result | None:
-        """The result, if it is not from before `oldest` (monotonic seconds)."""
+        """The result if it is not older than `oldest` (monotonic seconds), else None."""
         with self._open() as descriptor:
             return _fresh(_read(descriptor).get(part, {}), oldest)
 
     def claim(self, part: str, oldest: float, seconds: float) -> tuple[bool, Result | None]:
-        """A fresh result; or whether the part is now ours to run for so many seconds.
+        """Get a result that is not older than `oldest`, or claim the part for `seconds`.
 
-        With (True, …) comes the last result, however old; (False, None): another one runs it.
+        (False, result): fresh. (True, last result or None): the caller must run the part. (False,
+        None): another process is running it.
         """
         with self._open() as descriptor:
             entries = _read(descriptor)
@@ -50,7 +51,7 @@ class Board:
             return True, _result(entry)
 
     def publish(self, part: str, result: Result) -> None:
-        """Replace the result, and end whatever claim there is."""
+        """Store the result, and end any claim on the part."""
         with self._open() as descriptor:
             record = {"result": asdict(result)}
             _write(descriptor, {**_read(descriptor), part: record})
@@ -60,7 +61,7 @@ class Board:
 
 
 def _read(descriptor: int) -> dict[str, dict[str, Any]]:
-    """What the file holds; nothing if that is damaged."""
+    """The entries by part; empty if the file is damaged."""
     try:
         entries = json.loads(os.pread(descriptor, _MAX_BYTES, 0))
     except ValueError:
@@ -72,14 +73,14 @@ def _read(descriptor: int) -> dict[str, dict[str, Any]]:
 
 def _write(descriptor: int, entries: dict[str, dict[str, Any]]) -> None:
     data = json.dumps(entries).encode()
-    # The end first: killed in between, it leaves what cannot be read rather than two halves.
+    # Truncated first: a process killed in between leaves no mixture of old and new.
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, data, 0)
 
 
 def _fresh(entry: dict[str, Any], oldest: float) -> Result | None:
     result = _result(entry)
-    # Times that lie ahead are from before a reboot.
+    # A time in the future is from before a reboot.
     if result is None or not oldest <= result.finished <= time.monotonic():
         return None
     return result

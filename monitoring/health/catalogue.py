@@ -1,4 +1,4 @@
-"""Which checks there are: the app's own, by their table, and those of the setting HEALTH_CHECKS."""
+"""Finds checks by name: the app's own from their table, and those of the setting HEALTH_CHECKS."""
 
 from collections.abc import Iterable
 
@@ -16,18 +16,18 @@ FAILS = Finding(Status.UNHEALTHY, "The check fails.")
 
 
 def covered_names() -> list[str]:
-    """What `health/` covers."""
+    """The names of the checks that `health/` runs."""
     own = own_checks_with(Role.CRITICAL, Role.INFORMATIVE)
     return [*own, *dict(get_settings().HEALTH_CHECKS)]
 
 
 def known_names() -> list[str]:
-    """All checks that can be asked for by name."""
+    """The names of all checks."""
     return list(dict.fromkeys([*covered_names(), *own_checks_with(*Role)]))
 
 
 def checks_named(names: Iterable[str]) -> list[Check]:
-    """The checks, each once. Raises SettingsError for a name that is not known."""
+    """The checks, each once. Raises SettingsError for an unknown name."""
     return [_check_named(name) for name in dict.fromkeys(names)]
 
 
@@ -47,7 +47,7 @@ def _not_configured(seconds: float, last: Finding | None) -> Finding:
 
 
 def _probe_of_project(path: str) -> Probe:
-    """A callable without arguments: what it raises, or False, is a failure."""
+    """A probe that calls the project's function: an exception or False is a failure."""
 
     def probe(seconds: float, last: Finding | None) -> Finding:
         try:

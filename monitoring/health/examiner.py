@@ -1,7 +1,7 @@
-"""Runs checks side by side, each in a thread with a deadline, and never one of them twice.
+"""Runs checks in parallel, each in a thread with a deadline, and never one check twice at once.
 
-In a process, whoever asks for a check that is running waits for that run. A run that outlives its
-deadline is reported as such and left alone: until its thread ends, no other one is started.
+In a process, callers that need a running check wait for that run. A run that misses its deadline is
+reported as late and is not cancelled; until its thread ends, the check does not start again.
 """
 
 import contextlib
@@ -37,45 +37,46 @@ LATE = Finding(Status.UNHEALTHY, "No answer in time.")
 FAILED = Finding(Status.UNHEALTHY, "The check failed.")
 
 _POLL_SECONDS = 0.01
-_GRACE_SECONDS = 0.25  # of a claim, for a result that comes at the last moment
+_GRACE_SECONDS = 0.25  # added to a claim, for a result at the last moment
 _CREDENTIALS = re.compile(r"(\w+://)[^/\s]*@")
 _QUIET = (Status.HEALTHY, Status.DISABLED)
 
 logger = logging.getLogger("monitoring.health")
 
-
-# A part of a check: it gets the seconds that it may take, and the last finding, if there is one.
+# Runs a part of a check: takes the seconds that it has, and the last finding if there is one.
 Probe = Callable[[float, Finding | None], Finding]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check by its public name; its parts run side by side, the worst one counts."""
+    """A check by its public name. Its parts run in parallel; the worst result counts."""
 
     name: str
     parts: Mapping[str, Probe]
-    details: Mapping[str, Any] = field(default_factory=dict)  # of an answer that has none
+    details: Mapping[str, Any] = field(default_factory=dict)  # of a late or failed result
 
 
 _Begun = Run[Result | None] | Result
 
 
 class Examiner:
-    """This process's share in the checks."""
+    """Runs the checks of this process, and uses the results of others."""
 
-    def __init__(self, directory: Path, check: float, overall: float, share: float) -> None:
-        """In seconds: `check` and `overall` are deadlines, `share` is how long a result is good."""
+    def __init__(
+        self, directory: Path, check_seconds: float, overall_seconds: float, share_seconds: float
+    ) -> None:
+        """Deadlines of one check and of all together; a result is reused for `share_seconds`."""
         self._board = Board(directory)
-        self._check_seconds = min(check, overall)
-        self._overall_seconds = overall
-        self._share_seconds = share
+        self._check_seconds = min(check_seconds, overall_seconds)
+        self._overall_seconds = overall_seconds
+        self._share_seconds = share_seconds
         self._runs: Runs[Result | None] = Runs()
         self._results: dict[str, Result] = {}
         self._logged: dict[str, Status] = {}
         self._log_limit = LogLimit()
 
     def examine(self, checks: Iterable[Check], critical: Iterable[str]) -> Report:
-        """Within the overall deadline, whatever the checks do."""
+        """Run the checks; returns within the overall deadline, whatever they do."""
         deadline = time.monotonic() + self._overall_seconds
         begun = {
             check.name: [
@@ -91,7 +92,7 @@ class Examiner:
         return site_report(results, critical, time.time())
 
     def _begin(self, part: str, probe: Probe, details: Mapping[str, Any]) -> _Begun:
-        """A result that is still good, or the run that will bring one."""
+        """A result that is still fresh, or the run that will give one."""
         known = self._known(part)
         if known is not None:
             return known
@@ -101,9 +102,9 @@ class Examiner:
                 part,
                 lambda: self._run(part, probe, details, now),
                 name=f"health-{part}",
-                afterwards=connections.close_all,  # of this thread
+                afterwards=connections.close_all,  # of the run's thread
             )
-        except NoThreadError as error:  # nothing is healthy here
+        except NoThreadError as error:  # not a fault of the checked service
             return self._failed(part, details, now, error)
 
     def _known(self, part: str) -> Result | None:
@@ -132,12 +133,12 @@ class Examiner:
     def _run(
         self, part: str, probe: Probe, details: Mapping[str, Any], begun: float
     ) -> Result | None:
-        """In a thread of its own: wait for another process's result, or make one.
+        """Run the probe, or wait for the result of another process that is running it.
 
-        None if the other process has none in time.
+        Runs in its own thread. None if the other process has no result in time.
         """
         known = self._known(part)
-        if known is not None:  # it came between the look and this run
+        if known is not None:  # it came after `_begin` had looked
             return known
         ours, result = self._claim(part, begun + self._check_seconds)
         if not ours:
@@ -167,9 +168,9 @@ class Examiner:
             time.sleep(_POLL_SECONDS)
 
     def _settle(self, part: str, result: Result, reason: str) -> Result:
-        """Make it known here, to the other processes, and to the log."""
+        """Store the result here, publish it to the other processes, and log it."""
         self._results[part] = result
-        with contextlib.suppress(OSError):  # no space, say: the others look for themselves
+        with contextlib.suppress(OSError):  # such as a full disk: others run the check themselves
             self._board.publish(part, result)
         self._log(part, result, reason)
         return result
@@ -177,7 +178,7 @@ class Examiner:
     def _failed(
         self, part: str, details: Mapping[str, Any], started: float, error: BaseException
     ) -> Result:
-        """Trouble of this process, of which the others need not know."""
+        """The result of a fault in this process, which is not published to the others."""
         result = self._result(replace(FAILED, details=details), started)
         self._log(part, result, describe(error))
         return result
@@ -188,7 +189,7 @@ class Examiner:
         return Result(finding, duration, time.time(), now)
 
     def _log(self, part: str, result: Result, reason: str) -> None:
-        """A change at once, a trouble that stays once a minute."""
+        """Log a change at once, and a lasting problem once a minute."""
         before = self._logged.get(part, Status.HEALTHY)
         self._logged[part] = result.status
         if result.status != before:
@@ -201,7 +202,7 @@ class Examiner:
 
 
 def examiner() -> Examiner:
-    """This process's examiner; a forked child gets one of its own."""
+    """This process's examiner, by the current settings."""
     settings = get_settings()
     return _examiner_of(
         configured_directory(),
@@ -212,16 +213,19 @@ def examiner() -> Examiner:
 
 
 @per_process
-def _examiner_of(directory: Path, check: float, overall: float, share: float) -> Examiner:
-    return Examiner(directory, check, overall, share)
+def _examiner_of(
+    directory: Path, check_seconds: float, overall_seconds: float, share_seconds: float
+) -> Examiner:
+    return Examiner(directory, check_seconds, overall_seconds, share_seconds)
 
 
 def describe(error: BaseException | None) -> str:
+    """The error for the log, without secrets; empty for None."""
     return "" if error is None else without_secrets(f"{type(error).__name__}: {error}")[:500]
 
 
 def without_secrets(text: str) -> str:
-    """The text without the passwords of databases and Redis, and without credentials in URLs."""
+    """Remove passwords of databases and Redis, and credentials in URLs, from the text."""
     for password in set(_passwords()):
         text = text.replace(password, "…")
     return _CREDENTIALS.sub(r"\1…@", text)

@@ -1,4 +1,4 @@
-"""What a check says, what is made of several, what the public may see: pure, no clock, no I/O."""
+"""Findings and results of checks, and the site's report made of them. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -7,12 +7,12 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """Of a check, and of the site."""
+    """The status of a check, or of the site."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
     UNHEALTHY = "unhealthy"
-    DISABLED = "disabled"  # not configured: no fault
+    DISABLED = "disabled"  # not configured, which is no fault
 
 
 GAUGE = {Status.HEALTHY: 1.0, Status.DEGRADED: 0.5, Status.UNHEALTHY: 0.0}
@@ -23,10 +23,10 @@ _HIDDEN_HOST = "…"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`message` is for the public: a fixed text that names no host, path, version or exception.
+    """`message` is public: a fixed text that names no host, path, version or exception.
 
-    `details` are further fields of the answer; `memory` is handed to the next run of the check, by
-    whatever process. Both hold what JSON can.
+    `details` are further fields of the JSON answer. `memory` is passed to the next run of the check
+    in any process. Both must be JSON values.
     """
 
     status: Status
@@ -36,7 +36,7 @@ class Finding:
 
 
 class CheckError(Exception):
-    """Raised by a check with the finding to report; its cause goes to the log."""
+    """Raised by a check with the finding to report. Its `__cause__` goes to the log."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.message)
@@ -45,9 +45,9 @@ class CheckError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finding, how long it took (None: nothing was asked), and when it was made.
+    """A finding, how long it took (None if nothing was checked), and when it was made.
 
-    `time` is in Unix seconds, for people; `finished` is on the monotonic clock, for comparisons.
+    `time` is in Unix seconds, for people; `finished` is in monotonic seconds, for comparisons.
     """
 
     finding: Finding
@@ -62,7 +62,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The answer: the site's status and each check's result. `time` is the oldest result's."""
+    """The site's status and each check's result. `time` is that of the oldest result."""
 
     status: Status
     time: float
@@ -70,7 +70,7 @@ class Report:
 
 
 def worst(results: Iterable[Result]) -> Result:
-    """The worst of a check's parts; its time is that of the slowest, its age that of the oldest."""
+    """The worst finding of a check's parts, the longest duration and the earliest times."""
     parts = sorted(results, key=lambda result: _WORST_LAST.index(result.status))
     durations = [part.duration_ms for part in parts if part.duration_ms is not None]
     return Result(
@@ -82,7 +82,7 @@ def worst(results: Iterable[Result]) -> Result:
 
 
 def site_report(results: Mapping[str, Result], critical: Iterable[str], now: float) -> Report:
-    """Unhealthy if a critical check is; degraded if any other is, or any is degraded."""
+    """Unhealthy if a critical check is unhealthy; degraded if any other is not healthy."""
     found = {name: result.status for name, result in results.items()}
     if any(found.get(name) == Status.UNHEALTHY for name in critical):
         status = Status.UNHEALTHY
@@ -110,7 +110,7 @@ def to_json(report: Report) -> dict[str, Any]:
 
 
 def to_text(report: Report) -> str:
-    """The site's status in the first line, by itself; then a line for each check."""
+    """The site's status alone in the first line, then a line for each check."""
     lines = [
         f"{name}: {result.status} ({result.finding.message})"
         for name, result in report.results.items()
@@ -119,7 +119,7 @@ def to_text(report: Report) -> str:
 
 
 def for_the_public(report: Report, *, hosts: bool) -> Report:
-    """Celery's workers without their hosts (`celery@…`), unless `hosts` is true."""
+    """Hide the hosts of Celery's workers (`celery@…`), unless `hosts` is true."""
     if hosts:
         return report
     return replace(

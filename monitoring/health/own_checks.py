@@ -1,7 +1,4 @@
-"""The app's own health checks: the databases and their migrations, Redis, Celery's workers.
-
-Each probe gets the seconds that it may take, and what it found the last time, if that is known.
-"""
+"""The app's own health checks: databases, migrations, Redis, Celery's workers."""
 
 import secrets
 import time
@@ -26,8 +23,15 @@ DATABASE_SILENT = Finding(Status.UNHEALTHY, "The database does not answer.")
 MIGRATED = Finding(Status.HEALTHY, "All migrations are applied.")
 MIGRATIONS_MISSING = Finding(Status.UNHEALTHY, "Migrations are not applied yet.")
 NOT_DJANGOS = Finding(Status.DISABLED, "Not migrated by Django.")
+REDIS_WORKS = Finding(Status.HEALTHY, "Redis answers.")
+REDIS_SILENT = Finding(Status.UNHEALTHY, "Redis does not answer.")
+REDIS_REFUSES = Finding(Status.UNHEALTHY, "Redis does not keep what it is given.")
+NO_CELERY = Finding(Status.DISABLED, "Not configured.", {"workers": []})
+NO_BROKER = Finding(Status.UNHEALTHY, "The broker does not answer.", {"workers": []})
 
 _DUMMY_ENGINE = "django.db.backends.dummy"
+_REDIS_TTL_SECONDS = 10  # of a key that could not be deleted
+_SEARCH_EVERY_SECONDS = 60.0  # for Celery workers that are not known yet
 
 
 def database_probes() -> dict[str, Probe]:
@@ -39,7 +43,7 @@ def migrations_probes() -> dict[str, Probe]:
 
 
 def _aliases() -> list[str]:
-    """The databases that count: HEALTH_DATABASES, else all that are configured."""
+    """The databases to check: HEALTH_DATABASES, or all if it is empty."""
     configured = [
         alias
         for alias, options in connections.settings.items()
@@ -50,7 +54,6 @@ def _aliases() -> list[str]:
 
 
 def _probe_database(alias: str, seconds: float, last: Finding | None) -> Finding:
-    """SELECT 1."""
     try:
         with _connected(alias, seconds) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -61,7 +64,10 @@ def _probe_database(alias: str, seconds: float, last: Finding | None) -> Finding
 
 
 def _probe_migrations(alias: str, seconds: float, last: Finding | None) -> Finding:
-    """Whether every migration of this code is applied. A database without any is not Django's."""
+    """Check that all migrations of this code are applied.
+
+    A database other than `default` without Django's table of migrations is not checked.
+    """
     try:
         with _connected(alias, seconds) as connection:
             recorder = MigrationRecorder(connection)
@@ -81,12 +87,12 @@ def _probe_migrations(alias: str, seconds: float, last: Finding | None) -> Findi
 
 
 class _MissingError(Exception):
-    """For the log."""
+    """Names a missing migration in the log."""
 
 
 @contextmanager
 def _connected(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
-    """A connection of our own, closed at the end; its queries are not counted."""
+    """A new connection whose queries are not counted; closed at the end."""
     unmeasured.set(True)  # in this check's thread only
     connection = new_connection(alias, seconds)
     try:
@@ -97,7 +103,7 @@ def _connected(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
 
 @cache
 def _loader() -> MigrationLoader:
-    """The migrations of this code; they do not change while the process lives."""
+    """The migrations of this code, which do not change while the process runs."""
     return MigrationLoader(None)
 
 
@@ -106,7 +112,7 @@ def _migrations() -> frozenset[tuple[str, str]]:
 
 
 def _replaced_by(applied: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Squashed migrations all of whose originals are applied: `migrate` counts them as applied."""
+    """Squashed migrations whose originals are all applied; `migrate` treats them as applied."""
     return {
         key
         for key, migration in _loader().disk_migrations.items()
@@ -114,19 +120,12 @@ def _replaced_by(applied: set[tuple[str, str]]) -> set[tuple[str, str]]:
     }
 
 
-REDIS_WORKS = Finding(Status.HEALTHY, "Redis answers.")
-REDIS_SILENT = Finding(Status.UNHEALTHY, "Redis does not answer.")
-REDIS_REFUSES = Finding(Status.UNHEALTHY, "Redis does not keep what it is given.")
-
-_REDIS_TTL_SECONDS = 10  # of a key that could not be deleted
-
-
 def redis_probes() -> dict[str, Probe]:
     return {"redis": _probe_redis} if get_settings().REDIS_URL else {}
 
 
 def _probe_redis(seconds: float, last: Finding | None) -> Finding:
-    """With a connection of its own: a pool may be full of broken ones, or exhausted."""
+    """Write, read and delete a key on a new connection: a pool may be exhausted or broken."""
     settings = get_settings()
     key, value = f"{settings.REDIS_PREFIX}health:{secrets.token_hex(8)}", secrets.token_hex(8)
     try:
@@ -139,22 +138,15 @@ def _probe_redis(seconds: float, last: Finding | None) -> Finding:
     return REDIS_WORKS if kept == value else REDIS_REFUSES
 
 
-NO_CELERY = Finding(Status.DISABLED, "Not configured.", {"workers": []})
-NO_BROKER = Finding(Status.UNHEALTHY, "The broker does not answer.", {"workers": []})
-
-# A ping waits for the workers of the last time; now and then for whoever else there is.
-_SEARCH_EVERY_SECONDS = 60.0
-
-
 def celery_probes() -> dict[str, Probe]:
-    """Always one: to find the application may take an import, which the deadline is to cover."""
+    """Always one probe: it finds the application itself, so that its deadline covers the import."""
     return {"celery": _probe_celery}
 
 
 def _probe_celery(seconds: float, last: Finding | None) -> Finding:
-    """The workers by name. Those of the last time are waited for, others now and then."""
+    """Ping the workers and wait for the known ones; once a minute, wait for unknown ones, too."""
     deadline = time.monotonic() + seconds
-    app = celery_app()  # to import it may take a second of the time
+    app = celery_app()  # importing it may take a second of the deadline
     if app is None:
         return NO_CELERY
     memory = dict(last.memory) if last is not None else {}

@@ -1,1 +1,1 @@
-"""The write side: what is counted, and how. Imports nothing of the read side."""
+"""The write side: counts requests, queries, cache operations and tasks. It reads no metric file."""

@@ -1,4 +1,4 @@
-"""Work for later: what a request must not wait for, done by a thread of this process."""
+"""A thread with a bounded queue, for work that a request must not wait for."""
 
 import atexit
 import threading
@@ -21,11 +21,11 @@ Job = Callable[[], None]
 
 
 class Background(Generic[T]):
-    """A bounded queue and its thread, which is started with the first item.
+    """A bounded queue and its thread, which starts with the first item.
 
     `put` takes microseconds and does no I/O. A forked child begins with an empty queue and no
-    thread. An error of the work is reported, and the thread goes on. What waits when the process
-    ends is lost, unless `flush` gives it two seconds at most.
+    thread. An exception in `work` is reported, and the thread continues. Items that still wait when
+    the process ends are lost; with `flush`, the process first waits up to two seconds for them.
     """
 
     def __init__(
@@ -37,18 +37,18 @@ class Background(Generic[T]):
         batch_seconds: float = BATCH_SECONDS,
         flush: bool = False,
     ) -> None:
-        """What comes within `batch_seconds` is worked on together; with 0 each item alone.
+        """`work` gets the items that arrive within `batch_seconds` as one batch; with 0, one item.
 
-        `limit` is how many may wait; an item for each thread that puts at the same moment may be
-        added to that. `name` is the thread's.
+        `limit` is the most items that wait; threads that call `put` at the same moment may exceed
+        it by one item each. `name` is the thread's.
         """
         self._flush = flush
         self._queue = per_process(lambda: _Queue(name, work, limit, batch_seconds))
 
     def put(self, item: T, dropped_as: str | None) -> bool:
-        """False if the queue is full: the item is left out, and counted under this drop reason.
+        """Queue the item. If the queue is full, drop it, count the drop, and return False.
 
-        None counts nothing: for items that their caller brings again.
+        `dropped_as` is the drop reason; None counts nothing, for callers that will try again.
         """
         queue = self._queue()
         if queue.is_full():
@@ -60,12 +60,12 @@ class Background(Generic[T]):
         return True
 
     def finish(self) -> None:
-        """Work on what waits, for two seconds at most; then the thread ends."""
+        """Let the thread finish the waiting items and end; wait for it for two seconds at most."""
         self._queue().finish(FLUSH_SECONDS)
 
 
 class _Queue(Generic[T]):
-    """What a process has of a Background."""
+    """The queue and the thread of one process."""
 
     def __init__(
         self, name: str, work: Callable[[Sequence[T]], None], limit: int, batch_seconds: float
@@ -74,7 +74,7 @@ class _Queue(Generic[T]):
         self._work = work
         self._limit = limit
         self._batch_seconds = batch_seconds
-        # Its `put` may be interrupted by one in a signal handler or a finaliser.
+        # SimpleQueue, because a signal handler or a finaliser may call `put` inside a `put`.
         self._items: SimpleQueue[T | None] = SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -83,9 +83,9 @@ class _Queue(Generic[T]):
         return self._items.qsize() >= self._limit
 
     def put(self, item: T) -> bool:
-        """Whether this has started the thread."""
+        """Queue the item; returns whether this call has started the thread."""
         self._items.put(item)
-        # Who does not get the lock leaves it to the other one: nobody waits here.
+        # If another thread holds the lock, it starts the thread: there is no need to wait.
         if self._thread is not None or not self._starting.acquire(blocking=False):
             return False
         try:
@@ -119,7 +119,7 @@ class _Queue(Generic[T]):
                 report_error(f"{self._name}: work in the background failed")
 
     def _take(self) -> tuple[list[T], bool]:
-        """Wait for an item, and for those that come with it; whether they are the last ones."""
+        """Wait for a batch of items; returns it, and whether it is the last one."""
         item = self._items.get()
         if item is None:
             return [], True
@@ -142,5 +142,5 @@ def _run_jobs(jobs: Sequence[Job]) -> None:
         job()
 
 
-# Of the query log and the migrations: one after the other, in one thread.
+# For the query log and the migration figures: one job after the other, in one thread.
 jobs: Background[Job] = Background("monitoring", _run_jobs, _MAX_JOBS, batch_seconds=0, flush=True)

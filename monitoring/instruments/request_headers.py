@@ -1,4 +1,4 @@
-"""What a request says of itself: its time in a queue, its sampled trace, its id, its path."""
+"""Reads from a request its queue time, its sampled trace, its id and its path."""
 
 import re
 import sys
@@ -10,15 +10,27 @@ from django.http import HttpRequest
 from monitoring.storage.exemplars import Trace
 
 REQUEST_START = "HTTP_X_REQUEST_START"
+MAX_PATH = 300
+
 _MOMENT = re.compile(r"(?:t=)?(\d{10,16}(?:\.\d{1,9})?)", re.ASCII)
-_LONGEST_SECONDS = 3600.0
+_LONGEST_SECONDS = 3600.0  # no proxy holds a request for longer
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+_OPENTELEMETRY = "opentelemetry.trace"
+_TRACEPARENT_HEADER = "HTTP_TRACEPARENT"
+_SAMPLED = 1
+# Lower-case hexadecimal only; version ff is forbidden. A version above 00 may append fields.
+_TRACEPARENT = re.compile(
+    r"(?P<version>(?!ff)[0-9a-f]{2})-(?P<trace>(?!0{32})[0-9a-f]{32})"
+    r"-(?P<span>(?!0{16})[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<rest>-.*)?"
+)
 
 
 def queue_seconds(header: str, now: float) -> float | None:
-    """Seconds from the header's moment to `now` (Unix seconds).
+    """Seconds from the time in X-Request-Start to `now` (Unix seconds).
 
-    0 for a proxy whose clock is ahead of ours by up to a second; None for what is no such moment,
-    lies further ahead, or more than an hour back: no proxy holds a request that long.
+    Takes seconds, milliseconds or microseconds. 0 if the proxy's clock is up to a second ahead;
+    None if the header is not a time, or the time is further ahead or more than an hour ago.
     """
     match = _MOMENT.fullmatch(header)
     if match is None:
@@ -34,25 +46,10 @@ def queue_seconds(header: str, now: float) -> float | None:
     return max(seconds, 0.0)
 
 
-_TRACEPARENT_HEADER = "HTTP_TRACEPARENT"
-
-MAX_PATH = 300
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-
-_OPENTELEMETRY = "opentelemetry.trace"
-_SAMPLED = 1
-# Lower-case hexadecimal only; version ff is forbidden. A version above 00 may append fields.
-_TRACEPARENT = re.compile(
-    r"(?P<version>(?!ff)[0-9a-f]{2})-(?P<trace>(?!0{32})[0-9a-f]{32})"
-    r"-(?P<span>(?!0{16})[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<rest>-.*)?"
-)
-
-
 def sampled_trace(meta: Mapping[str, Any]) -> Trace | None:
-    """The trace of a request with these headers (Django's META); None if it is not sampled.
+    """The sampled trace of a request with this META: of OpenTelemetry's span, else of the header.
 
-    For a request without one it costs a header look-up and a look whether OpenTelemetry is
-    imported: it is never imported here.
+    None without a sampled trace; that costs two look-ups. OpenTelemetry is never imported here.
     """
     api = sys.modules.get(_OPENTELEMETRY)
     if api is not None:
@@ -64,9 +61,9 @@ def sampled_trace(meta: Mapping[str, Any]) -> Trace | None:
 
 
 def parse_traceparent(header: str) -> Trace | None:
-    """The header's trace id and parent id; None if it is invalid or its sampled flag is not set.
+    """The trace id and the caller's span id; None if the header is invalid or not sampled.
 
-    The parent id is the span of the caller that made this request.
+    Format: https://www.w3.org/TR/trace-context/#traceparent-header
     """
     match = _TRACEPARENT.fullmatch(header)
     if match is None or (match["version"] == "00" and match["rest"] is not None):
@@ -87,12 +84,12 @@ def _of_current_span(api: Any) -> Trace | None:
 
 
 def request_id_of(request: HttpRequest) -> str | None:
-    """X-Request-ID as the client or proxy sent it, if it looks like one."""
+    """X-Request-ID, else the request's attribute `request_id`; None if it has no valid form."""
     given = request.META.get("HTTP_X_REQUEST_ID") or getattr(request, "request_id", None)
     return given if isinstance(given, str) and _REQUEST_ID.fullmatch(given) else None
 
 
 def path_of(request: HttpRequest) -> str:
-    """The path, cut to MAX_PATH characters, with nothing that text files cannot hold."""
+    """The path, cut to MAX_PATH characters, with lone surrogates replaced."""
     path = request.path[:MAX_PATH]
     return path.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""What a process does for its own metrics, once a second at most, while it works."""
+"""Periodic work of a process for its own metrics, run at most once a second while it is active."""
 
 import gc
 import os
@@ -13,17 +13,17 @@ from monitoring.storage import attach, values
 TICK_SECONDS = 1.0
 
 _jobs: list[Callable[[], None]] = []
-_lock = per_process(threading.Lock)  # a fork in the middle of a tick leaves the child one
+_lock = per_process(threading.Lock)  # not shared with a child: a fork may happen during a tick
 
 
 def add_job(job: Callable[[], None]) -> None:
-    """Have `job` called with each tick: it must be quick, and must not raise."""
+    """Call `job` at each tick. It must be quick and must not raise."""
     if job not in _jobs:
         _jobs.append(job)
 
 
 class Upkeep:
-    """Moves metric files that were deleted while in use, and counts garbage collections."""
+    """Replaces metric files deleted while in use, counts garbage collections, and runs jobs."""
 
     def __init__(self, metrics: GarbageMetrics) -> None:
         self._by_statistic = {
@@ -35,7 +35,7 @@ class Upkeep:
         self._seen: Sequence[dict[str, int]] = [dict.fromkeys(self._by_statistic, 0)] * 3
 
     def tick(self) -> None:
-        """About 30 µs. Never waits: while one thread is at it, the others go on."""
+        """Takes about 30 µs. Never waits: returns at once while another thread runs it."""
         lock = _lock()
         if lock.acquire(blocking=False):
             try:
@@ -49,7 +49,7 @@ class Upkeep:
     def _count_garbage(self) -> None:
         slot = attach()
         stats = gc.get_stats()
-        if os.getpid() != self._pid:  # the collections before the fork are the parent's
+        if os.getpid() != self._pid:  # collections before the fork are the parent's
             self._pid, self._seen = os.getpid(), stats
         if slot is None:
             return

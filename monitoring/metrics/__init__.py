@@ -1,1 +1,1 @@
-"""The families that are written: their names, labels and histogram class."""
+"""The definitions of all metric families: names, labels, help texts, and the histogram class."""

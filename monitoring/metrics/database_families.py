@@ -8,7 +8,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from monitoring.metrics import names
 from monitoring.metrics.histogram import BisectHistogram
 
-# 4 for each doubling, from 61 µs to 64 s.
+# 4 buckets for each doubling, from 61 µs to 64 s.
 QUERY_HIGHR_BOUNDS = tuple(2 ** (k / 4) for k in range(-14 * 4, 6 * 4 + 1))
 
 
@@ -70,7 +70,7 @@ def database_metrics() -> DatabaseMetrics:
 
 @dataclass(frozen=True, slots=True)
 class PoolMetrics:
-    """psycopg's connection pools, each process its own."""
+    """What psycopg's connection pools write; each process has its own pools."""
 
     connections: Gauge
     waiting: Gauge

@@ -1,4 +1,4 @@
-"""Every family that is worked out at a scrape and stored nowhere."""
+"""The families that are computed at a scrape and stored in no file."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,13 +10,13 @@ from monitoring.metrics import names
 
 @dataclass(frozen=True, slots=True)
 class DerivedFamily:
-    """What users script against: a family's name, help and labels."""
+    """Name, help and labels of a family, which users rely on."""
 
     name: str
     help: str
     labels: tuple[str, ...] = ()
     type: Literal["counter", "gauge"] = "gauge"
-    is_exporters: bool = True  # the in-app endpoint has it not
+    is_exporter_only: bool = True  # False: the in-app endpoint exposes it, too
 
     def new(self) -> CounterMetricFamily | GaugeMetricFamily:
         """The family without samples."""
@@ -30,22 +30,26 @@ STATUS = DerivedFamily(
     names.HTTP_STATUS_CODE,
     "HTTP requests answered with status {code}.",
     type="counter",
-    is_exporters=False,
+    is_exporter_only=False,
 )
 FILES = DerivedFamily(
     names.MONITORING_FILES,
     "Metric files in the metrics directory, by state.",
     ("state",),
-    is_exporters=False,
+    is_exporter_only=False,
 )
 SCRAPE_DURATION = DerivedFamily(
-    names.MONITORING_SCRAPE_DURATION_SECONDS, "Time this scrape took to merge.", is_exporters=False
+    names.MONITORING_SCRAPE_DURATION_SECONDS,
+    "Time this scrape took to merge.",
+    is_exporter_only=False,
 )
 ERROR_RATE = DerivedFamily(
-    names.HTTP_ERROR_RATE, "Percent of requests with status >= 400, 5 minutes.", is_exporters=False
+    names.HTTP_ERROR_RATE,
+    "Percent of requests with status >= 400, 5 minutes.",
+    is_exporter_only=False,
 )
 ACTIVE_SESSIONS = DerivedFamily(
-    names.HTTP_ACTIVE_SESSIONS, "Sessions and users active in 30 minutes.", is_exporters=False
+    names.HTTP_ACTIVE_SESSIONS, "Sessions and users active in 30 minutes.", is_exporter_only=False
 )
 
 SLOTS = DerivedFamily(names.MONITORING_SLOTS, "Worker slots by role and state.", ("role", "state"))
@@ -90,11 +94,11 @@ THRESHOLD = DerivedFamily(
     names.MONITORING_THRESHOLD,
     "The thresholds that alerts compare with, as they are now; none for one that is off.",
     ("name",),
-    is_exporters=False,
+    is_exporter_only=False,
 )
 
 
 def derived_families() -> tuple[DerivedFamily, ...]:
-    """All of them, by name."""
+    """All derived families, sorted by name."""
     found = (value for value in globals().values() if isinstance(value, DerivedFamily))
     return tuple(sorted(found, key=lambda family: family.name))

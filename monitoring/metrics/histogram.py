@@ -1,4 +1,4 @@
-"""prometheus-client's Histogram, for many buckets and for writes that are made together."""
+"""A Histogram with fast look-up of buckets, and with writes that can be combined."""
 
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -11,19 +11,19 @@ from monitoring.storage.values import SlotValue, add_all
 
 
 class BisectHistogram(Histogram):
-    """A Histogram that finds its bucket by bisection: with 290 buckets a scan costs more."""
+    """Finds its bucket by bisection, because a scan of 290 buckets is slow."""
 
     def observe(self, amount: float, exemplar: Mapping[str, str] | None = None) -> None:
         self._raise_if_not_observable()  # type: ignore[no-untyped-call]
         add_all(self.writes(amount))
 
     def writes(self, amount: float) -> tuple[tuple[SlotValue, float], tuple[SlotValue, float]]:
-        """What `observe(amount)` adds, to be made together with other writes by `add_all`."""
+        """The writes of `observe(amount)`, for one `add_all` together with other writes."""
         bucket = self._buckets[bisect_left(self._upper_bounds, amount)]
         return (self._sum, amount), (bucket, 1.0)
 
     def exemplar_place(self, amount: float) -> Place:
-        """The record of the bucket that `amount` falls into, worked out once for each bucket."""
+        """The exemplar record of the bucket of `amount`, computed once for each bucket."""
         number = bisect_left(self._upper_bounds, amount)
         place = self._places.get(number)
         if place is None:

@@ -1,4 +1,4 @@
-"""Label values from closed sets: whatever a client sends, the number of series stays bounded."""
+"""Maps methods and routes to a bounded set of label values, whatever clients send."""
 
 import fnmatch
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ _OVERFLOW_ROUTE = Route(OVERFLOW, overflow=True)
 
 
 class Routes:
-    """URL templates to labels: at most `limit` of them, the rest share `_overflow`."""
+    """Maps URL templates to labels: at most `limit`, all further ones share `_overflow`."""
 
     def __init__(self, limit: int, ignored: tuple[str, ...]) -> None:
         self._ignored = ignored
@@ -58,13 +58,13 @@ class Routes:
         ignored = any(
             fnmatch.fnmatchcase(name, pattern) for name in names for pattern in self._ignored
         )
-        if ignored:  # it has no series, so it always has room
+        if ignored:  # it has no series, so the limit does not apply
             return self._known.setdefault(match.route, Route(label, ignored=True))
         return self._known.learn(match.route, Route(label))
 
 
 def template_label(route: str) -> str:
-    """`demo/items/<int:pk>/` as `/demo/items/<int:pk>/`; a regular expression in readable form."""
+    """The template with a leading slash; regular expressions are simplified to a readable form."""
     if any(sign in route for sign in "^$(\\"):
         for simplify in (
             remove_non_capturing_groups,
@@ -77,7 +77,7 @@ def template_label(route: str) -> str:
 
 
 def refused_match(request: HttpRequest) -> ResolverMatch | None:
-    """The route of a request that an inner middleware answered before Django resolved it."""
+    """The match of a request that a middleware answered before Django resolved it."""
     try:
         return resolve(request.path_info, getattr(request, "urlconf", None))
     except Resolver404:

@@ -1,14 +1,14 @@
-"""The name of every family, typed here and nowhere else; it needs no Django.
+"""The names of all metric families. Everything else takes them from here; it needs no Django.
 
-A constant is called as its family is exposed, in capitals and without `_total`. A histogram has
-the names of its samples as attributes.
+A constant is the exposed name in capitals, without `_total`. A histogram's constant has the names
+of its samples as attributes.
 """
 
 from monitoring.storage import own_counters
 
 
 class HistogramNames:
-    """A histogram's family, and its samples as PromQL and the metric files call them."""
+    """The names of a histogram's family and of its samples."""
 
     __slots__ = ("bucket", "count", "family", "sum")
 
@@ -20,7 +20,7 @@ class HistogramNames:
 
 
 def family_of(counter: str) -> str:
-    """A counter's family as prometheus-client and the metric files call it: without `_total`."""
+    """A counter's family name in prometheus-client and the metric files: without `_total`."""
     return counter.removesuffix("_total")
 
 
@@ -38,15 +38,15 @@ HTTP_STATUS_CODE = "http_status_{code}_total"  # one for each status code
 HTTP_ERROR_RATE = "http_error_rate"
 HTTP_ACTIVE_SESSIONS = "http_active_sessions"
 
-# Databases. What begins with `django_` is django-prometheus's, which puts its setting
-# PROMETHEUS_METRIC_NAMESPACE before.
+# Databases. Names with `django_` are django-prometheus's, which prefixes them with its setting
+# PROMETHEUS_METRIC_NAMESPACE.
 DJANGO_DB_NEW_CONNECTIONS = "django_db_new_connections_total"
 DJANGO_DB_NEW_CONNECTION_ERRORS = "django_db_new_connection_errors_total"
 DJANGO_DB_EXECUTE = "django_db_execute_total"
 DJANGO_DB_EXECUTE_MANY = "django_db_execute_many_total"
 DJANGO_DB_ERRORS = "django_db_errors_total"
 DJANGO_DB_QUERY_DURATION_SECONDS = HistogramNames("django_db_query_duration_seconds")
-DJANGO_MIGRATIONS_APPLIED = "django_migrations_applied_total"  # a gauge, as is the next
+DJANGO_MIGRATIONS_APPLIED = "django_migrations_applied_total"  # a gauge, like the next one
 DJANGO_MIGRATIONS_UNAPPLIED = "django_migrations_unapplied_total"
 DB_QUERY_DURATION_HIGHR_SECONDS = HistogramNames("db_query_duration_highr_seconds")
 DB_SLOW_QUERIES = "db_slow_queries_total"
@@ -96,7 +96,7 @@ PYTHON_GC_COLLECTIONS = "python_gc_collections_total"
 PYTHON_GC_OBJECTS_COLLECTED = "python_gc_objects_collected_total"
 PYTHON_GC_OBJECTS_UNCOLLECTABLE = "python_gc_objects_uncollectable_total"
 
-# Monitoring itself. The storage, which imports nothing from here, writes the first two.
+# Monitoring itself. The storage defines the first two, because it imports nothing from here.
 MONITORING_DROPPED = f"{own_counters.DROPPED_NAME}_total"
 MONITORING_CORRUPT_FILES = f"{own_counters.CORRUPT_NAME}_total"
 MONITORING_MERGES = "monitoring_merges_total"

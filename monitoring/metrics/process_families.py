@@ -1,4 +1,4 @@
-"""The families of the processes themselves: their garbage, gunicorn's master, monitoring's work."""
+"""The families of the garbage collector, of gunicorn's master, and of monitoring's own work."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +10,7 @@ from monitoring.metrics import names
 
 @dataclass(frozen=True, slots=True)
 class GarbageMetrics:
-    """Python's garbage collector, as `gc.get_stats()` tells."""
+    """The figures of `gc.get_stats()`."""
 
     collections: Counter
     collected: Counter
@@ -19,9 +19,9 @@ class GarbageMetrics:
 
 @cache
 def garbage_metrics() -> GarbageMetrics:
-    """prometheus-client's own names, which are lost in multiprocess mode, for each slot.
+    """Families for each slot, because prometheus-client drops its own in multiprocess mode.
 
-    They are in no registry: there the names belong to prometheus-client's collector.
+    They have the names of prometheus-client's collector, so they are in no registry.
     """
     labels = ["slot", "role", "generation"]
     return GarbageMetrics(
@@ -63,7 +63,7 @@ def server_metrics() -> ServerMetrics:
 
 @cache
 def merges_total() -> Counter:
-    """Counts the merges of the metrics directory, by whatever process makes them."""
+    """Counts the merges of the metrics directory in all processes."""
     return Counter(
         names.MONITORING_MERGES,
         "Merges of the metrics directory; scrapes at one time share a merge.",
@@ -72,7 +72,7 @@ def merges_total() -> Counter:
 
 @cache
 def collector_errors_total() -> Counter:
-    """Counts failures of custom collectors, in the exporter."""
+    """Counts failures of custom collectors in the exporter."""
     return Counter(
         names.MONITORING_COLLECTOR_ERRORS,
         "Runs of a custom collector that failed, were late or gave families that clash.",

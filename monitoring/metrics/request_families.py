@@ -1,4 +1,4 @@
-"""The families of requests: names, types, helps and labels are this package's public API."""
+"""The families of requests. Names, types, help texts and labels are public API."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +12,7 @@ from monitoring.metrics import names
 from monitoring.metrics.histogram import BisectHistogram
 from monitoring.storage.exemplars import DIRECT_RECORDS
 
-# The bounds of a native histogram of schema 4, from 2^-11 s to 2^7 s: 2^(k/16) s for each k.
+# The bounds 2^(k/16) s of a native histogram of schema 4, from 2^-11 s to 2^7 s.
 HIGHR_SCHEMA = 4
 HIGHR_PER_DOUBLING = 2**HIGHR_SCHEMA
 HIGHR_FIRST = -11 * HIGHR_PER_DOUBLING  # k of the lowest bound
@@ -20,10 +20,10 @@ HIGHR_BOUNDS = tuple(
     ldexp(2 ** (k % HIGHR_PER_DOUBLING / HIGHR_PER_DOUBLING), k // HIGHR_PER_DOUBLING)
     for k in range(HIGHR_FIRST, 7 * HIGHR_PER_DOUBLING + 1)
 )
-# Each bucket, +Inf's too, has a record of its own in the exemplar file, whose format is fixed.
+# Each bucket, with +Inf, has its own record in the exemplar file, whose format is fixed.
 assert len(HIGHR_BOUNDS) + 1 == DIRECT_RECORDS
 
-# The default latency buckets, and two for the much longer time that a full queue can mean.
+# The default latency buckets, and two more, because a full queue can mean long waits.
 _QUEUE_BUCKETS = (*DEFAULT_LATENCY_BUCKETS, 30.0, 60.0)
 _QUERIES_BUCKETS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
@@ -67,7 +67,7 @@ def build_http_metrics(
             buckets=latency_buckets,
             **common,
         ),
-        # prometheus-client stores the help with each of the 290 buckets: it is kept short.
+        # Short, because prometheus-client stores the help text with each of the 290 buckets.
         duration_highr=BisectHistogram(
             names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.family,
             f"As {names.HTTP_REQUEST_DURATION_SECONDS.family}, finer.",

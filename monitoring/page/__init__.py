@@ -1,1 +1,1 @@
-"""The status page in Django's admin: an entry, a view; its figures come from our own endpoints."""
+"""The status page in Django's admin, whose figures come from our own endpoints."""

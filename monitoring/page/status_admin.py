@@ -1,4 +1,4 @@
-"""The status page in the admin: its entry, who sees it, its one URL and the endpoints it asks."""
+"""Adds the status page to the admin: its menu entry, permissions and URL."""
 
 from typing import Any
 
@@ -32,10 +32,10 @@ _ENDPOINTS = {
 
 
 class StatusEntry(models.Model):
-    """An entry without a table, so that the admin has `monitoring/status/` and links to it.
+    """A model without a table, so that the admin has the URL `monitoring/status/` and a link to it.
 
-    It is in a registry of its own (as Django's own MigrationRecorder is): no migration, no
-    permission and no content type comes of it.
+    It is in its own app registry (like the model of Django's MigrationRecorder), so that it gets no
+    migration, permission or content type.
     """
 
     class Meta:
@@ -49,12 +49,12 @@ class StatusEntry(models.Model):
         return "status"
 
 
-# What the admin makes its addresses and the names of its URLs of: /admin/monitoring/status/.
+# The admin builds paths (/admin/monitoring/status/) and names of URLs from these.
 StatusEntry._meta.object_name, StatusEntry._meta.model_name = "Status", "status"
 
 
 class StatusAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """For every admin: active users with `is_staff`, as the endpoints have it."""
+    """The page, for every active user with `is_staff`, like the endpoints."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
@@ -68,7 +68,7 @@ class StatusAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     has_change_permission = has_delete_permission = has_add_permission
 
     def get_urls(self) -> list[URLPattern]:
-        # The name of a model's list: the admin's index links to it.
+        # The URL name of a model's list, to which the admin's index links.
         view = self.admin_site.admin_view(self.status_page)
         return [path("", view, name="monitoring_status_changelist")]
 
@@ -79,14 +79,14 @@ class StatusAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "title": "Status",
             "endpoints": endpoint_urls(),
             "windows": WINDOWS,
-            # As a client writes it: META's name without HTTP_, with hyphens.
+            # The header's name, from its name in META.
             "csrf_header": settings.CSRF_HEADER_NAME.removeprefix("HTTP_").replace("_", "-"),
         }
         return TemplateResponse(request, "admin/monitoring/status.html", context)
 
 
 def endpoint_urls() -> dict[str, str]:
-    """By name; empty for one that is not mounted. `read_notification` is for the id 0."""
+    """URLs by name; empty if not mounted. `read_notification` has the placeholder id 0."""
     urls = {name: _url(view) for name, view in _ENDPOINTS.items()}
     return {**urls, "read_notification": _url("read-notification", 0)}
 

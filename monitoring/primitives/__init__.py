@@ -1,1 +1,1 @@
-"""What several rooms need and nobody should write twice. Knows nothing of metrics."""
+"""Building blocks that several packages share. They know nothing of metrics."""

@@ -1,4 +1,4 @@
-"""Time for windows: it never steps, and all processes of the host share it."""
+"""A clock that never jumps and that all processes of the host share."""
 
 import time
 from functools import cache
@@ -6,13 +6,13 @@ from pathlib import Path
 
 
 def now() -> float:
-    """Seconds since boot, suspended time included: setting the clock does not change it."""
+    """Seconds since boot, with suspended time. Setting the system clock does not change it."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @cache
 def boot_id() -> str:
-    """Tells this boot from another one, whose times mean nothing here; empty if unknown."""
+    """An identifier of this boot; empty if unknown. Times of another boot mean nothing here."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""A bounded set of label values: whatever names come, the number of series stays bounded."""
+"""A bounded set of label values, so that the number of series stays bounded."""
 
 import threading
 from typing import TypeVar
@@ -7,26 +7,26 @@ from monitoring.primitives.per_process import per_process
 
 T = TypeVar("T")
 
-# Reentrant: a finaliser may count something in the middle of it.
+# Reentrant: a finaliser may call `learn` while the same thread holds the lock.
 _lock = per_process(threading.RLock)
 
 
 class BoundedNames(dict[str, T]):
-    """What stands for each name that was learnt: at most `limit` of them, in any number of threads.
+    """Maps at most `limit` names to values. Thread-safe; never forgets a name.
 
-    A dict, so that a request's look-up costs what a dict's costs: `names.get(name)` first, and
-    `names.learn(name, …)` for a name that is not there. Nothing is ever forgotten.
+    It is a dict so that a look-up on the request path costs no more than a dict's: call
+    `names.get(name)` first, and `names.learn(name, …)` for a name that is missing.
     """
 
     def __init__(self, limit: int, overflow: T) -> None:
-        """`overflow` stands for every name that comes when `limit` are known."""
+        """`overflow` is the value of every further name once `limit` names are known."""
         super().__init__()
         self._limit = limit
         self._overflow = overflow
 
     def learn(self, name: str, value: T) -> T:
-        """What stands for the name from now on; `overflow`, not kept, if there is no room."""
-        if len(self) >= self._limit:  # before the lock: all later names come here
+        """Add the name and return its value; without room, return `overflow` and add nothing."""
+        if len(self) >= self._limit:  # without the lock: the usual case once it is full
             return self.get(name, self._overflow)
         with _lock():
             if len(self) >= self._limit:

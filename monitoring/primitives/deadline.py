@@ -1,7 +1,7 @@
-"""Work in a thread, by a deadline that holds whatever the work does.
+"""Runs work in a thread, so that the caller's deadline holds whatever the work does.
 
-A server that is stopped, or a network that swallows packets, keeps a driver waiting whatever
-timeouts it was given: only another thread can go on in time.
+A stopped server or a network that drops packets can block a driver for longer than the timeouts it
+was given. Only a caller in another thread can continue in time.
 """
 
 import threading
@@ -13,15 +13,15 @@ T = TypeVar("T")
 
 
 class StillRunningError(Exception):
-    """The last run of this key has not ended yet."""
+    """The previous run of this key has not ended yet."""
 
 
 class NoThreadError(Exception):
-    """The system, or an interpreter that ends, gives no more threads."""
+    """No thread can be started: the system is at its limit, or the interpreter is ending."""
 
 
 class Run(Generic[T]):
-    """Work that has begun. Any number of threads may wait for it."""
+    """Work that has started. Any number of threads may wait for its result."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
@@ -31,22 +31,22 @@ class Run(Generic[T]):
         self._ended = threading.Event()
 
     def wait(self, until: float) -> bool:
-        """Whether there is an answer by `until` (monotonic seconds)."""
+        """Wait until `until` (monotonic seconds); returns whether the work has finished."""
         return self._answered.wait(max(0.0, until - time.monotonic()))
 
     def value(self) -> T:
-        """What the work gave, after a `wait` that said True. Raises what the work raised."""
+        """The result of the work, once `wait` has returned True. Raises what the work raised."""
         if self.error is not None:
             raise self.error
         return self._values[0]
 
 
 class Runs(Generic[T]):
-    """Runs work in daemon threads, for each key one at a time: late ones never pile up.
+    """Runs work in daemon threads, one run at a time for each key, so that late runs never pile up.
 
-    Who waits stops at their own deadline. A run that is late is left alone; until it has ended,
-    its key has no other. Nothing is cancelled, and nothing waits at the process's end. Not to be
-    used across a fork: keep it by `per_process`.
+    Each caller waits until its own deadline. A late run is not cancelled; until it ends, no other
+    run of its key starts. The process does not wait for runs when it exits. An instance must not be
+    used across a fork: keep it with `per_process`.
     """
 
     def __init__(self) -> None:
@@ -62,11 +62,11 @@ class Runs(Generic[T]):
         afterwards: Callable[[], object] | None = None,
         patience_until: float = float("-inf"),
     ) -> Run[T]:
-        """Begin; `name` is the thread's.
+        """Start a run in a thread called `name`.
 
-        `afterwards` is called in the thread, whatever became of the work, once its answer is known
-        (closing connections keeps nobody waiting) and before the key is free. Raises
-        StillRunningError if a run of this key has not ended by `patience_until` (monotonic
+        The thread calls `afterwards` whether or not the work failed: after the result is available,
+        so that closing a connection delays nobody, and before the key is free again. Raises
+        StillRunningError if an earlier run of this key has not ended by `patience_until` (monotonic
         seconds), and NoThreadError.
         """
         run: Run[T] = Run()
@@ -84,16 +84,16 @@ class Runs(Generic[T]):
         name: str,
         afterwards: Callable[[], object] | None = None,
     ) -> Run[T]:
-        """The run of this key that has no answer yet, else a new one. Raises NoThreadError.
+        """The run of this key that has no result yet, else a new one. Raises NoThreadError.
 
-        Who had joined a run that gets no thread finds the same error in it.
+        If the thread cannot be started, callers that joined the run in between get the same error.
         """
         run: Run[T] = Run()
         with self._lock:
             earlier = self._running.get(key)
             if earlier is not None and not earlier._answered.is_set():
                 return earlier
-            # An answer is given once: who comes later must not get what was true before.
+            # A finished run is not reused: later callers need a fresh result.
             self._running[key] = run
         self._launch(key, run, work, name, afterwards)
         return run
@@ -113,7 +113,7 @@ class Runs(Generic[T]):
         def in_thread() -> None:
             try:
                 run._values.append(work())
-            except BaseException as error:  # also a SystemExit is told to who waits
+            except BaseException as error:  # the waiting callers must learn of a SystemExit, too
                 run.error = error
             try:
                 run._answered.set()

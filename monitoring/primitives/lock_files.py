@@ -1,8 +1,8 @@
-"""Files that are locked with flock: all lock files of a process are opened here.
+"""Files that are locked with flock.
 
-The kernel frees a lock with the last copy of its descriptor, however its process dies. A forked
-child has copies: whoever keeps a lock for longer than a moment closes them there (and never frees
-with LOCK_UN, which would free the parent's).
+The kernel frees a lock when the last copy of its descriptor is closed, however the process dies. A
+forked child inherits copies. Code that keeps a lock closes them in the child, and never calls
+LOCK_UN there, because that would free the parent's lock.
 """
 
 import contextlib
@@ -18,15 +18,15 @@ _POLL_SECONDS = 0.001
 
 
 def open_lock(path: Path, *, create: bool = True) -> int:
-    """A descriptor of the lock file, which is not locked yet. Raises OSError."""
+    """Open the lock file without locking it. Raises OSError."""
     return open_owned(path, CREATE if create else WRITE)
 
 
 def try_lock(path: Path, *, create: bool = True) -> int | None:
-    """A descriptor that holds the lock while it is open; None while another one holds it.
+    """A descriptor that holds the lock while it is open; None if the lock is held elsewhere.
 
-    Raises OSError (FileNotFoundError without `create`). Whether the file is still in its directory
-    is for the caller to see.
+    Raises OSError (FileNotFoundError if the file is missing and `create` is false). The caller has
+    to check that the file has not been deleted since.
     """
     descriptor = open_lock(path, create=create)
     try:
@@ -56,11 +56,11 @@ def is_locked(path: Path) -> bool:
 def locked(
     path: Path, seconds: float | None = None, *, mode: int = 0o600, owned: bool = True
 ) -> Iterator[int]:
-    """The file, made if need be, under its lock: for the moment that writing it takes.
+    """Open the file, create it if needed, and hold its lock for as long as the block runs.
 
-    `seconds` is how long to wait for a holder, which may have been stopped; None waits for ever.
-    `owned` gives what root makes to the directory's user. Raises BlockingIOError after the
-    `seconds`, and OSError if the file cannot be used.
+    `seconds` limits the wait for the lock, because its holder may be suspended; None waits for
+    ever. `owned` gives a file that root creates to the directory's owner. Raises BlockingIOError
+    after `seconds`, and OSError if the file cannot be used.
     """
     descriptor = open_owned(path, mode=mode) if owned else os.open(path, CREATE, mode)
     try:

@@ -1,19 +1,19 @@
-"""Logging at most once a minute: a trouble that stays does not fill the log."""
+"""Limits a repeated log message to once a minute."""
 
 import threading
 import time
 
 from monitoring.primitives.per_process import per_process
 
-# Reentrant: a finaliser or a signal handler may log in the middle of it.
+# Reentrant: a finaliser or a signal handler may log while the same thread holds the lock.
 _lock = per_process(threading.RLock)
 
 
 class LogLimit:
-    """Says whether a line about `key` may be logged now: once in `seconds`, whoever asks.
+    """Decides whether a message about `key` may be logged now: once in `seconds`.
 
-    Safe in threads and after forks (a child goes on with its parent's times). Every key is
-    remembered, so keys come from a closed set.
+    Safe in threads and after forks (a child keeps its parent's times). Keys are never forgotten, so
+    they must come from a closed set.
     """
 
     def __init__(self, seconds: float = 60.0) -> None:
@@ -21,7 +21,7 @@ class LogLimit:
         self._after: dict[str, float] = {}  # monotonic seconds
 
     def passes(self, key: str = "") -> bool:
-        """True for the first who asks; then False until the time is over."""
+        """True for the first call; then False until `seconds` have passed."""
         now = time.monotonic()
         with _lock():
             if now < self._after.get(key, float("-inf")):
@@ -30,6 +30,6 @@ class LogLimit:
             return True
 
     def forget(self, key: str = "") -> None:
-        """What comes next is news: it passes at once."""
+        """Let the next message about `key` pass at once."""
         with _lock():
             self._after.pop(key, None)

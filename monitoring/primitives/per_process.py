@@ -1,4 +1,4 @@
-"""One object for each process: a forked child makes its own, whatever its parent's was doing."""
+"""One object for each process: a forked child makes its own instead of its parent's."""
 
 import os
 from collections.abc import Callable
@@ -12,12 +12,12 @@ _KEPT = 4
 
 
 def per_process(make: Callable[[*Ts], T]) -> Callable[[*Ts], T]:
-    """Remember what `make` gives, for each process and for its last four different arguments.
+    """Cache the result of `make` per process, for its last four different arguments (hashable).
 
-    A forked child never gets its parent's object, whose locks may be held and whose threads are
-    missing. All threads of a process get the same one: of those that several make at one time the
-    first is kept, so `make` must not start or open anything that the others would leave behind.
-    It waits for nothing. Arguments must be hashable.
+    A forked child never gets its parent's object, whose locks may be held and whose threads do not
+    exist in the child. All threads of a process get the same object. When several threads call
+    `make` at the same time, the first result is kept and the others are discarded, so `make` must
+    not open or start anything. It takes no lock.
     """
     kept: dict[tuple[object, ...], T] = {}
 
@@ -28,7 +28,7 @@ def per_process(make: Callable[[*Ts], T]) -> Callable[[*Ts], T]:
             return kept[key]
         except KeyError:
             pass
-        # Without a lock, which could be held by another thread at a fork.
+        # No lock: another thread could hold it at the moment of a fork.
         ours = kept.setdefault(key, make(*args))
         for oldest in list(kept)[:-_KEPT]:
             kept.pop(oldest, None)

@@ -1,8 +1,8 @@
-"""Small files where another user may write too: opened safely, read bounded, replaced whole.
+"""Small files in a directory of another user: safe to open, bounded to read, replaced as a whole.
 
-No link is followed (root may write here, in another user's directory), no pipe is waited for, and
-no program that a process starts inherits a descriptor. What root makes belongs to the directory's
-user.
+Root may write in another user's directory, so links are not followed, and opening a pipe does not
+block. Child programs inherit no descriptor. Files that root creates belong to the directory's
+owner.
 """
 
 import contextlib
@@ -15,24 +15,24 @@ from monitoring.primitives.per_process import per_process
 
 _SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 READ = os.O_RDONLY | _SAFELY
-WRITE = os.O_RDWR | _SAFELY  # a file that is there
+WRITE = os.O_RDWR | _SAFELY  # an existing file
 CREATE = WRITE | os.O_CREAT
 DRAFT = CREATE | os.O_TRUNC
 
 _STALE_SECONDS = 60.0  # a draft is written in milliseconds
 
-_lock = per_process(threading.Lock)  # the threads of a process have one draft
+_lock = per_process(threading.Lock)  # the threads of a process share one draft
 
 
 def give_to_owner(descriptor: int, directory: Path) -> None:
-    """Let the user of the directory (gunicorn's `user`, say) read and continue root's files."""
+    """If root created the file, give it to the directory's owner (such as gunicorn's `user`)."""
     if os.geteuid() == 0:
         status = directory.stat()
         os.fchown(descriptor, status.st_uid, status.st_gid)
 
 
 def open_owned(path: Path, flags: int = CREATE, mode: int = 0o600) -> int:
-    """A descriptor of the file, given to the directory's user. Raises OSError."""
+    """Open the file, and give it to the directory's owner. Raises OSError."""
     descriptor = os.open(path, flags, mode)
     try:
         give_to_owner(descriptor, path.parent)
@@ -43,7 +43,7 @@ def open_owned(path: Path, flags: int = CREATE, mode: int = 0o600) -> int:
 
 
 def read_bounded(path: Path, limit: int) -> bytes:
-    """At most the first `limit` bytes. Raises OSError (FileNotFoundError if there is none)."""
+    """At most the first `limit` bytes. Raises OSError (FileNotFoundError if it is missing)."""
     descriptor = os.open(path, READ)
     try:
         return os.read(descriptor, limit)
@@ -52,11 +52,11 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
 
 def replace_whole(path: Path, data: bytes) -> None:
-    """Put a file with these bytes in the place of the old one, at once: nobody reads half of it.
+    """Replace the file with these bytes atomically: no reader sees a part of them.
 
-    Processes that do so at one time do not meet: each has a draft of its own, and the last one
-    stays. Raises OSError (a full disk, say): the old file stays, and no draft. A draft that a
-    killed process left goes with the next replacement that finds it a minute old.
+    Each process writes its own draft, so several may do this at the same time; the last one wins.
+    Raises OSError (such as a full disk); the old file then stays, and the draft is deleted. A draft
+    that a killed process left is deleted by the next call that finds it older than a minute.
     """
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with _lock():
@@ -75,7 +75,7 @@ def replace_whole(path: Path, data: bytes) -> None:
 
 
 def write_all(descriptor: int, data: bytes, at: int) -> None:
-    """Write all of it at this offset. Raises OSError, perhaps after a part of it."""
+    """Write all bytes at the offset `at`. Raises OSError, perhaps after a part is written."""
     view = memoryview(data)
     while view:
         written = os.pwrite(descriptor, view, at)
@@ -85,6 +85,6 @@ def write_all(descriptor: int, data: bytes, at: int) -> None:
 def _sweep(path: Path) -> None:
     for draft in path.parent.glob(f"{path.name}.*.tmp"):
         with contextlib.suppress(OSError):
-            # By age: a pid means nothing to a container with another set of them.
+            # By age and not by pid: containers that share the directory do not share pids.
             if draft.lstat().st_mtime < time.time() - _STALE_SECONDS:
                 draft.unlink()

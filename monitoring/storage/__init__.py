@@ -1,7 +1,7 @@
-"""Where metrics live: worker slots and their files.
+"""Stores metric values in files: each process holds a slot and writes the slot's files.
 
-How a process gets its slot is known only here; the format of the files is known here and to the
-readers in monitoring.merging.
+Only this package assigns slots. The file format is known here and in monitoring.merging, which
+reads the files.
 """
 
 import os
@@ -23,10 +23,10 @@ __all__ = ["attach", "install"]
 def install(role: str | None = None, directory: Path | str | None = None) -> None:
     """Give prometheus-client our value class. Call it before the first metric is built.
 
-    `role` (default: told by the command line) keeps kinds of processes apart: web, celery, manage.
+    `role` (default: by the command line) separates kinds of processes: web, celery, manage.
     `directory` (default: PROMETHEUS_MULTIPROC_DIR, else one in /dev/shm) holds the files. A test
-    run gets one of its own, deleted at its end, so that it does not count as traffic.
-    Idempotent; opens no file of a slot.
+    run gets a directory of its own, deleted at its end, so that it does not count as traffic.
+    Idempotent; opens no file.
     """
     if role is not None or directory is not None or not values.is_installed():
         chosen_role = role or role_of(sys.argv)

@@ -1,4 +1,4 @@
-"""The metrics directory: where it is, that it is safe and of one host, when it is wiped."""
+"""The metrics directory: finds it, checks that it is safe and of one host, and wipes it."""
 
 import atexit
 import contextlib
@@ -22,11 +22,18 @@ from monitoring.storage.format import metric_files
 from monitoring.storage.slots import is_held, lock_path, process_lock
 
 ENVIRONMENT_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+MOUNTS = Path("/proc/self/mountinfo")
+
 _MASTER_LOCK = "master.lock"
+_MARKER = "host.json"
+_NETWORK = {
+    "9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.s3fs",
+    "fuse.sshfs", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs",
+}  # fmt: skip
 
 
 def default_directory(anchor: Path | None = None) -> Path:
-    """A directory in memory of this user and project; `anchor` (default: cwd) names the project."""
+    """A directory in memory for this user and project, named by `anchor` (default: the cwd)."""
     project = hashlib.sha256(str((anchor or Path.cwd()).resolve()).encode()).hexdigest()[:8]
     return _memory() / f"django-metrics-{os.geteuid()}-{project}"
 
@@ -45,20 +52,20 @@ def private_directory() -> Path:
 
 
 def _memory() -> Path:
-    shared_memory = Path("/dev/shm")  # noqa: S108  (what is made in it is 0700, its owner checked)
+    shared_memory = Path("/dev/shm")  # noqa: S108  (mode 0700; `ensure` checks the owner)
     return shared_memory if os.access(shared_memory, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def configured_directory() -> Path:
-    """PROMETHEUS_MULTIPROC_DIR, else the default."""
+    """PROMETHEUS_MULTIPROC_DIR, else `default_directory()`."""
     given = os.environ.get(ENVIRONMENT_VARIABLE)
     return Path(given).absolute() if given else default_directory()
 
 
 def ensure(path: Path) -> None:
-    """Create the directory (mode 0700) or check that nobody else can write to it.
+    """Create the directory (mode 0700), or check that only its owner can write to it.
 
-    Raises MetricsDirectoryError with what is wrong and what to do.
+    Raises MetricsDirectoryError, which says what is wrong and what to do.
     """
     try:
         with contextlib.suppress(FileExistsError):
@@ -79,7 +86,7 @@ def ensure(path: Path) -> None:
             f"uid {os.geteuid()}; name a directory of its own, or chown it"
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        is_shared = status.st_mode & stat.S_ISVTX  # as /tmp is: not ours to chmod
+        is_shared = status.st_mode & stat.S_ISVTX  # such as /tmp, which we must not chmod
         advice = "name a directory of its own" if is_shared else "chmod it to 0700"
         raise MetricsDirectoryError(
             f"{ENVIRONMENT_VARIABLE}={path}: others may write to it (mode "
@@ -93,7 +100,7 @@ def ensure(path: Path) -> None:
 
 
 def give_to(path: Path, uid: int, gid: int) -> None:
-    """Hand the directory to the user that the workers will run as (the master being root)."""
+    """If this process is root, give the directory to the user of the workers."""
     if os.geteuid() == 0 and path.lstat().st_uid != uid:
         os.chown(path, uid, gid, follow_symlinks=False)
         for entry in path.iterdir():
@@ -101,10 +108,10 @@ def give_to(path: Path, uid: int, gid: int) -> None:
 
 
 class MasterLock:
-    """Held, shared, by every server master on the directory for as long as it lives.
+    """A lock that every server master on the directory shares while it runs.
 
-    Only a master that finds no other alive starts afresh; so a USR2 upgrade, or a second server on
-    the same directory, does not wipe. It is closed in forked children: workers do not hold it.
+    Only a master that finds no other one may wipe, so that a USR2 upgrade or a second server on the
+    same directory does not. Forked children close it: workers do not hold it.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -113,7 +120,7 @@ class MasterLock:
         os.register_at_fork(after_in_child=self._forget)
 
     def start(self, *, may_wipe: bool) -> bool:
-        """Take the lock; wipe what the dead left if no other master lives. Says whether it did."""
+        """Take the lock; if no other master runs, wipe free slots. Returns whether it wiped."""
         alone = True
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -132,7 +139,7 @@ class MasterLock:
 
 
 def wipe_free_slots(directory: Path) -> None:
-    """Delete the metric and exemplar files that no live process owns; lock files stay."""
+    """Delete metric and exemplar files that no live process owns. Lock files stay."""
     with process_lock:
         names = [entry.name for entry in directory.iterdir()]
         owned = [(name, file.owner) for name, file in metric_files(iter(names))]
@@ -144,18 +151,9 @@ def wipe_free_slots(directory: Path) -> None:
                 (directory / f"{name}.damaged").unlink(missing_ok=True)
 
 
-MOUNTS = Path("/proc/self/mountinfo")
-
-_MARKER = "host.json"
-_NETWORK = {
-    "9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.s3fs",
-    "fuse.sshfs", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs",
-}  # fmt: skip
-
-
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A running kernel: containers on one kernel have the same `boot`."""
+    """A host name and its boot; containers on one kernel have the same `boot`."""
 
     name: str
     boot: str
@@ -166,14 +164,14 @@ def this_host() -> Host:
 
 
 def mark(directory: Path, host: Host | None = None) -> None:
-    """Note that the host (by default this one) uses the directory. Raises OSError."""
+    """Record that the host (default: this one) uses the directory. Raises OSError."""
     replace_whole(directory / _MARKER, json.dumps(asdict(host or this_host())).encode())
 
 
 def other_host(directory: Path, host: Host | None = None) -> str | None:
-    """The name of the host that last began to use the directory, unless it is `host` (this one).
+    """The name of the last host that used the directory; None if it is `host` (default: this one).
 
-    A host that was started anew is told by its name, a container by its kernel.
+    Hosts are equal by name (after a reboot) or by boot (containers on one kernel).
     """
     try:
         found = json.loads(read_bounded(directory / _MARKER, 1000))
@@ -185,9 +183,9 @@ def other_host(directory: Path, host: Host | None = None) -> str | None:
 
 
 def network_file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
-    """The type of the file system that the path is on, if it is one that hosts share.
+    """The type of the path's file system if several hosts can share it, else None.
 
-    `mounts` is a list as in /proc/self/mountinfo; without it, nothing is known.
+    `mounts` is a file such as /proc/self/mountinfo; None if it cannot be read.
     """
     try:
         lines = mounts.read_text().splitlines()
@@ -197,9 +195,9 @@ def network_file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
 
 
 def _network_type(path: Path, mounts: list[str]) -> str | None:
-    """By the longest mount point above the path; of those mounted on each other, the last.
+    """The type at the longest mount point above the path; of equal ones, the last is visible.
 
-    Lines as in proc(5): the mount point is the fifth field, the type follows the lone hyphen.
+    Line format, proc(5): the mount point is the fifth field, the type follows the single hyphen.
     """
     found, longest = "", -1
     for line in mounts:

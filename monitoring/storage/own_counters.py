@@ -1,6 +1,6 @@
-"""Our own counters: what could not be recorded, and the damaged files found.
+"""Monitoring's own counters: what could not be recorded, and damaged files.
 
-They are kept in memory while they have no place in a file, and are written when they get one.
+They are kept in memory until they have a cell in a file.
 """
 
 from collections import Counter
@@ -42,7 +42,7 @@ Locate = Callable[[str, str], tuple[SlotFile, int] | None]  # (prefix, key) to a
 
 
 class OwnCounters:
-    """Counts by reason, and of corrupt files. The caller holds the process's lock."""
+    """Counts drops by reason, and corrupt files. The caller holds `process_lock`."""
 
     def __init__(self) -> None:
         self._keys = {
@@ -66,7 +66,7 @@ class OwnCounters:
             self._unwritten[what] += count
 
     def settle(self, locate: Locate) -> None:
-        """Find the places that are missing, and write what waited for them."""
+        """Find the missing cells, and write the counts that waited for them."""
         if len(self._places) == len(self._keys) and not self._unwritten:
             return
         for what, key in self._keys.items():
@@ -79,10 +79,10 @@ class OwnCounters:
             self.add(what, count)
 
     def forget_places(self) -> None:
-        """The files are to be replaced: find the places anew."""
+        """Forget the cells, because the files will be replaced."""
         self._places.clear()
 
     def forget(self) -> None:
-        """In a forked child: these were the parent's, and the parent writes them."""
+        """In a forked child: forget counts that the parent will write itself."""
         self.forget_places()
         self._unwritten.clear()

@@ -1,4 +1,4 @@
-"""This process's slot, the files it has open, and where each value's cell is in them."""
+"""Holds this process's slot and open files, and finds the cell of each value in them."""
 
 import errno
 import logging
@@ -49,17 +49,17 @@ class ProcessFiles:
         self.slot: Slot | None = None
         self._files: dict[str, SlotFile] = {}
         self._exemplars: ExemplarFile | None = None
-        self._waiting: list[Placed] = []  # made before there was a slot: shown as 0 once it is
+        self._waiting: list[Placed] = []  # made before there was a slot; they get cells with it
         self._own = OwnCounters()
         self._busy = False
         self._news = ""
         self._log_limit = LogLimit()
         self._attach_after = self._grow_after = float("-inf")
         self._exemplars_after = float("-inf")
-        self._exemplars_lost = NO_SPACE  # why, while it is not asked for again
+        self._exemplars_lost = NO_SPACE  # the drop reason until the next attempt
 
     def welcome(self, value: Placed) -> None:
-        """Give a new value its place at once, so that it is exposed as 0 before its first write."""
+        """Give a new value its cell at once, so that it is exposed as 0 before its first write."""
         if self.slot is None:
             self._waiting.append(value)
         else:
@@ -67,7 +67,7 @@ class ProcessFiles:
 
     def bind(self, value: Placed) -> "memoryview[float] | None":
         """Find the value's cell in this process's files; None if this write must be dropped."""
-        if self._busy:  # a signal handler or finaliser interrupted us here: files are half-way
+        if self._busy:  # a signal handler or finaliser interrupted us: files are in between
             self.count(REENTERED)
             return None
         self._busy = True
@@ -78,7 +78,7 @@ class ProcessFiles:
             if cells is not None:
                 self._own.settle(self._locate)
             return cells
-        except Exception as error:  # the boundary: a write of ours never fails its caller
+        except Exception as error:  # the boundary: a failed write never reaches its caller
             self.count(INTERNAL_ERROR)
             self._news = f"cannot store a value: {error!r}"
             return None
@@ -86,7 +86,7 @@ class ProcessFiles:
             self._busy = False
 
     def put_exemplars(self, records: Iterable[tuple[int, bytes]]) -> None:
-        """Write records (number, bytes) to the exemplar file, which is made for the first."""
+        """Write records (number, bytes) to the exemplar file, which the first call creates."""
         if self._busy:
             self.count(REENTERED)
             return
@@ -116,20 +116,20 @@ class ProcessFiles:
         self._own.add(what, count)
 
     def report(self) -> None:
-        """Log the last trouble, once in a while. Called without the lock: handlers may block."""
+        """Log the last problem, at most once a minute. Call it without the lock: logs may block."""
         if self._news and self._log_limit.passes():
             news, self._news = self._news, ""
             logger.warning("%s", news)
 
     def tend(self) -> None:
-        """Move to new files if ours were deleted under us, with all that they count."""
+        """If our files were deleted while in use, move to new ones and keep all counts."""
         if self._busy or self.slot is None:
             return
         self._busy = True
         try:
             if self._exemplars is not None and (
                 self.slot.is_deleted or self._exemplars.is_deleted
-            ):  # they are examples: the next request begins anew
+            ):  # exemplars may be lost: the next request begins a new file
                 self._forget_exemplars()
             if self.slot.is_deleted or any(file.is_deleted for file in self._files.values()):
                 self._move()
@@ -140,7 +140,7 @@ class ProcessFiles:
             self._busy = False
 
     def leave_in_child(self) -> None:
-        """After a fork: the child has no slot yet, and no claim on its parent's files."""
+        """After a fork, in the child: forget the parent's slot and files."""
         for file in self._files.values():
             file.forget()
         self._files.clear()
@@ -160,7 +160,7 @@ class ProcessFiles:
             directory = self.directory or metrics_directory.configured_directory()
             metrics_directory.ensure(directory)
             slot = slots.take(directory, self.role)
-            for mode in LIVE_MODES:  # the last owner's: gauges of a process that is no more
+            for mode in LIVE_MODES:  # live gauges of the slot's last owner, which is dead
                 file_path(directory, f"gauge_{mode}", slot.name).unlink(missing_ok=True)
         except (OSError, MonitoringError) as error:
             self._attach_after = time.monotonic() + _RETRY_SECONDS
@@ -168,7 +168,7 @@ class ProcessFiles:
             self._news = f"no metrics are recorded: cannot take a slot: {error}"
             return False
         self.directory, self.slot = directory, slot
-        # Our own counters come first, so that they have room when nothing else has.
+        # Our own counters come first, so that they have space when other values have none.
         self._own.settle(self._locate)
         waiting, self._waiting = self._waiting, []
         for value in waiting:
@@ -181,7 +181,7 @@ class ProcessFiles:
         self._own.forget_places()
         if slot.is_deleted:
             self.slot, self._files = None, {}
-            if not self._attach():  # as they are, until the next time
+            if not self._attach():  # keep the deleted files until the next attempt
                 self.slot, self._files = slot, files
                 return
             slot.forget()
@@ -212,7 +212,7 @@ class ProcessFiles:
         return place[0].cells
 
     def _locate(self, prefix: str, key: str) -> tuple[SlotFile, int] | None:
-        """The file and cell of a key, made if need be; None, and counted, if there is no space."""
+        """The file and cell of a key, created if needed; without space, counts a drop: None."""
         try:
             file = self._files.get(prefix)
             if file is None:
@@ -240,9 +240,10 @@ class ProcessFiles:
         return file
 
     def _open_exemplars(self) -> ExemplarFile | None:
-        """The exemplar file; None, and counted, while there is no slot or no space for it.
+        """Open the exemplar file; without a slot or space, count a drop and return None.
 
-        Asked for once a second by a clock of its own: series need less space, and go first.
+        It is retried once a second by its own timer, so that it does not delay new series, which
+        need less space.
         """
         if self.slot is None and not self._attach():
             return None
@@ -267,7 +268,7 @@ class ProcessFiles:
             file.forget()
 
     def _may_grow(self) -> None:
-        """Ask a full file system once a second, not once per request."""
+        """Raise OSError if the file system was full less than a second ago, without trying it."""
         if time.monotonic() < self._grow_after:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

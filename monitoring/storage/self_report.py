@@ -1,4 +1,4 @@
-"""Errors of our own on the request path: counted, and logged once in a while, never raised."""
+"""Counts and logs monitoring's own errors instead of raising them."""
 
 import logging
 
@@ -13,7 +13,7 @@ logger = logging.getLogger("monitoring")
 def report_error(what: str) -> None:
     """Count the exception being handled and log it, at most once a minute for each `what`.
 
-    `what` must be a fixed text: it is remembered.
+    `what` must be a fixed text, because it is kept for ever.
     """
     values.drop(own_counters.INTERNAL_ERROR)
     if _limit.passes(what):

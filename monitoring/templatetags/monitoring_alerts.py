@@ -1,4 +1,4 @@
-"""What the admin's header says about alerts."""
+"""A template tag: the number of unread alerts in the admin's header."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from monitoring.models import AlertNotification
 
 register = template.Library()
 
-MOST = 99  # as far as is counted
+MOST = 99  # counting stops here
 
 
 @register.inclusion_tag("admin/monitoring_unread.html", takes_context=True)
 def unread_alerts(context: template.Context) -> dict[str, Any]:
-    """The number of the admin's unread alerts; nothing for others, and nothing in trouble."""
+    """The admin's unread alerts and the URL of their list; empty for others and on an error."""
     user = getattr(context.get("request"), "user", None)
     if user is None or not (user.is_active and user.is_staff):
         return {}
     try:
         url = reverse("admin:monitoring_alertnotification_changelist", query={"is_read__exact": 0})
-        with transaction.atomic():  # a missing table must not spoil a transaction around the page
+        with transaction.atomic():  # a missing table must not break a transaction around the page
             own = AlertNotification.objects.filter(user_id=user.pk, is_read=False)
             unread = own[:MOST].count()
     except (Error, NoReverseMatch):

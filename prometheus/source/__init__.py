@@ -1,1 +1,1 @@
-"""The rules as code: `python -m prometheus.source` writes prometheus/rules/."""
+"""Prometheus rules as code: `python -m prometheus.source` writes prometheus/rules/."""

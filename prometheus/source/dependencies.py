@@ -61,7 +61,7 @@ def _celery(settings: Settings) -> tuple[Alert, ...]:
             "DjangoCeleryTaskFailures",
             "warning",
             f"sum without (state) (rate({failures}[5m])) / {total} > 0.05\n"
-            # Tasks are fewer than requests: from one in 100 seconds on.
+            # Tasks are rarer than requests: at least one in 100 seconds.
             f"and\n{total} > 0.01",
             "10m",
             "Celery tasks fail.",
@@ -99,7 +99,7 @@ def _exporter(settings: Settings) -> tuple[Alert, ...]:
         Alert(
             "DjangoExporterDown",
             "critical",
-            # Only targets that once were ours: `up` alone would be everybody's.
+            # Only targets that had our metrics: `up` exists for every target.
             f"{series('up')} == 0\nand\npresent_over_time({scrape}[1d])",
             "3m",
             "An instance cannot be scraped.",

@@ -1,4 +1,4 @@
-"""Rule groups as the text of Prometheus's rule files."""
+"""Renders the rule groups as Prometheus's rule files."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ _HEADER = "# Made by `make rules` from prometheus/source/: change that, or give 
 
 
 def rule_files(settings: Settings) -> dict[str, str]:
-    """The text of each rule file by its name; an adopter may leave out files of alerts."""
+    """The text of each rule file by its name. An adopter may leave out files of alerts."""
     files = {
         "recording.yml": recording_groups(settings),
         "objectives.yml": objective_groups(settings),
@@ -56,7 +56,7 @@ def _rule(rule: Recording | Alert, settings: Settings) -> dict[str, Any]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a text of several lines as a block, so that expressions can be read."""
+    """Writes a text of several lines as a YAML block, so that expressions are readable."""
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

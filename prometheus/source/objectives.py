@@ -1,7 +1,7 @@
 """Alerts on the service level objectives and on the site's own live thresholds.
 
-Burn rates and windows are those of Google's SRE Workbook, chapter 5 ("Alerting on SLOs"): a long
-window tells that the budget is really burning, a short one that it still does.
+Burn rates and windows are those of Google's SRE Workbook, chapter 5 ("Alerting on SLOs"): the long
+window shows that the budget really burns, the short one that it still does.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from prometheus.source.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """An alert's two windows, and how many times faster than even the budget may burn."""
+    """An alert's two windows; `factor` is the allowed multiple of an even burn rate."""
 
     long: str
     short: str
@@ -100,7 +100,7 @@ def _burn_alert(
 
 
 def _thresholds(settings: Settings) -> tuple[Alert, ...]:
-    """The thresholds that admins set at run time; a threshold that is off has no series."""
+    """Alerts on the thresholds that admins set at run time. One that is off has no series."""
 
     def threshold(name: str) -> str:
         family = settings.series(names.MONITORING_THRESHOLD, f'name="{name}"')
@@ -149,7 +149,7 @@ def _thresholds(settings: Settings) -> tuple[Alert, ...]:
             wait="2m",
             summary=summary,
             description=description.format(site=_SITE),
-            # The site's webhook knows by it that its own evaluation tells of the same.
+            # By this label, the webhook joins the alert with the site's own evaluation.
             labels={"threshold": label},
             keep_firing="5m",
         )

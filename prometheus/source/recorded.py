@@ -1,6 +1,6 @@
 """The names of the recorded series, `level:metric:operations`, for rules and dashboards."""
 
-# Recorded twice: with `instance:` before the name, and with `job:`.
+# Recorded twice: with the prefix `instance:` and with `job:`.
 REQUESTS = "http_requests:rate5m"
 FAILED = "http_requests_failed:rate5m"
 OVER_TARGET = "http_requests_over_target:rate5m"
@@ -24,5 +24,5 @@ TASKS = "instance_task:celery_task_duration_seconds_count:rate5m"
 
 
 def share(part: str, window: str) -> str:
-    """What FAILED or OVER_TARGET is of all requests of the site in the window."""
+    """The recorded share of FAILED or OVER_TARGET in all requests of a job in the window."""
     return f"job:{part.removesuffix(':rate5m')}:ratio_rate{window}"

@@ -1,7 +1,7 @@
-"""Recording rules: what alerts and dashboards read again and again.
+"""Recording rules for the expressions that alerts and dashboards share.
 
-`without` lists the labels that go, so that labels which an adopter's own targets carry (a cluster,
-an environment) stay. The `instance` level is for dashboards, the `job` level for alerts.
+They aggregate with `without`, so that further labels of an adopter's targets (such as a cluster)
+stay. The `instance` level is for dashboards, the `job` level for alerts.
 """
 
 from monitoring.metrics import names
@@ -33,7 +33,7 @@ def _rate(selector: str, without: str) -> str:
 
 def _traffic(settings: Settings) -> tuple[Recording, ...]:
     series = settings.series
-    # An instance without a failure has no such series; 0 must be 0, not nothing.
+    # An instance without a failure has no such series, but its rate must be 0.
     zero = f"instance:{recorded.REQUESTS} * 0"
     failed = series(names.HTTP_REQUESTS, 'status=~"5.."')
     return (
@@ -60,7 +60,7 @@ def _duration(settings: Settings) -> tuple[Recording, ...]:
             recorded.INSTANCE_SECONDS,
             _rate(series(names.HTTP_REQUEST_DURATION_SECONDS.sum), "method, route"),
         ),
-        # A bucket and the count are not read at one instant by every server: never below 0.
+        # A scrape may read a bucket and the count at different moments: never below 0.
         Recording(f"instance:{recorded.OVER_TARGET}", f"clamp_min({total} - {within}, 0)"),
         Recording(
             f"instance:{recorded.SLOW}",
@@ -98,10 +98,10 @@ def _site() -> tuple[Recording, ...]:
 
 
 def _slo() -> tuple[Recording, ...]:
-    """Shares of requests that failed, and that took longer than the latency target.
+    """Shares of requests that failed, and of those that took longer than the latency target.
 
-    The long windows are averages of the recorded site-wide rates: that costs a few series instead
-    of every route's, and it weighs each request alike, also of an instance that lived for minutes.
+    The long windows average the recorded job-level rates: so a query reads a few series instead of
+    every route's, and each request has the same weight, even of a short-lived instance.
     """
     rules: list[Recording] = []
     for part, total in (

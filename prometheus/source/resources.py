@@ -1,4 +1,4 @@
-"""Alerts on what a site runs out of: workers, connections, files, queries, caches."""
+"""Alerts on workers, listen queues, file descriptors, databases and caches."""
 
 from monitoring.metrics import names
 from prometheus.source import recorded

@@ -1,4 +1,4 @@
-"""What rules are made of, as Prometheus's rule files have it."""
+"""The parts of Prometheus's rule files: recording rules, alerts and groups."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Alert:
     summary: str
     description: str
     labels: Mapping[str, str] = field(default_factory=dict)
-    # Keeps an alert that comes and goes from being sent again and again.
+    # Prevents repeated messages about an alert that comes and goes.
     keep_firing: str = ""
 
 
@@ -40,5 +40,5 @@ class Group:
 
 
 def runbook_anchor(alert_name: str) -> str:
-    """A heading's anchor, as GitHub, GitLab and Grafana's Markdown make it."""
+    """The anchor of the alert's heading in GitHub's, GitLab's and Grafana's Markdown."""
     return alert_name.lower()

@@ -1,4 +1,4 @@
-"""The one place for what an adopter may want to change in rules and dashboards."""
+"""The options of rules and dashboards that an adopter may want to change."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 class Settings:
     """Durations in seconds, ratios from 0 to 1, rates in requests a second."""
 
-    # Label matchers for every series, such as `job="shop"`. Empty: whatever exports our families.
+    # Label matchers for every series, such as `job="shop"`. Empty: every job with our families.
     selector: str = ""
-    # The page that the alerts' `runbook_url` points into; it has a section for each alert.
+    # The page of the alerts' `runbook_url`, with a section for each alert.
     runbook_url: str = "https://example.org/docs/runbook.md"
     availability_target: float = 0.999
     latency_target: float = 0.99
     # Must be one of the bounds in the setting LATENCY_BUCKETS.
     latency_seconds: float = 0.5
-    # Ratios of fewer requests than that say little: alerts on them stay silent.
+    # Below this rate, ratios mean little, and alerts on them do not fire.
     minimum_rate: float = 0.1
 
     def series(self, name: str, matchers: str = "") -> str:

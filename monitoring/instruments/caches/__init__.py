@@ -1,1 +1,1 @@
-"""Caches: every operation counted, whatever the backend."""
+"""Counts every cache operation, with any backend."""

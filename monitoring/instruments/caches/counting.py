@@ -1,8 +1,8 @@
-"""A subclass of a cache's class whose operations are counted; arguments and values pass untouched.
+"""Makes a subclass of a cache's class that counts operations and changes no argument or value.
 
-Only what a backend implements itself is counted. What it inherits from Django's BaseCache
-(`get_many` of a backend without one, `aget`, `get_or_set`, …) is made of other operations, which
-count themselves; and an operation made within another of the same cache is part of that one.
+Only methods that the backend itself implements are counted. Methods inherited from Django's
+BaseCache (such as `get_or_set`) call other operations, which count themselves. An operation inside
+another one of the same cache is not counted again.
 """
 
 from collections.abc import Callable, Iterable, Sized
@@ -26,14 +26,27 @@ from monitoring.instruments.caches.recorder import (
 _MISSING = object()
 _MANY = {"get_many": "keys", "set_many": "data", "delete_many": "keys"}  # their first parameter
 
+_OUTCOMES: dict[str, Callable[[Any], str]] = {
+    "add": lambda stored: OK if stored else EXISTS,
+    "clear": lambda _: OK,
+    "decr": lambda _: OK,
+    "delete": lambda _: OK,
+    "has_key": lambda found: HIT if found else MISS,
+    "incr": lambda _: OK,
+    "set": lambda _: OK,
+    "touch": lambda found: OK if found else MISS,
+}
+
 _active: ContextVar[str | None] = ContextVar("monitoring_cache", default=None)
 
 Method = Callable[..., Any]
+Arguments = tuple[tuple[Any, ...], dict[str, Any], Any]  # args, kwargs, first argument
+Account = Callable[[Any, Any, BaseException | None], None]  # first argument, result, error
 
 
 @lru_cache(maxsize=256)
 def counting_class(cls: type, alias: str) -> type:
-    """A subclass of `cls`, for the instances of this alias; it bears the same name."""
+    """A subclass of `cls` with the same name, for the instances of this alias."""
     recorder = cache_recorder(alias, cls)
     methods: dict[str, Any] = {
         "__module__": cls.__module__,
@@ -107,10 +120,6 @@ def _async_get(method: Method, recorder: CacheRecorder, alias: str) -> Method:
     return get
 
 
-Arguments = tuple[tuple[Any, ...], dict[str, Any], Any]  # args, kwargs, the first of them
-Account = Callable[[Any, Any, BaseException | None], None]  # first argument, result, error
-
-
 def _operation(
     method: Method, alias: str, arrange: Callable[..., Arguments], account: Account
 ) -> Method:
@@ -160,7 +169,7 @@ def _as_given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
 
 
 def _listed(name: str) -> Callable[..., Arguments]:
-    """The keys counted before they are used: an iterator becomes a list."""
+    """Arranges arguments whose keys, under `name`, must be counted: an iterator becomes a list."""
 
     def arrange(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         first = args[0] if args else kwargs.get(name)
@@ -214,18 +223,6 @@ def _one(operation: str, recorder: CacheRecorder) -> Account:
 
 
 def _failure(operation: str, error: BaseException) -> str:
-    # ValueError is how incr and decr tell of a key that is not there.
+    # incr and decr raise ValueError for a missing key.
     is_miss = operation in ("incr", "decr") and isinstance(error, ValueError)
     return MISS if is_miss else ERROR
-
-
-_OUTCOMES: dict[str, Callable[[Any], str]] = {
-    "add": lambda stored: OK if stored else EXISTS,
-    "clear": lambda _: OK,
-    "decr": lambda _: OK,
-    "delete": lambda _: OK,
-    "has_key": lambda found: HIT if found else MISS,
-    "incr": lambda _: OK,
-    "set": lambda _: OK,
-    "touch": lambda found: OK if found else MISS,
-}

@@ -1,4 +1,4 @@
-"""Makes every cache of the process count, whatever its BACKEND."""
+"""Makes every cache of the process count its operations, with any BACKEND."""
 
 from functools import partial
 from typing import Any
@@ -12,8 +12,8 @@ from monitoring.storage.self_report import report_error
 
 
 def instrument_caches() -> None:
-    """Measure the caches of this process from now on. Opens nothing."""
-    cache_metrics()  # now, and not by the first threads at one time
+    """Count the operations of this process's caches from now on. Opens nothing."""
+    cache_metrics()  # built now, before several threads could build them at once
     if isinstance(vars(caches).get("create_connection"), partial):
         return
     caches.create_connection = partial(  # type: ignore[method-assign]
@@ -31,10 +31,10 @@ def _create_cache(create: Any, alias: str) -> BaseCache:
 
 
 def watch_cache(instance: BaseCache, alias: str) -> None:
-    """Count what this instance does from now on."""
+    """Count this instance's operations from now on."""
     try:
-        # A class of its own, and not attributes: those would be a cycle that keeps a cache's
-        # connections open after its thread, or its async request, has ended.
+        # A subclass, because wrapped methods on the instance would be a reference cycle: it would
+        # keep the cache's connections open after its thread or async request has ended.
         given: Any = type(instance)
         instance.__class__ = counting_class(given, alias)
     except Exception:

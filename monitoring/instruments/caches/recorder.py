@@ -1,4 +1,4 @@
-"""Counts cache operations: the label look-ups and writes. No method raises."""
+"""Writes the metrics of cache operations. No method raises."""
 
 from functools import cache
 
@@ -14,7 +14,7 @@ ERROR = "error"
 
 GET = "get"
 
-# As django-prometheus names the backends that it knows.
+# django-prometheus's names for the backends that it knows.
 _BACKENDS = {
     "django.core.cache.backends.db.DatabaseCache": "database",
     "django.core.cache.backends.dummy.DummyCache": "dummy",
@@ -28,7 +28,7 @@ _BACKENDS = {
 
 
 def backend_label(cls: type) -> str:
-    """The label `backend` of the `django_cache_*` families: of the nearest known base class."""
+    """The label `backend` of the `django_cache_*` families, by the nearest known base class."""
     for base in cls.__mro__:
         known = _BACKENDS.get(f"{base.__module__}.{base.__qualname__}")
         if known is not None:
@@ -37,10 +37,10 @@ def backend_label(cls: type) -> str:
 
 
 class CacheRecorder:
-    """Where the operations of one alias are counted."""
+    """Counts the operations of one alias."""
 
     def __init__(self, alias: str, backend: str, metrics: CacheMetrics, *, double: bool) -> None:
-        """`double`: django-prometheus's own class counts as well, so its families are left out."""
+        """`double`: the backend is django-prometheus's, which writes its own families itself."""
         self._alias = alias
         self._metrics = metrics
         self._double = double
@@ -69,7 +69,7 @@ class CacheRecorder:
             report_error("a cache operation could not be recorded")
 
     def gets(self, hits: int, misses: int) -> None:
-        """Keys of one get_many."""
+        """Count the keys of a get_many."""
         try:
             add_all([(value, hits * amount) for value, amount in self._hit_writes])
             add_all([(value, misses * amount) for value, amount in self._miss_writes])
@@ -85,7 +85,7 @@ class CacheRecorder:
             report_error("a cache operation could not be recorded")
 
     def count(self, operation: str, result: str, count: int = 1) -> None:
-        """Any operation but a get; `operation` and `result` are from closed sets."""
+        """Count an operation other than get; `operation` and `result` come from closed sets."""
         try:
             self._value(operation, result).inc(count)
         except Exception:
@@ -101,6 +101,6 @@ class CacheRecorder:
 
 @cache
 def cache_recorder(alias: str, cls: type) -> CacheRecorder:
-    """This process's recorder for an alias whose backend is of this class."""
+    """This process's recorder for an alias with this backend class."""
     double = any(base.__module__.startswith("django_prometheus.") for base in cls.__mro__)
     return CacheRecorder(alias, backend_label(cls), cache_metrics(), double=double)

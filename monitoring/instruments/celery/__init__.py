@@ -1,1 +1,1 @@
-"""Celery: tasks counted and timed."""
+"""Counts and times Celery tasks."""

@@ -1,7 +1,7 @@
-"""Celery's signals, counted. No exception of ours reaches a task.
+"""Counts and times Celery tasks by Celery's signals. Its own exceptions never reach a task.
 
-A prefork child counts what it runs, in its own slot. What becomes of a task whose child was killed
-is known to the parent alone.
+A prefork child counts the tasks that it runs, in its own slot. Only the parent learns the end of a
+task whose child was killed.
 """
 
 import time
@@ -23,9 +23,12 @@ from monitoring.storage.self_report import report_error
 SENT_HEADER = "monitoring_sent_at"
 
 _MAX_TASKS = 1000
-_MAX_RUNNING = 10_000  # runs that began and whose end has not been seen, such as a greenlet's
-# What Celery's parent process says of a run that its child could not end.
+_MAX_RUNNING = 10_000  # runs that have begun and not ended
+# Exceptions that Celery's parent process reports when a child could not end its task.
 _LOST = ("WorkerLostError", "TimeLimitExceeded")
+_END_STATES = frozenset(
+    {states.SUCCESS, states.FAILURE, states.RETRY, states.IGNORED, states.REJECTED, states.REVOKED}
+)
 
 
 def connect() -> None:
@@ -45,7 +48,7 @@ def _safely(receiver: Callable[..., None]) -> Callable[..., None]:
 
 
 class TaskRecorder:
-    """Writes what tasks leave behind; used by all threads and greenlets of the process."""
+    """Writes the metrics of tasks. All threads and greenlets of the process share it."""
 
     def __init__(self, metrics: CeleryMetrics) -> None:
         self._metrics = metrics
@@ -77,16 +80,16 @@ class TaskRecorder:
             signal.connect(receiver, weak=False)
 
     def label(self, name: str) -> str:
-        """A registered task's name; at most so many of them."""
+        """The label of a task name; further names after _MAX_TASKS share one label."""
         return self._tasks.get(name) or self._tasks.learn(name, name)
 
     @_safely
     def _take_slot(self, **_: Any) -> None:
-        attach()  # an idle worker is seen as well
+        attach()  # so that an idle worker is visible, too
 
     @_safely
     def _tend(self, **_: Any) -> None:
-        # The parent runs no task, but its slot may hold what an earlier owner counted.
+        # The parent runs no task, but its slot may hold the counts of an earlier owner.
         upkeep().tick()
 
     @_safely
@@ -123,13 +126,13 @@ class TaskRecorder:
 
     @_safely
     def _retry(self, sender: Any, **_: Any) -> None:
-        # The parent repeats it for tasks that it takes back as a connection is lost.
+        # The parent sends this, too, for tasks that it requeues when its connection is lost.
         self._metrics.retries.labels(self.label(sender.name)).inc()
 
     @_safely
     def _lose(self, sender: Any, task_id: str, exception: BaseException, **_: Any) -> None:
         if task_id in self._running or type(exception).__name__ not in _LOST:
-            return  # its end comes with task_postrun
+            return  # task_postrun will count its end
         request = self._requests.get(task_id)
         started = getattr(request, "time_start", None)
         seconds = max(0.0, time.time() - started) if started else 0.0
@@ -153,17 +156,12 @@ class TaskRecorder:
 
 
 def _known(state: str | None) -> str:
-    """Celery's states after a run; a task may set any text as its state."""
+    """The state as a label. A task may set any text as its state: that becomes UNKNOWN."""
     return state if state is not None and state in _END_STATES else "UNKNOWN"
 
 
-_END_STATES = frozenset(
-    {states.SUCCESS, states.FAILURE, states.RETRY, states.IGNORED, states.REJECTED, states.REVOKED}
-)
-
-
 def _queue_seconds(request: Any, now: float) -> float | None:
-    """From the sending, or from the eta if that is later; None without our header."""
+    """Seconds since the sending, or since the eta if that is later; None without our header."""
     sent = (request.headers or {}).get(SENT_HEADER)
     if isinstance(sent, bool) or not isinstance(sent, int | float):
         return None

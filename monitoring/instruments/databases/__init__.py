@@ -1,1 +1,1 @@
-"""Databases: every query counted and timed, slow ones written down."""
+"""Counts and times every query; logs the slow ones."""

@@ -1,4 +1,4 @@
-"""Puts the recorder on every connection, whatever its ENGINE; nothing is replaced or subclassed."""
+"""Installs the recorder on every database connection, with any ENGINE."""
 
 import weakref
 from functools import partial
@@ -24,14 +24,14 @@ from monitoring.storage.self_report import report_error
 
 
 def instrument_databases() -> None:
-    """Measure the connections of this process from now on. Opens nothing."""
-    database_metrics()  # now, and not by the first threads at one time
+    """Measure this process's connections from now on. Opens nothing."""
+    database_metrics()  # built now, before several threads could build them at once
     pool_metrics()
     connection_created.connect(watch_connection, dispatch_uid="monitoring.databases")
-    # After Django's own receiver, which gives the request's connections back.
+    # Connected after Django's own receiver, which returns the request's connections.
     request_finished.connect(record_pools, dispatch_uid="monitoring.instruments.databases.pools")
     add_job(migration_watch.look)
-    # Only a failed connection needs this: no signal tells of it.
+    # Needed for failed connections alone, for which Django sends no signal.
     if not isinstance(vars(connections).get("create_connection"), partial):
         connections.create_connection = partial(  # type: ignore[method-assign]
             _create_connection, connections.create_connection
@@ -50,8 +50,8 @@ def watch_connection(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
             count_connection(connection.alias, connection.vendor)
         wrappers = connection.execute_wrappers
         if not any(isinstance(wrapper, QueryRecorder) for wrapper in wrappers):
-            # First and not last: leaving a `with connection.execute_wrapper(...)` that was
-            # entered before the connection was made takes away the last one.
+            # First, not last: a `with connection.execute_wrapper(...)` that was entered before
+            # the connection was made removes the last wrapper when it is left.
             wrappers.insert(0, query_recorder(connection.alias, connection.vendor, double))
     except Exception:
         report_error("a connection could not be instrumented")
@@ -65,7 +65,7 @@ def _create_connection(create: Any, alias: str) -> BaseDatabaseWrapper:
 
 def _watch_failures(connection: BaseDatabaseWrapper) -> None:
     if not _is_django_prometheus(connection):
-        # A weak reference: in a cycle, a thread's connection would outlive the thread.
+        # A weak reference: with a reference cycle, a connection would outlive its thread.
         connection.get_new_connection = partial(  # type: ignore[method-assign]
             _get_new_connection, weakref.ref(connection)
         )
@@ -75,7 +75,7 @@ def _get_new_connection(
     reference: "weakref.ref[BaseDatabaseWrapper]", *args: Any, **kwargs: Any
 ) -> Any:
     connection = reference()
-    assert connection is not None  # it is what calls this
+    assert connection is not None  # this is called by its method
     try:
         return type(connection).get_new_connection(connection, *args, **kwargs)
     except Exception:

@@ -1,4 +1,4 @@
-"""A log file that many processes append to, and that may be rotated under them."""
+"""A log file that many processes append to, and that may be rotated meanwhile."""
 
 import os
 from pathlib import Path
@@ -9,29 +9,28 @@ _MODE = 0o640
 
 
 class SharedLogFile:
-    """Appends whole lines: none is lost or torn, whoever renames the file, and when.
+    """Appends whole lines; none is lost or torn when the file is renamed at any moment.
 
-    A lock file beside it (`<name>.lock`) makes writing and our own rotation one thing at a time.
-    The file is opened for each write, so that logrotate may rename it at any moment (with its
-    `create` or `nocreate`; `copytruncate` loses lines by design). Keeps no descriptor, so it
-    may be used across a fork.
+    A lock file beside it (`<name>.lock`) serialises writes and our own rotation. Each write opens
+    the file, so that logrotate may rename it at any time (with `create` or `nocreate`;
+    `copytruncate` loses lines by design). No descriptor is kept, so it works across forks.
     """
 
     def __init__(self, path: Path, max_bytes: int, backups: int) -> None:
-        """`max_bytes` 0: never rotated by us. `backups` older files are kept: `.1` the newest."""
+        """`max_bytes` 0: no rotation by us. `backups` old files are kept; `.1` is the newest."""
         self._path = path
         self._max_bytes = max_bytes
         self._backups = backups
 
     def append(self, line: bytes) -> None:
-        """Write a line, given without its end. Raises OSError; then nothing of it is written."""
+        """Append `line` and a newline. Raises OSError; then nothing of the line is written."""
         data = line + b"\n"
         self._path.parent.mkdir(parents=True, exist_ok=True)
         lock = self._path.with_name(f"{self._path.name}.lock")
         with locked(lock, mode=_MODE, owned=False):
             if self._max_bytes and self._size() + len(data) > self._max_bytes:
                 self._rotate()
-            # Unlike our own files it may be a link, and its owner is whoever makes it.
+            # Unlike our other files, it may be a link, and belongs to its creator.
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             descriptor = os.open(self._path, flags, _MODE)
             try:
@@ -62,7 +61,7 @@ class SharedLogFile:
 def _append(descriptor: int, data: bytes) -> None:
     size = os.fstat(descriptor).st_size
     if size and os.pread(descriptor, 1, size - 1) != b"\n":
-        data = b"\n" + data  # what a machine that went down left unfinished
+        data = b"\n" + data  # ends a line that a crash left incomplete
     written = os.write(descriptor, data)
     if written < len(data):  # the disk is full
         os.ftruncate(descriptor, size)

@@ -1,7 +1,7 @@
-"""django-prometheus's migration figures, once for the site and kept up to date.
+"""Keeps django-prometheus's gauges of applied and unapplied migrations up to date, one per site.
 
-It sets its gauges when a process starts, in each process, under a pid. Here the worker in slot
-`web-0` looks every MIGRATIONS_EVERY_SECONDS, in the background, and the newest figure is exposed.
+django-prometheus sets them once at the start of each process, by pid. Here the worker in slot
+`web-0` renews them every MIGRATIONS_EVERY_SECONDS in the background; the newest value is exposed.
 """
 
 import threading
@@ -29,19 +29,19 @@ def migration_gauges() -> tuple[Gauge, Gauge]:
 
     gauges = migrations.applied_migrations, migrations.unapplied_migrations
     for gauge in gauges:
-        gauge._kwargs["multiprocess_mode"] = "mostrecent"  # of the children, made later
+        gauge._kwargs["multiprocess_mode"] = "mostrecent"  # for the children, which are made later
     return gauges
 
 
 class MigrationWatch:
-    """A job of the upkeep."""
+    """Renews the gauges when they are due, as a job of the upkeep."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._next = 0.0
 
     def look(self) -> None:
-        """Renew the figures if it is time, soon. Never raises, never waits."""
+        """Queue a renewal if it is due. Never raises, never waits."""
         try:
             every = get_settings().MIGRATIONS_EVERY_SECONDS
             with self._lock:
@@ -56,7 +56,7 @@ class MigrationWatch:
 
 
 def renew() -> None:
-    """Set the gauges of each alias; one that cannot be asked keeps what it has."""
+    """Set the gauges of each alias; an alias that does not answer keeps its values."""
     applied, unapplied = migration_gauges()
     seconds = get_settings().DATABASE_TIMEOUT_MS / 1000
     for alias, settings in connections.settings.items():

@@ -1,8 +1,8 @@
-"""SQL without its values: literals and parameters become `?`, comments go.
+"""Removes values from SQL: literals and parameters become `?`, comments are dropped.
 
-What counts as a literal depends on the database, and for some texts on its settings as well (does
-a backslash escape a quote?). Where the text alone cannot tell, the rest of the statement is left
-out: a shortened line is better than a secret in it.
+What is a literal depends on the database, and sometimes on its settings (does a backslash escape a
+quote?). Where the text alone cannot tell, the rest of the statement is cut off: a shorter log line
+is better than a secret in it.
 """
 
 import re
@@ -11,16 +11,16 @@ from functools import cache
 from hashlib import blake2b
 
 MAX_INPUT = 16_384
-"""Characters of a statement that are looked at; the rest is left out."""
+"""Characters of a statement that are read; the rest is cut off."""
 
 MAX_OUTPUT = 2_000
-"""Characters of a normalised statement that are shown."""
+"""The most characters of a normalised statement."""
 
 CUT = "…"
 
 _WORD = r"[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*"
 _NUMBER = r"(?:\d|\.\d)(?:[eE][+-]\d|[\w.])*"
-# Possessive: an unterminated text is no match at all, instead of a shorter one.
+# Possessive (`*+`): an unterminated string must not match in part.
 _SINGLE = r"'(?:[^']+|'')*+'"
 _DOUBLE = r'"(?:[^"]+|"")*+"'
 _BACKTICK = r"`(?:[^`]+|``)*+`"
@@ -75,7 +75,7 @@ _TOKENS = {
         ("number", _NUMBER),
         ("open", r"""['"]"""),
     ),
-    # Any other: Django's own statements, up to the first sign whose meaning differs.
+    # Other databases: read up to the first character whose meaning differs between databases.
     "": (
         ("name", r'"\w+"'),
         ("literal2", _PLACEHOLDER),
@@ -85,22 +85,22 @@ _TOKENS = {
     ),
 }
 
-# A quote behind an odd number of backslashes: its meaning depends on the server's settings.
+# A quote after an odd number of backslashes: its meaning depends on the server's settings.
 _DOUBTFUL_QUOTE = re.compile(r"""(?<!\\)(?:\\\\)*\\['"]""")
 _LIST = re.compile(r"\?(?:\s*,\s*\?)+")
 _ROWS = re.compile(r"\(\?\)(?:\s*,\s*\(\?\))+")
-# What is set is often an unquoted word: SET ROLE x, PRAGMA key = x.
+# The value of SET and PRAGMA is often an unquoted word, as in `PRAGMA key = x`.
 _SETTING = re.compile(r"(?i)((?:^|;)\s*(?:SET|PRAGMA)\b[^=(;]*?(?:=|\(|\bTO\b))[^;]*")
 _SAVEPOINT = re.compile(r'(?i)\b(SAVEPOINT)\s+["`]?\w+["`]?')
-_MEMBER = re.compile(r"\s*\.\s*[^\s\d]")  # and not a number such as .5
+_MEMBER = re.compile(r"\s*\.\s*[^\s\d]")  # but not a number such as .5
 _NAMES_FOLLOW = {"AS", "FROM", "INDEX", "INTO", "JOIN", "TABLE", "UPDATE"}
 
 
 def normalise(sql: str, vendor: str, known_names: Set[str] = frozenset()) -> str:
-    """The statement on one line, at most MAX_OUTPUT characters, without any value in it.
+    """The statement on one line of at most MAX_OUTPUT characters, without any value.
 
-    `vendor` is Django's name of the database. `known_names` are tables and columns: SQLite takes
-    a name in double quotes that it does not know for a string, and so does this.
+    `vendor` is Django's name of the database. `known_names` are tables and columns: like SQLite,
+    this takes a double-quoted text that is not a known name for a string.
     """
     dialect = vendor if vendor in _TOKENS else ""
     text = "".join(_Scan(sql[:MAX_INPUT], dialect, known_names).pieces())
@@ -114,7 +114,7 @@ def normalise(sql: str, vendor: str, known_names: Set[str] = frozenset()) -> str
 
 
 def fingerprint(normalised: str) -> str:
-    """16 hexadecimal digits that are the same for the same normalised statement."""
+    """16 hexadecimal digits, equal for equal normalised statements."""
     return blake2b(normalised.encode(errors="replace"), digest_size=8).hexdigest()
 
 
@@ -152,7 +152,7 @@ class _Scan:
         return result
 
     def _piece(self, token: re.Match[str]) -> str | None:
-        """What stands for the token; None if nothing behind it can be trusted."""
+        """The token's replacement; None if the rest of the statement cannot be read safely."""
         kind, text = token.lastgroup or "other", token.group()
         if kind == "word":
             self._last_word = text.upper()

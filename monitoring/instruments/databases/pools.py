@@ -1,4 +1,4 @@
-"""The statistics of psycopg's pools (Django's option `pool`), renewed at each request's end.
+"""Records the statistics of psycopg's pools (Django's option `pool`) after each request.
 
 Names of the statistics: https://www.psycopg.org/psycopg3/docs/advanced/pool.html#pool-stats
 """
@@ -22,7 +22,7 @@ _CUMULATIVE = ("requests_num", "requests_queued", "requests_errors", "requests_w
 
 
 def record_pools(**_: Any) -> None:
-    """Receiver of Django's `request_finished`: some microseconds for each pool there is."""
+    """Receiver of Django's `request_finished`; takes some microseconds for each pool."""
     try:
         for alias, pool in _pools():
             _recorder().record(alias, pool.get_stats())
@@ -31,7 +31,7 @@ def record_pools(**_: Any) -> None:
 
 
 def _pools() -> list[tuple[str, Any]]:
-    # Without an import: a site on another database has no psycopg.
+    # Not imported: a site with another database has no psycopg.
     backend = sys.modules.get("django.db.backends.postgresql.base")
     if backend is None:
         return []
@@ -39,7 +39,7 @@ def _pools() -> list[tuple[str, Any]]:
 
 
 def wait_for_pool(alias: str, seconds: float) -> None:
-    """Return once the alias's pool has a connection to give, at once if it has no pool.
+    """Wait until the alias's pool has a free connection; return at once without a pool.
 
     Raises DatabaseUnavailableError after `seconds`.
     """
@@ -53,7 +53,7 @@ def wait_for_pool(alias: str, seconds: float) -> None:
 
 
 class PoolRecorder:
-    """Sets the gauges, and adds to the counters what the pool's own have grown by."""
+    """Sets the gauges, and adds to our counters the increase of the pool's own counters."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -79,10 +79,10 @@ class PoolRecorder:
     def _grown(self, alias: str, name: str, stats: dict[str, int]) -> int:
         now, before = stats.get(name, 0), self._seen.get((alias, name), 0)
         self._seen[alias, name] = now
-        return now - before if now >= before else now  # a new pool counts from 0
+        return now - before if now >= before else now  # lower: a new pool, which began at 0
 
 
 @per_process
 def _recorder() -> PoolRecorder:
-    """A forked child has pools, or copies of its parent's, whose past is not its own."""
+    """Per process: what a parent's pools counted before a fork is not the child's."""
     return PoolRecorder()

@@ -1,7 +1,7 @@
-"""Counts and times queries: the wrapper that each connection's cursors run through.
+"""Counts and times queries, as an execute wrapper on each connection.
 
-This is the hot path: children are looked up once for each alias, the writes of a query are made
-as one. No method raises but for what the query itself raises.
+This is the hot path: children are looked up once for each alias, and all writes of a query are made
+together. The only exceptions that leave it are those of the query itself.
 """
 
 from bisect import bisect_left
@@ -26,7 +26,7 @@ Execute = Callable[[Any, Any, bool, dict[str, Any]], Any]
 
 
 class QueryRecorder:
-    """An execute wrapper (Django's "database instrumentation") for the connections of an alias."""
+    """An execute wrapper (Django's "database instrumentation") for the connections of one alias."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class QueryRecorder:
         *,
         double: bool,
     ) -> None:
-        """`double`: django-prometheus's own wrapper counts too; its families are left to it."""
+        """`double`: the backend is django-prometheus's, which writes its own families itself."""
         self._alias = alias
         self._vendor = vendor
         self._metrics = metrics
@@ -118,9 +118,9 @@ class QueryRecorder:
 
 
 class _Counted:
-    """An iterator that knows how many items were taken: executemany takes generators, too.
+    """Counts the items that a driver takes from an iterator given to executemany.
 
-    It has no length: drivers take what is empty for nothing to do.
+    It has no length, because drivers do nothing with parameters of length 0.
     """
 
     def __init__(self, items: Iterable[Any]) -> None:
@@ -143,13 +143,13 @@ def _items(params: Any) -> int:
 
 
 def parts_of(histogram: Histogram) -> tuple[SlotValue, Sequence[SlotValue], Sequence[float]]:
-    """A histogram child's sum, buckets and upper bounds: what its `observe` writes to."""
+    """A histogram child's sum, buckets and upper bounds, which its `observe` writes to."""
     return histogram._sum, histogram._buckets, histogram._upper_bounds
 
 
 @cache
 def query_recorder(alias: str, vendor: str, double: bool) -> QueryRecorder:
-    """This process's recorder for an alias."""
+    """This process's recorder for the connections of an alias."""
     slow_seconds = get_settings().SLOW_QUERY_MS / 1000
     return QueryRecorder(alias, vendor, database_metrics(), slow_seconds, double=double)
 

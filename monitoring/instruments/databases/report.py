@@ -1,4 +1,4 @@
-"""What becomes of slow queries, repeated ones and tracked blocks. The background does the work."""
+"""Logs slow queries; counts and logs repeated ones; counts those of tracked blocks."""
 
 import json
 from collections import Counter, OrderedDict
@@ -47,7 +47,7 @@ _NOWHERE = _Where(None, None)
 
 
 def report_slow(alias: str, vendor: str, sql: Any, seconds: float, cursor: Any) -> None:
-    """Write a slow query to the log, soon."""
+    """Queue a slow query for the log."""
     moment, where, rows = time(), _where(current.get()), _rows(cursor)
     if isinstance(sql, str | bytes):
         sql = sql[: MAX_INPUT + 1]
@@ -64,7 +64,7 @@ def report_slow(alias: str, vendor: str, sql: Any, seconds: float, cursor: Any) 
 
 
 def report_repeated(tracker: RequestTracker, limit: int, route: str, request: HttpRequest) -> None:
-    """Count and log the queries that an ended request ran more than `limit` times."""
+    """Count and log, in the background, the queries that a request ran more than `limit` times."""
     moment, statements = time(), tracker.statements
     where = _Where(route, request_id_of(request))
 
@@ -90,7 +90,7 @@ def report_repeated(tracker: RequestTracker, limit: int, route: str, request: Ht
 
 
 def report_block(name: str, tracker: Tracker) -> None:
-    """Count the queries of a block that ended."""
+    """Count the queries of a finished block."""
     try:
         name = _blocks.get(name) or _blocks.learn(name, name)
         metrics = database_metrics()
@@ -100,25 +100,26 @@ def report_block(name: str, tracker: Tracker) -> None:
         report_error("a tracked block could not be recorded")
 
 
-def text_of(sql: Any) -> str:
-    """The statement as text; psycopg takes bytes and composed objects as well."""
-    if isinstance(sql, str):
-        return sql
-    if isinstance(sql, bytes):
-        return sql.decode(errors="replace")
-    as_string = getattr(sql, "as_string", None)
-    if as_string is not None:
-        return str(as_string(None))
-    return type(sql).__name__
+def _where(tracker: Tracker | None) -> _Where:
+    while tracker is not None:
+        if isinstance(tracker, RequestTracker) and tracker.request is not None:
+            match = tracker.request.resolver_match
+            route = UNMATCHED if match is None else template_label(match.route)
+            return _Where(route, request_id_of(tracker.request))
+        tracker = tracker.parent
+    return _NOWHERE
 
 
-@lru_cache(maxsize=512)
-def normalised(sql: str, vendor: str) -> str:
-    return normalise(sql, vendor, known_names() if vendor == "sqlite" else frozenset())
+def _rows(cursor: Any) -> int | None:
+    try:
+        rows = cursor.rowcount
+    except Exception:  # of the driver: the number of rows is unknown
+        return None
+    return rows if isinstance(rows, int) and rows >= 0 else None
 
 
 class QueryLog:
-    """Writes the lines, so many a minute for each fingerprint. Used by the background thread."""
+    """Writes SLOW_QUERY_LOG, with a limit per minute and query. Used by the background thread."""
 
     def __init__(self, settings: Settings) -> None:
         self._per_minute = settings.SLOW_QUERY_LOG_PER_MINUTE
@@ -135,7 +136,7 @@ class QueryLog:
         where: _Where,
         more: dict[str, Any],
     ) -> None:
-        """`statement` is SQL as it was run, and the vendor."""
+        """Write one line. `statement` is the SQL as it ran, and the vendor."""
         if not self._file:
             return
         sql = normalised(*statement)
@@ -163,7 +164,7 @@ class QueryLog:
             report_error("SLOW_QUERY_LOG cannot be written")
 
     def _admit(self, key: tuple[str, str]) -> int | None:
-        """How many were left out before this one; None if this one is left out as well."""
+        """How many lines were suppressed before this one; None if this one is suppressed, too."""
         now = monotonic()
         window = self._windows.get(key)
         if window is None:
@@ -183,7 +184,7 @@ class QueryLog:
 
 @dataclass(slots=True)
 class _Window:
-    """A minute of one fingerprint."""
+    """The current minute of one kind of event and query."""
 
     start: float
     written: int = 0
@@ -196,33 +197,28 @@ def query_log() -> QueryLog:
 
 
 def log_path(settings: Settings) -> Path | None:
-    """Where the log is; None if there is none."""
+    """The path of SLOW_QUERY_LOG; None if the log is switched off."""
     if not settings.SLOW_QUERY_LOG:
         return None
     base = getattr(django_settings, "BASE_DIR", None) or Path.cwd()
     return Path(base) / settings.SLOW_QUERY_LOG
 
 
-def _where(tracker: Tracker | None) -> _Where:
-    while tracker is not None:
-        if isinstance(tracker, RequestTracker) and tracker.request is not None:
-            match = tracker.request.resolver_match
-            route = UNMATCHED if match is None else template_label(match.route)
-            return _Where(route, request_id_of(tracker.request))
-        tracker = tracker.parent
-    return _NOWHERE
+def text_of(sql: Any) -> str:
+    """The statement as text; psycopg also takes bytes and composed objects."""
+    if isinstance(sql, str):
+        return sql
+    if isinstance(sql, bytes):
+        return sql.decode(errors="replace")
+    as_string = getattr(sql, "as_string", None)
+    if as_string is not None:
+        return str(as_string(None))
+    return type(sql).__name__
 
 
-def _rows(cursor: Any) -> int | None:
-    try:
-        rows = cursor.rowcount
-    except Exception:  # a driver's; there are no rows to tell of
-        return None
-    return rows if isinstance(rows, int) and rows >= 0 else None
-
-
-def _rfc3339(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+@lru_cache(maxsize=512)
+def normalised(sql: str, vendor: str) -> str:
+    return normalise(sql, vendor, known_names() if vendor == "sqlite" else frozenset())
 
 
 @cache
@@ -233,3 +229,7 @@ def known_names() -> frozenset[str]:
         names.add(model._meta.db_table)
         names.update(field.column for field in model._meta.local_fields if field.column)
     return frozenset(names)
+
+
+def _rfc3339(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")

@@ -1,7 +1,7 @@
-"""Who is interested in the queries of this context: the request, and blocks under track_queries.
+"""Counts the queries of the current request and of the current blocks under track_queries.
 
-The current tracker is a context variable, so it follows the work into async code and into the
-threads that Django runs sync code in; threads that a project starts itself begin without one.
+The current tracker is a context variable: async code and the threads in which Django runs sync code
+see it. A thread that a project starts itself begins without one.
 """
 
 import threading
@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from monitoring.instruments.databases.normalise import MAX_INPUT
 
-_MAX_STATEMENTS = 1000  # different ones that a request is watched for
+_MAX_STATEMENTS = 1000  # different statements that are counted for one request
 
 
 class Tracker:
@@ -37,12 +37,12 @@ class Tracker:
 
 
 class RequestTracker(Tracker):
-    """A request's queries. `request` is None once it has ended."""
+    """Counts a request's queries by statement. `request` is None once it has ended."""
 
     __slots__ = ("request", "statements")
 
     def __init__(self, parent: Tracker | None, request: HttpRequest) -> None:
-        self.parent = parent  # without super(): every request makes one
+        self.parent = parent  # without super(), because every request makes a tracker
         self.count = 0
         self._lock = threading.Lock()
         self.request: HttpRequest | None = request
@@ -64,9 +64,9 @@ current: ContextVar[Tracker | None] = ContextVar("monitoring_queries", default=N
 
 
 def begin_request(request: HttpRequest) -> RequestTracker:
-    """The request's queries are counted from now on, in this context."""
+    """Count the request's queries from now on, in this context."""
     parent = current.get()
-    while isinstance(parent, RequestTracker):  # one that ended in another context, or never
+    while isinstance(parent, RequestTracker):  # it ended in another context, or never
         parent = parent.parent
     tracker = RequestTracker(parent, request)
     current.set(tracker)
@@ -74,7 +74,7 @@ def begin_request(request: HttpRequest) -> RequestTracker:
 
 
 def end_request(tracker: RequestTracker) -> None:
-    """The request has ended, perhaps in another context than it began."""
+    """Stop counting. The request may end in another context than it began in."""
     tracker.request = None
     if current.get() is tracker:
         current.set(tracker.parent)

@@ -1,1 +1,1 @@
-"""Requests: counted and timed; sessions and slow requests noted."""
+"""Counts and times requests; records active sessions and slow requests."""

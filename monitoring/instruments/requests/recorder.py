@@ -1,7 +1,7 @@
-"""Counts and times requests: the label look-ups and writes behind the middleware.
+"""Counts and times requests: the label look-ups and the writes behind the middleware.
 
-This is the hot path. Children are looked up once for each (method, route, status), and a request's
-writes are made as one, under one lock. No method raises.
+This is the hot path: children are looked up once for each (method, route, status), and all writes
+of a request are made together under one lock. No method raises.
 """
 
 import sys
@@ -43,14 +43,14 @@ class _Series:
 
 
 class RequestRecorder:
-    """Writes what requests leave behind; used by all threads of the process."""
+    """Writes the metrics of requests. All threads of the process share it."""
 
     def __init__(self, metrics: HttpMetrics, settings: Settings) -> None:
         self._metrics = metrics
         self._in_progress = value_of(metrics.in_progress)
         self._highr = metrics.duration_highr
         self._queries = metrics.queries
-        # Without a query there is nothing to add to the sum: the usual request of a cached page.
+        # A request without a query adds nothing to the sum, so only its bucket is written.
         self._no_query = metrics.queries.writes(0)[1:]
         self._repeated_limit = settings.REPEATED_QUERIES
         self._slow_seconds = settings.SLOW_REQUEST_MS / 1000
@@ -61,7 +61,7 @@ class RequestRecorder:
         self._next_tick = float("-inf")
 
     def begin(self, request: HttpRequest) -> float:
-        """A request starts now; returns the perf_counter seconds to give to `finish`."""
+        """Record the start of a request; returns its time (perf_counter seconds) for `finish`."""
         try:
             self._in_progress.inc(1)
             request.monitoring_in_progress = True  # type: ignore[attr-defined]
@@ -71,7 +71,7 @@ class RequestRecorder:
         return perf_counter()
 
     def leave(self, request: HttpRequest) -> None:
-        """Take the request out of those in progress, now instead of at its end."""
+        """Stop counting the request as in progress, before it ends."""
         try:
             add_all(self._leaving(request))
         except Exception:
@@ -84,7 +84,7 @@ class RequestRecorder:
         return ((self._in_progress, -1.0),)
 
     def finish(self, request: HttpRequest, started: float, status: int) -> None:
-        """Count the answered request. The caller calls this once for each `begin`."""
+        """Count the answered request. Call it once for each `begin`."""
         now = perf_counter()
         seconds = now - started
         try:
@@ -142,7 +142,7 @@ class RequestRecorder:
         )
 
     def count_exception(self, request: HttpRequest) -> None:
-        """Count the exception being handled, as it becomes a 500 or breaks off an answer."""
+        """Count the exception being handled, which becomes a 500 or interrupts a response."""
         try:
             kind = sys.exc_info()[0]
             route = self._routes.of(request.resolver_match or refused_match(request))
@@ -162,7 +162,7 @@ class RequestRecorder:
         route = self._routes.of(match)
         if route.overflow:
             values.drop(own_counters.MAX_ROUTES)
-            cacheable = False  # so that each one is counted
+            cacheable = False  # so that each such request counts a drop
         series = None if route.ignored else self._make_series(method, route.label, status)
         if cacheable and len(self._series) < _MAX_CACHED_SERIES:
             self._series[key] = series
@@ -174,7 +174,7 @@ class RequestRecorder:
             families.append(self._metrics.errors)
         counts = tuple((value_of(f.labels(method, route, str(status))), 1.0) for f in families)
         duration = self._metrics.duration.labels(method, route)
-        # Made with the rest, so that rate() sees the first slow request: a step from 0 to 1.
+        # Made with the others, at 0: so rate() sees the first slow request as a step from 0 to 1.
         slow = value_of(self._metrics.slow.labels(method, route))
         return _Series(route, counts, duration, slow)
 

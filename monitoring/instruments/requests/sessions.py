@@ -1,4 +1,4 @@
-"""Active sessions: noted by each process at most once in 30 s, counted in Redis for all hosts."""
+"""Active sessions: recorded in Redis at most every 30 s per process, counted for all hosts."""
 
 import base64
 from collections.abc import Sequence
@@ -28,17 +28,18 @@ if TYPE_CHECKING:
 
 ACTIVE_SECONDS = 30 * 60
 TOUCH_SECONDS = 30.0
-WRITE_SECONDS = 1.0  # in a thread of its own
+WRITE_SECONDS = 1.0  # in the background thread
 READ_SECONDS = 0.1
-_MOST_MEMBERS = 1_000_000  # of the set in Redis: some 100 MB
-_MOST_REMEMBERED = 50_000  # more sessions than these in 30 s are not noted
-_WAITING = 5_000
-_LOADS = 100  # sessions looked up for a batch
+
+_MAX_MEMBERS = 1_000_000  # of the sorted set in Redis: some 100 MB
+_MAX_REMEMBERED = 50_000  # further sessions within 30 s are not recorded
+_MAX_WAITING = 5_000
+_MAX_LOADS = 100  # sessions that one batch loads from the session store
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A session or a user, and whether it is known to be logged in."""
+    """A session or a user. `is_known` says that it is known to be logged in."""
 
     kind: str
     identity: str
@@ -46,16 +47,16 @@ class _Seen:
 
 
 class SessionWatch:
-    """Used by all threads of a process; a race costs a second touch."""
+    """Records which sessions are active. Thread-safe: a race only records a session twice."""
 
     def __init__(self) -> None:
         self._touched: dict[str, float] = {}
         self._background: Background[_Seen] = Background(
-            "monitoring-sessions", self._touch, _WAITING
+            "monitoring-sessions", self._record, _MAX_WAITING
         )
 
     def note(self, request: HttpRequest) -> None:
-        """Microseconds; reads nothing that the request has not read itself. Never raises."""
+        """Takes microseconds: reads only what the request itself has loaded. Never raises."""
         if "HTTP_COOKIE" not in request.META and "HTTP_AUTHORIZATION" not in request.META:
             return
         try:
@@ -71,24 +72,25 @@ class SessionWatch:
         name = seen.kind + seen.identity
         if now < self._touched.get(name, float("-inf")) + TOUCH_SECONDS:
             return
-        if len(self._touched) >= _MOST_REMEMBERED and not self._make_room(now):
+        if len(self._touched) >= _MAX_REMEMBERED and not self._make_room(now):
             return
         self._touched[name] = now
-        # Nothing is lost by a full queue, so nothing is counted: the next request tries again.
+        # A full queue is not counted as a drop: the session's next request tries again.
         if not self._background.put(seen, dropped_as=None):
             self._touched.pop(name, None)
 
     def _make_room(self, now: float) -> bool:
         fresh = {k: t for k, t in self._touched.copy().items() if now < t + TOUCH_SECONDS}
         self._touched = fresh
-        return len(fresh) < _MOST_REMEMBERED
+        return len(fresh) < _MAX_REMEMBERED
 
-    def _touch(self, batch: Sequence[_Seen]) -> None:
+    def _record(self, batch: Sequence[_Seen]) -> None:
+        """Work of the background thread."""
         self._send([seen for seen in batch if seen.is_known])
         unknown = [seen for seen in batch if not seen.is_known]
-        for seen in unknown[_LOADS:]:  # with their next request
+        for seen in unknown[_MAX_LOADS:]:  # their next request tries again
             self._touched.pop(seen.kind + seen.identity, None)
-        if unknown := unknown[:_LOADS]:
+        if unknown := unknown[:_MAX_LOADS]:
             logged_in = _logged_in([seen.identity for seen in unknown])
             self._send([seen for seen in unknown if seen.identity in logged_in])
 
@@ -96,12 +98,12 @@ class SessionWatch:
         try:
             touch([hash_of(seen.kind, seen.identity) for seen in active])
         except RedisUnavailableError:
-            for seen in active:  # with their next request they are touched again
+            for seen in active:  # their next request tries again
                 self._touched.pop(seen.kind + seen.identity, None)
 
 
 def _bearer(request: HttpRequest) -> _Seen | None:
-    """The user that an Authorization header stands for, as the view has found out."""
+    """The user of an Authorization header, if the view has authenticated it."""
     user = request.__dict__.get("user")
     if "HTTP_AUTHORIZATION" not in request.META or user is None or isinstance(user, LazyObject):
         return None
@@ -120,7 +122,7 @@ def _session(request: HttpRequest) -> _Seen | None:
 
 
 def _logged_in(keys: Sequence[str]) -> set[str]:
-    """Those of the session keys that belong to somebody; in the background."""
+    """The session keys of logged-in users. Runs in the background thread."""
     from django.conf import settings  # noqa: PLC0415
     from django.db import connections  # noqa: PLC0415
 
@@ -136,26 +138,26 @@ def session_watch() -> SessionWatch | None:
     """This process's watch; None without Redis."""
     if not (get_settings().REDIS_URL and is_installed()):
         return None
-    # Here, before the first request: later, its import would share the processor with requests.
+    # Imported before the first request: an import takes processor time from requests.
     import_module("redis")
     return SessionWatch()
 
 
 def hash_of(kind: str, identity: str) -> str:
-    """Tells sessions (or users) apart without telling which; the same on every host."""
+    """A keyed hash, so that Redis holds no session key and no user. Equal on every host."""
     digest = salted_hmac(f"monitoring.sessions.{kind}", identity, algorithm="sha256").digest()
     return base64.urlsafe_b64encode(digest[:18]).decode()
 
 
 def touch(hashes: Sequence[str]) -> None:
-    """They are active now. Raises RedisUnavailableError."""
+    """Mark these hashes as active now. Raises RedisUnavailableError."""
     redis = redis_store(WRITE_SECONDS)
     if redis is not None and hashes:
-        redis.run(lambda client: _touch(client, hashes))
+        redis.run(lambda client: _add(client, hashes))
 
 
 def count_active() -> tuple[int | None, str | None]:
-    """How many were active in the last 30 minutes; or None, and why."""
+    """How many were active in the last 30 minutes; or None and the reason."""
     redis = redis_store(READ_SECONDS)
     if redis is None:
         return None, no_redis_reason()
@@ -165,13 +167,13 @@ def count_active() -> tuple[int | None, str | None]:
         return None, "Redis does not answer"
 
 
-def _touch(client: "Redis", hashes: Sequence[str]) -> None:
+def _add(client: "Redis", hashes: Sequence[str]) -> None:
     key = _key()
     now = _now(client)
     pipeline = client.pipeline(transaction=False)
     pipeline.zadd(key, dict.fromkeys(hashes, now))
     pipeline.zremrangebyscore(key, "-inf", now - ACTIVE_SECONDS)
-    pipeline.zremrangebyrank(key, 0, -_MOST_MEMBERS - 1)
+    pipeline.zremrangebyrank(key, 0, -_MAX_MEMBERS - 1)
     pipeline.expire(key, 2 * ACTIVE_SECONDS)
     pipeline.execute()
 

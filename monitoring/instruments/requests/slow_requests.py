@@ -1,4 +1,4 @@
-"""Details of the last slow requests: in Redis for all hosts, else in a bounded file here."""
+"""Details of the last slow requests: in Redis for all hosts, else in a file of this host."""
 
 import contextlib
 import json
@@ -27,15 +27,15 @@ from monitoring.storage.directory import configured_directory
 if TYPE_CHECKING:
     from redis import Redis
 
-
 KEPT = 100
-WRITE_SECONDS = 1.0  # in a thread of its own
+WRITE_SECONDS = 1.0  # in the background thread
 READ_SECONDS = 0.1
-_WAITING = 1000
 
 FILE = "slow_requests.ring"
 PLACES = 100
-PLACE_BYTES = 2048  # a path and a route of 300 characters each, and what they cost in UTF-8
+PLACE_BYTES = 2048  # enough for a path and a route of 300 characters each in UTF-8
+
+_MAX_WAITING = 1000
 
 _HEAD = struct.Struct("<QII")  # number, payload bytes, checksum of both and the payload
 _PAYLOAD_BYTES = PLACE_BYTES - _HEAD.size
@@ -43,7 +43,7 @@ _PAYLOAD_BYTES = PLACE_BYTES - _HEAD.size
 
 @dataclass(frozen=True, slots=True)
 class SlowRequest:
-    """`timestamp` in Unix seconds at its end, `duration_ms` in milliseconds."""
+    """`timestamp` is the end of the request in Unix seconds."""
 
     method: str
     route: str
@@ -58,7 +58,7 @@ class SlowRequest:
 
     @classmethod
     def decode(cls, text: str | bytes) -> "SlowRequest | None":
-        """None for what is not a slow request."""
+        """None if the text is not an encoded slow request."""
         try:
             record = json.loads(text)
             return cls(
@@ -77,7 +77,7 @@ class SlowRequest:
 def keep_details(
     request: HttpRequest, method: str, route: str, status: int, seconds: float
 ) -> None:
-    """Microseconds, no I/O. What finds too many waiting is counted as dropped."""
+    """Queue the details of a slow request: microseconds, no I/O. A full queue counts a drop."""
     details = SlowRequest(
         method=method,
         route=route[:300],
@@ -92,7 +92,7 @@ def keep_details(
 
 @cache
 def _background() -> Background[SlowRequest]:
-    return Background("monitoring-slow-requests", _write, _WAITING)
+    return Background("monitoring-slow-requests", _write, _MAX_WAITING)
 
 
 def _write(batch: Sequence[SlowRequest]) -> None:
@@ -100,7 +100,7 @@ def _write(batch: Sequence[SlowRequest]) -> None:
 
 
 def keep(directory: Path, requests: Sequence[SlowRequest]) -> None:
-    """In Redis; in the file if there is none or it does not answer. Raises OSError."""
+    """Store in Redis, or in the file if Redis is not set or does not answer. Raises OSError."""
     redis = redis_store(WRITE_SECONDS)
     if redis is not None:
         try:
@@ -112,9 +112,10 @@ def keep(directory: Path, requests: Sequence[SlowRequest]) -> None:
 
 
 def last(directory: Path, count: int) -> list[SlowRequest]:
-    """The newest first, from both places: while Redis was away the file had them.
+    """The last `count` slow requests, newest first, from Redis and the file together.
 
-    By the time they ended: each process writes its own a little later.
+    The file holds those that ended while Redis was down. They are sorted by their end, because
+    processes write them a little later, in any order.
     """
     found = _read_file(directory)
     redis = redis_store(READ_SECONDS)
@@ -142,7 +143,7 @@ def _key() -> str:
 
 
 def _add_to_file(directory: Path, requests: Iterable[SlowRequest]) -> None:
-    """Write over the oldest ones. Raises OSError. Waits for other writers' microseconds."""
+    """Overwrite the oldest places. Waits some microseconds for other writers. Raises OSError."""
     with locked(directory / FILE) as descriptor:
         data = os.pread(descriptor, PLACES * PLACE_BYTES, 0)
         number = max((number for number, _ in _places(data)), default=0)
@@ -156,7 +157,7 @@ def _add_to_file(directory: Path, requests: Iterable[SlowRequest]) -> None:
 
 
 def _read_file(directory: Path) -> list[SlowRequest]:
-    """All there are, in any order; none if there is no file. A damaged place is left out."""
+    """All intact places, in any order; empty if the file is missing."""
     try:
         data = read_bounded(directory / FILE, PLACES * PLACE_BYTES)
     except OSError:

@@ -1,4 +1,4 @@
-"""When a streamed response ends: at its last byte, or when the client leaves before it."""
+"""Detects the end of a streamed response: its last byte, or a client that leaves early."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import cast
@@ -10,11 +10,11 @@ from django.http.response import HttpResponseBase
 def watch_stream(
     response: HttpResponseBase, finish: Callable[[], None], count_exception: Callable[[], None]
 ) -> None:
-    """Call `finish` once when the response ends, and before it `count_exception` if it breaks off.
+    """Call `finish` once at the end of the response; `count_exception` first if its content raises.
 
-    The end of the content comes first: the client then cannot have the whole answer before it is
-    counted. Closing the response covers the rest: a client that leaves, and files, whose content
-    is left alone so that the server's sendfile stays in use.
+    Usually the end of the content calls it, so that a response is counted before the client has all
+    of it. `close` calls it otherwise: when a client leaves early, and for files, whose content is
+    not wrapped so that the server can still use sendfile.
     """
     finished = False
 
@@ -25,7 +25,7 @@ def watch_stream(
             finish()
 
     if isinstance(response, StreamingHttpResponse) and not isinstance(response, FileResponse):
-        # django-stubs gives streaming_content the union of both kinds.
+        # django-stubs types streaming_content as a union of both kinds.
         if response.is_async:
             chunks = cast(AsyncIterator[bytes], response.streaming_content)
             response.streaming_content = _watch_async(chunks, finish_once, count_exception)

@@ -18,7 +18,7 @@ from monitoring.figures import snapshot_taker
 from monitoring.storage import directory as metrics_directory
 
 DEFAULT_BIND = "127.0.0.1:9464"
-_FILES = 16_384
+_WANTED_FILES = 16_384  # open files
 
 
 class Command(BaseCommand):
@@ -94,7 +94,7 @@ class Command(BaseCommand):
 
 
 def parse_bind(value: str) -> tuple[str, int]:
-    """HOST:PORT, an IPv6 host in brackets. Raises CommandError."""
+    """Host and port of HOST:PORT, where an IPv6 host is in brackets. Raises CommandError."""
     host, _, port = value.rpartition(":")
     is_bracketed = host.startswith("[") and host.endswith("]")
     bare = host[1:-1] if is_bracketed else host
@@ -110,16 +110,16 @@ def parse_bind(value: str) -> tuple[str, int]:
 
 
 def _raise_file_limit() -> None:
-    """A file for each metric file and each connection: the usual soft limit of 1024 may be few."""
+    """Raise the soft limit, often 1024: each metric file and each connection needs a descriptor."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    wanted = _WANTED_FILES if hard == resource.RLIM_INFINITY else min(_WANTED_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _stop_on_signals(server: Any) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
-        # shutdown() waits for the loop that this handler interrupts.
+        # In a thread: shutdown() waits for the loop that this handler interrupts.
         threading.Thread(target=server.shutdown, daemon=True).start()
 
     signal.signal(signal.SIGTERM, stop)
@@ -161,7 +161,7 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
         raise CommandError("--tls-cert and --tls-key go together")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        # An encrypted key is an error: without a password here, OpenSSL would ask the terminal.
+        # With a password, an encrypted key is an error; otherwise OpenSSL would prompt for one.
         context.load_cert_chain(certificate, key, password="")
     except (OSError, ssl.SSLError) as error:
         reason = error.strerror or str(error)

@@ -1,4 +1,4 @@
-"""`manage.py health`: what `/api/health/` says, for containers and for people."""
+"""`manage.py health`: the answer of `/api/health/`, for containers and people."""
 
 import json
 import sys
