@@ -161,9 +161,8 @@ class WebhookView(AdminView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.method in self.allowed_methods:
-            self.perform_authentication(
-                request
-            )  # before the database is asked: without a token, nobody learns its state
+            # Before the check of the database: a client without the token must not see its state.
+            self.perform_authentication(request)
         super().initial(request, *args, **kwargs)
 
     @extend_schema(

@@ -125,7 +125,7 @@ class Snapshots:
         payload = _pack(moment)
         data.append(ring_file.encode(ring_file.SNAPSHOT, table.id, moment.time, payload))
         if sum(map(len, data)) > _MAX_SNAPSHOT_BYTES:
-            raise SnapshotTooLargeError(f"{len(table.lines)} series")
+            raise SnapshotTooLargeError(f"{len(table.lines)} series are too many for a snapshot")
         self._tables[table.id] = table
         return self._reader.append(data)
 

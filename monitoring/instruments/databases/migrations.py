@@ -52,7 +52,7 @@ class MigrationWatch:
             if slot is not None and slot.name == _OWNER:
                 jobs.put(renew, own_counters.MIGRATIONS)
         except Exception:
-            report_error("the migrations could not be looked at")
+            report_error("the renewal of the migration figures could not be queued")
 
 
 def renew() -> None:

@@ -62,7 +62,7 @@ class SessionWatch:
         try:
             self._note(request)
         except Exception:
-            report_error("a session could not be noted")
+            report_error("a session could not be recorded")
 
     def _note(self, request: HttpRequest) -> None:
         seen = _bearer(request) or _session(request)
