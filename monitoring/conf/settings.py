@@ -1,4 +1,4 @@
-"""Reads `settings.MONITORING` into a frozen, typed object; no other module reads it."""
+"""Checks `settings.MONITORING` and converts it to a frozen, typed object."""
 
 import difflib
 from collections.abc import Callable, Mapping

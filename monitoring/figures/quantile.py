@@ -1,4 +1,4 @@
-"""Quantiles of histograms with classic buckets.
+"""Computes quantiles of histograms with classic buckets.
 
 `histogram_quantile` gives the same results as Prometheus's function of that name, by the rules of
 promql/quantile.go in the same order. `middle_quantile` is for fine buckets: interpolation inside a

@@ -218,6 +218,7 @@ def keep(
 
 
 def _with_tables(records: Sequence[RingRecord], kept: Sequence[RingRecord]) -> list[RingRecord]:
+    """The kept snapshots with their tables and the START records, in the order of the file."""
     used = {record.table for record in kept}
     offsets = {record.offset for record in kept}
     chosen = []

@@ -46,6 +46,8 @@ logger = logging.getLogger("monitoring.health")
 # Runs a part of a check: takes the seconds that it has, and the last finding if there is one.
 Probe = Callable[[float, Finding | None], Finding]
 
+_Begun = Run[Result | None] | Result  # the run that will give a result, or a fresh one
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -54,9 +56,6 @@ class Check:
     name: str
     parts: Mapping[str, Probe]
     details: Mapping[str, Any] = field(default_factory=dict)  # of a late or failed result
-
-
-_Begun = Run[Result | None] | Result
 
 
 class Examiner:

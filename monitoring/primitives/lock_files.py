@@ -1,4 +1,4 @@
-"""Files that are locked with flock.
+"""Opens files and locks them with flock.
 
 The kernel frees a lock when the last copy of its descriptor is closed, however the process dies. A
 forked child inherits copies. Code that keeps a lock closes them in the child, and never calls

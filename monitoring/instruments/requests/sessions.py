@@ -1,4 +1,4 @@
-"""Active sessions: recorded in Redis at most every 30 s per process, counted for all hosts."""
+"""Records each active session in Redis, at most every 30 s, and counts those of all hosts."""
 
 import base64
 from collections.abc import Sequence
