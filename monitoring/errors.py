@@ -8,7 +8,7 @@ __all__ = ["MetricsDirectoryError", "MonitoringError", "SettingsError"]
 
 
 class MonitoringError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base of the errors in this module."""
 
 
 class SettingsError(MonitoringError):
