@@ -14,8 +14,8 @@ PICTURE = (ROOT / "docs/images/house.svg").read_text()
 def rows(heading: str) -> list[list[str]]:
     """The cells of the first table under a heading, without its head."""
     section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    table = section[section.index("\n|") :].strip().split("\n\n")[0]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in table.split("\n")[2:]]
 
 
 def contract_floors() -> list[set[str]]:
