@@ -51,6 +51,7 @@ class _Custom:
         if not run.wait(until):
             self.fail("did not end in time")
             return []
+        run.wait_for_end(until)  # else the next scrape could find the run still closing
         if run.error is not None:
             self.fail(f"failed: {run.error!r}")
             return []

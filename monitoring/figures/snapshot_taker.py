@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from monitoring.primitives.lock_files import try_lock
+from monitoring.primitives.lock_files import lock_now, open_lock
 from monitoring.primitives.per_process import per_process
 from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
@@ -52,10 +52,14 @@ class Election:
 
     def _take(self) -> bool:
         with process_lock:  # forks wait for it: so every child knows of its copy
-            descriptor = try_lock(self._directory / LOCK_FILE)
-            if descriptor is not None:
-                self._descriptor = descriptor
-        return descriptor is not None
+            descriptor = open_lock(self._directory / LOCK_FILE)
+            try:
+                if lock_now(descriptor):
+                    self._descriptor = descriptor
+            finally:
+                if self._descriptor != descriptor:
+                    os.close(descriptor)
+        return self._descriptor >= 0
 
 
 class _Recorder(threading.Thread):

@@ -57,6 +57,8 @@ def _probe_of_project(path: str) -> Probe:
         except Exception as error:
             raise CheckError(FAILS) from error
         if isinstance(found, Finding):
+            if found.status not in Status:
+                raise CheckError(FAILS) from ValueError(f"no status of a finding: {found.status!r}")
             return found
         return FAILS if found is False else PASSES
 

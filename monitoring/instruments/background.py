@@ -51,13 +51,12 @@ class Background(Generic[T]):
         `dropped_as` is the drop reason; None counts nothing, for callers that will try again.
         """
         queue = self._queue()
-        if queue.is_full():
-            if dropped_as is not None:
-                values.drop(dropped_as)
-            return False
-        if queue.put(item) and self._flush:
+        is_added = queue.add(item)
+        if queue.start_thread() and self._flush:
             atexit.register(self.finish)
-        return True
+        if not is_added and dropped_as is not None:
+            values.drop(dropped_as)
+        return is_added
 
     def finish(self) -> None:
         """Let the thread finish the waiting items and end; wait for it for two seconds at most."""
@@ -79,29 +78,37 @@ class _Queue(Generic[T]):
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def is_full(self) -> bool:
-        return self._items.qsize() >= self._limit
-
-    def put(self, item: T) -> bool:
-        """Queue the item; returns whether this call has started the thread."""
+    def add(self, item: T) -> bool:
+        """Queue the item; False if the queue is full."""
+        if self._items.qsize() >= self._limit:
+            return False
         self._items.put(item)
+        return True
+
+    def start_thread(self) -> bool:
+        """Start the thread if it does not run; returns whether this call has started it.
+
+        Every item asks, also one that finds the queue full: the system may have had no more threads
+        before, and a job may have ended the thread (by SystemExit, say).
+        """
         # If another thread holds the lock, it starts the thread: there is no need to wait.
-        if self._thread is not None or not self._starting.acquire(blocking=False):
+        if self._is_running() or not self._starting.acquire(blocking=False):
             return False
         try:
-            return self._thread is None and self._start()
-        finally:
-            self._starting.release()
-
-    def _start(self) -> bool:
-        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-        try:
+            if self._is_running():
+                return False
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             thread.start()
-        except RuntimeError:  # no more threads: the next item tries again
+            self._thread = thread
+        except RuntimeError:
             report_error(f"{self._name}: no thread can be started")
             return False
-        self._thread = thread
+        finally:
+            self._starting.release()
         return True
+
+    def _is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def finish(self, seconds: float) -> None:
         if self._thread is not None:

@@ -34,6 +34,10 @@ class Run(Generic[T]):
         """Wait until `until` (monotonic seconds); returns whether the work has finished."""
         return self._answered.wait(max(0.0, until - time.monotonic()))
 
+    def wait_for_end(self, until: float) -> bool:
+        """As `wait`, but for the end of the run: `afterwards` is over and the key is free."""
+        return self._ended.wait(max(0.0, until - time.monotonic()))
+
     def value(self) -> T:
         """The result of the work, once `wait` has returned True. Raises what the work raised."""
         if self.error is not None:
@@ -116,18 +120,22 @@ class Runs(Generic[T]):
             except BaseException as error:  # the waiting callers must learn of a SystemExit, too
                 run.error = error
             try:
-                run._answered.set()
                 if afterwards is not None:
+                    run._answered.set()
                     afterwards()
             finally:
                 self._leave(key, run)
 
+        thread = threading.Thread(target=in_thread, name=name, daemon=True)
         try:
-            threading.Thread(target=in_thread, name=name, daemon=True).start()
-        except RuntimeError as error:
-            run.error = NoThreadError("no thread can be started")
-            self._leave(key, run)
-            raise run.error from error
+            thread.start()
+        except BaseException as error:
+            if thread.ident is None:  # not started, so nothing else would free the key
+                run.error = NoThreadError("no thread can be started")
+                self._leave(key, run)
+            if isinstance(error, RuntimeError) and run.error is not None:
+                raise run.error from error
+            raise
 
     def _leave(self, key: Hashable, run: Run[T]) -> None:
         with self._lock:

@@ -22,22 +22,17 @@ def open_lock(path: Path, *, create: bool = True) -> int:
     return open_owned(path, CREATE if create else WRITE)
 
 
-def try_lock(path: Path, *, create: bool = True) -> int | None:
-    """A descriptor that holds the lock while it is open; None if the lock is held elsewhere.
+def lock_now(descriptor: int) -> bool:
+    """Whether the lock is this descriptor's now; False while another one holds it.
 
-    Raises OSError (FileNotFoundError if the file is missing and `create` is false). The caller has
-    to check that the file has not been deleted since.
+    Callers keep the descriptor in a `try` that closes it: a signal handler may raise at any moment,
+    and a lost descriptor would hold the lock until the process ends.
     """
-    descriptor = open_lock(path, create=create)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(descriptor)
-        return None
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
+        return False
+    return True
 
 
 def is_locked(path: Path) -> bool:
@@ -59,10 +54,14 @@ def locked(
     """Open the file, create it if needed, and hold its lock for as long as the block runs.
 
     `seconds` limits the wait for the lock, because its holder may be suspended; None waits for
-    ever. `owned` gives a file that root creates to the directory's owner. Raises BlockingIOError
-    after `seconds`, and OSError if the file cannot be used.
+    ever. `owned` gives a file that root creates to the directory's owner; without it the file may
+    be a link that an administrator has set up. Raises BlockingIOError after `seconds`, and
+    OSError if the file cannot be used.
     """
-    descriptor = open_owned(path, mode=mode) if owned else os.open(path, CREATE, mode)
+    if owned:
+        descriptor = open_owned(path, mode=mode)
+    else:
+        descriptor = os.open(path, CREATE & ~os.O_NOFOLLOW, mode)
     try:
         _wait_for(descriptor, seconds)
         yield descriptor

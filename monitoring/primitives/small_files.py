@@ -6,9 +6,9 @@ owner.
 """
 
 import contextlib
+import fcntl
 import os
 import threading
-import time
 from pathlib import Path
 
 from monitoring.primitives.per_process import per_process
@@ -18,8 +18,6 @@ READ = os.O_RDONLY | _SAFELY
 WRITE = os.O_RDWR | _SAFELY  # an existing file
 CREATE = WRITE | os.O_CREAT
 DRAFT = CREATE | os.O_TRUNC
-
-_STALE_SECONDS = 60.0  # a draft is written in milliseconds
 
 _lock = per_process(threading.Lock)  # the threads of a process share one draft
 
@@ -52,23 +50,23 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
 
 def replace_whole(path: Path, data: bytes) -> None:
-    """Replace the file with these bytes atomically: no reader sees a part of them.
+    """Replace the file by one with these bytes, at once: no reader ever sees a part of it.
 
-    Each process writes its own draft, so several may do this at the same time; the last one wins.
-    Raises OSError (such as a full disk); the old file then stays, and the draft is deleted. A draft
-    that a killed process left is deleted by the next call that finds it older than a minute.
+    Each process writes its own draft first, so processes may do this at the same time; the last
+    one wins. Raises OSError (a full disk, say): then the old file stays and the draft goes. The
+    draft of a killed process goes with the next replacement by any process.
     """
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with _lock():
         _sweep(path)
-        descriptor = os.open(draft, DRAFT, 0o600)
         try:
+            descriptor = _open_draft(draft)
             try:
                 give_to_owner(descriptor, path.parent)
                 write_all(descriptor, data, 0)
+                draft.replace(path)
             finally:
                 os.close(descriptor)
-            draft.replace(path)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
@@ -82,9 +80,27 @@ def write_all(descriptor: int, data: bytes, at: int) -> None:
         view, at = view[written:], at + written
 
 
+def _open_draft(draft: Path) -> int:
+    """A new file, locked as long as it is open: a draft without a lock has lost its process."""
+    while True:
+        draft.unlink(missing_ok=True)  # of a process with this pid, in another container say
+        descriptor = os.open(draft, CREATE | os.O_EXCL, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # swept by another process before it was locked
+
+
 def _sweep(path: Path) -> None:
-    for draft in path.parent.glob(f"{path.name}.*.tmp"):
+    for draft in path.parent.glob(f"{path.name}*.tmp"):
         with contextlib.suppress(OSError):
-            # By age and not by pid: containers that share the directory do not share pids.
-            if draft.lstat().st_mtime < time.time() - _STALE_SECONDS:
+            descriptor = os.open(draft, READ)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 draft.unlink()
+            finally:
+                os.close(descriptor)

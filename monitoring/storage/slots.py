@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from monitoring.errors import NoFreeSlotError
-from monitoring.primitives.lock_files import is_locked, try_lock
+from monitoring.primitives.lock_files import is_locked, lock_now, open_lock
 from monitoring.primitives.small_files import read_bounded
 
 WEB = "web"
@@ -127,22 +127,21 @@ def _take_first(directory: Path, role: str, *, create: bool) -> Slot | None:
     for number in range(MAX_SLOTS):
         path = lock_path(directory, f"{role}-{number}")
         try:
-            descriptor = try_lock(path, create=create)
+            descriptor = open_lock(path, create=create)
         except FileNotFoundError:
             if create:
                 raise
             return None
-        if descriptor is None:
-            continue
-        slot = Slot(role, number, descriptor)
         try:
-            if not slot.is_deleted:  # else: the directory was emptied meanwhile
-                _write_owner(slot)
-                return slot
+            if lock_now(descriptor):
+                slot = Slot(role, number, descriptor)
+                if not slot.is_deleted:  # else: the directory was emptied meanwhile
+                    _write_owner(slot)
+                    return slot
         except BaseException:
-            slot.forget()
+            os.close(descriptor)
             raise
-        slot.forget()
+        os.close(descriptor)
     return None
 
 

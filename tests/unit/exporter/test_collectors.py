@@ -91,6 +91,14 @@ def test_one_that_hangs_takes_its_time_once_and_runs_again_when_it_has_ended() -
     assert names(collectors.collect(5.0, FamilyNames())) == ["late"]
 
 
+def test_scrapes_that_follow_each_other_at_once_all_have_its_families() -> None:
+    before = errors("Good")
+    collectors = CustomCollectors([f"{HERE}.Good"], 5.0)
+    for _ in range(300):
+        assert names(collectors.collect(5.0, FamilyNames())) == ["good"]
+    assert errors("Good") == before
+
+
 def test_the_scrape_may_have_less_time_than_the_setting_gives() -> None:
     collectors = CustomCollectors([f"{HERE}.Hangs", f"{HERE}.Good"], 3600)
     began = time.monotonic()

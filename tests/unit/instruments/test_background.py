@@ -1,5 +1,6 @@
 """A request leaves work behind and goes on; the work is done, or what is left out is counted."""
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -147,6 +148,41 @@ def test_no_thread_to_be_had_now_is_tried_again(work: Work, dropped: Dropped) ->
     for _ in range(2):
         assert work.begun.acquire(timeout=WAIT)
     assert work.batches == [[1], [2]]
+
+
+def test_a_queue_that_filled_up_while_there_were_no_threads_is_worked_on(
+    work: Work, dropped: Dropped
+) -> None:
+    queue: Background[int] = Background(NAME, work, 2, batch_seconds=0)
+    with no_threads():
+        assert [queue.put(number, own_counters.QUERY_LOG) for number in (1, 2, 3)] == [
+            True,
+            True,
+            False,
+        ]
+    work.go_on.release(3)
+    assert not queue.put(4, own_counters.QUERY_LOG)  # full still, but this starts the thread
+    for _ in range(2):
+        assert work.begun.acquire(timeout=WAIT)
+    assert work.batches == [[1], [2]]
+    assert dropped()[own_counters.QUERY_LOG] == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_job_that_ends_its_thread_does_not_end_the_queue() -> None:
+    done = threading.Event()
+
+    def run(batch: Sequence[Callable[[], object]]) -> None:
+        for job in batch:
+            job()
+
+    queue: Background[Callable[[], object]] = Background(NAME, run, 10, batch_seconds=0)
+    queue.put(lambda: sys.exit(0), None)
+    for thread in threading.enumerate():
+        if thread.name == NAME:
+            thread.join(WAIT)
+    queue.put(done.set, None)
+    assert done.wait(WAIT)
 
 
 def test_jobs_run_in_order_and_one_that_fails_stops_no_other() -> None:

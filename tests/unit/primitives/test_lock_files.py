@@ -6,12 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.primitives.lock_files import is_locked, locked, open_lock, try_lock
+from monitoring.primitives.lock_files import is_locked, lock_now, locked, open_lock
 from tests.unit.conftest import RunPython
 
 
 def descriptors() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def try_lock(path: Path, *, create: bool = True) -> int | None:
+    descriptor = open_lock(path, create=create)
+    if lock_now(descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def test_one_holds_it_and_the_next_one_when_it_is_closed(tmp_path: Path) -> None:
@@ -97,8 +105,8 @@ def test_many_threads_write_one_after_the_other(tmp_path: Path) -> None:
 def test_a_killed_holder_holds_no_more(metrics_directory: Path, run_python: RunPython) -> None:
     run_python(
         """
-from monitoring.primitives.lock_files import try_lock
-assert try_lock(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "a.lock") is not None
+from monitoring.primitives.lock_files import lock_now, open_lock
+assert lock_now(open_lock(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "a.lock"))
 os.kill(os.getpid(), signal.SIGKILL)
 """
     )
@@ -110,9 +118,10 @@ def test_a_child_that_closes_its_copy_frees_nothing(
 ) -> None:
     output = run_python(
         """
-from monitoring.primitives.lock_files import is_locked, try_lock
+from monitoring.primitives.lock_files import is_locked, lock_now, open_lock
 path = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "a.lock"
-descriptor = try_lock(path)
+descriptor = open_lock(path)
+assert lock_now(descriptor)
 if os.fork() == 0:
     os.close(descriptor)
     os._exit(0)

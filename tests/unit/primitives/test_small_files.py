@@ -4,7 +4,6 @@ import os
 import resource
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,12 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.primitives.small_files import (
-    CREATE,
-    open_owned,
-    read_bounded,
-    replace_whole,
-)
+from monitoring.primitives.lock_files import locked
+from monitoring.primitives.small_files import CREATE, open_owned, read_bounded, replace_whole
 from tests.unit.conftest import RunPython
 
 
@@ -91,17 +86,41 @@ print(torn, sorted(p.name for p in path.parent.iterdir()))
     assert output.strip() == "0 ['facts.json']"
 
 
-def test_a_draft_that_a_killed_process_left_goes_when_it_is_old(tmp_path: Path) -> None:
+def test_drafts_that_killed_processes_left_go_and_one_being_written_stays(tmp_path: Path) -> None:
     path = tmp_path / "facts.json"
-    old, young, foreign = (
-        tmp_path / name for name in ("facts.json.1.tmp", "facts.json.2.tmp", "other.json.1.tmp")
+    dead, earlier_version, written, foreign = (
+        tmp_path / name
+        for name in ("facts.json.1.tmp", "facts.json.tmp", "facts.json.2.tmp", "other.json.1.tmp")
     )
-    for draft in (old, young, foreign):
+    for draft in (dead, earlier_version, written, foreign):
         draft.touch()
-    for draft in (old, foreign):
-        os.utime(draft, (time.time() - 3600,) * 2)
+    with locked(written):  # as its process does while it writes
+        replace_whole(path, b"new")
+    assert set(tmp_path.iterdir()) == {path, written, foreign}
+    replace_whole(path, b"newer")
+    assert set(tmp_path.iterdir()) == {path, foreign}
+
+
+def test_three_killed_writers_leave_room_for_the_fourth(
+    tmp_path: Path, run_python: RunPython
+) -> None:
+    path = tmp_path / "facts.json"
+    run_python(f"""
+import resource
+from monitoring.primitives.small_files import replace_whole
+for _ in range(3):
+    child = os.fork()
+    if child == 0:  # the kernel kills it after ten bytes
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+        replace_whole(Path({str(path)!r}), b"a file of more than ten bytes")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGXFSZ
+""")
+    assert len(list(tmp_path.glob("*.tmp"))) == 1
     replace_whole(path, b"new")
-    assert set(tmp_path.iterdir()) == {path, young, foreign}
+    assert path.read_bytes() == b"new"
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 def test_no_link_is_followed(tmp_path: Path) -> None:
@@ -110,14 +129,16 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     path = tmp_path / "facts.json"
     draft = tmp_path / f"facts.json.{os.getpid()}.tmp"
     draft.symlink_to(victim)
-    with pytest.raises(OSError, match="symbolic links"):
-        replace_whole(path, b"evil")
+    replace_whole(path, b"ours")  # the link at the draft's name goes
+    assert path.read_bytes() == b"ours"
+    assert victim.read_bytes() == b"precious"
+    assert not draft.is_symlink()
+    path.unlink()
     path.symlink_to(victim)
     with pytest.raises(OSError, match="symbolic links"):
         read_bounded(path, 100)
     with pytest.raises(OSError, match="symbolic links"):
         open_owned(path)
-    draft.unlink()
     replace_whole(path, b"new")  # the link goes, not what it names
     assert victim.read_bytes() == b"precious"
     assert not path.is_symlink()
