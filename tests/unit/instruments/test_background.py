@@ -9,7 +9,7 @@ import pytest
 from django.test import RequestFactory
 
 from monitoring.instruments.background import Background, jobs
-from monitoring.instruments.requests import slow_requests
+from monitoring.instruments.requests import slow_request_file, slow_requests
 from monitoring.merging.merge import shared_merger
 from monitoring.metrics.process_families import collector_errors_total
 from monitoring.primitives.lock_files import locked
@@ -230,7 +230,7 @@ Background("batches", lambda batch: say(batch), 10, batch_seconds=3600).put(1, N
 def test_slow_requests_that_find_their_queue_full_are_counted(dropped: Dropped) -> None:
     request = RequestFactory().get("/slow/")
     # While another process holds the file, the thread has at most one batch in hand.
-    with locked(configured_directory() / slow_requests.FILE):
+    with locked(configured_directory() / slow_request_file.FILE):
         for _ in range(2500):
             slow_requests.keep_details(request, "GET", "/slow/", 200, 1.0)
         counted = dropped()
