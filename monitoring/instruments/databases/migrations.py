@@ -49,7 +49,7 @@ class MigrationWatch:
             self._next = monotonic() + every
             slot = attach()
             if slot is not None and slot.name == _OWNER:
-                jobs.put(renew, own_counters.MIGRATIONS)
+                jobs.put(renew, own_counters.DROP_MIGRATIONS)
         except Exception:
             report_error("the renewal of the migration figures could not be queued")
 

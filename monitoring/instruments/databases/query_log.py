@@ -76,7 +76,7 @@ class QueryLog:
         try:
             self._file.append(json.dumps(line, ensure_ascii=True).encode())
         except OSError:
-            values.drop(own_counters.QUERY_LOG)
+            values.drop(own_counters.DROP_QUERY_LOG)
             report_error("SLOW_QUERY_LOG cannot be written")
 
     def _admit(self, key: tuple[str, str]) -> int | None:

@@ -43,7 +43,7 @@ def report_slow(alias: str, vendor: str, sql: Any, seconds: float, cursor: Any) 
             {"rows": rows},
         )
 
-    jobs.put(write, own_counters.QUERY_LOG)
+    jobs.put(write, own_counters.DROP_QUERY_LOG)
 
 
 def report_repeated(tracker: RequestTracker, limit: int, route: str, request: HttpRequest) -> None:
@@ -69,7 +69,7 @@ def report_repeated(tracker: RequestTracker, limit: int, route: str, request: Ht
                     {},
                 )
 
-    jobs.put(write, own_counters.QUERY_LOG)
+    jobs.put(write, own_counters.DROP_QUERY_LOG)
 
 
 def report_block(name: str, tracker: Tracker) -> None:

@@ -76,7 +76,7 @@ def keep_details(
         timestamp=round(time(), 3),
         request_id=request_id_of(request),
     )
-    _background().put(details, own_counters.SLOW_REQUESTS)
+    _background().put(details, own_counters.DROP_SLOW_REQUESTS)
 
 
 @cache
