@@ -7,18 +7,18 @@ leave the job to the exporter if there is one, so that no worker spends memory o
 import os
 from pathlib import Path
 
+from monitoring.figures.ring_file import SNAPSHOT_SECONDS
 from monitoring.primitives.lock_files import try_lock
 from monitoring.primitives.per_process import per_process
 from monitoring.primitives.periodic import Periodic
 from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
 from monitoring.storage.self_report import report_error
-from monitoring.storage.slots import WEB, is_held, lock_path, process_lock
+from monitoring.storage.slots import EXPORTER, WEB, is_held, lock_path, process_lock, slot_name
 
-SNAPSHOT_SECONDS = 5.0
 LOCK_FILE = "snapshots.lock"
 
-_EXPORTER_SLOT = "exporter-0"
+_EXPORTER_SLOT = slot_name(EXPORTER, 0)
 
 
 class Election:

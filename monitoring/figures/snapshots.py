@@ -16,7 +16,7 @@ from monitoring.primitives import boot_clock
 from monitoring.primitives.boot_clock import boot_id
 from monitoring.primitives.per_process import per_process
 
-FINE_SECONDS = 5.0
+FINE_SECONDS = ring_file.SNAPSHOT_SECONDS
 FINE_SPAN = 310.0  # a little more than five minutes
 COARSE_SECONDS = 60.0
 COARSE_SPAN = 24 * 3600 + 120.0

@@ -93,6 +93,6 @@ class CacheRecorder:
 
 @cache
 def cache_recorder(alias: str, cls: type) -> CacheRecorder:
-    """This process's recorder for an alias with this backend class."""
+    """The recorder for an alias with this backend class; a forked child goes on using it."""
     double = any(base.__module__.startswith("django_prometheus.") for base in cls.__mro__)
     return CacheRecorder(alias, backend_label(cls), cache_metrics(), double=double)

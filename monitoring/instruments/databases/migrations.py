@@ -16,8 +16,9 @@ from monitoring.errors import DatabaseUnavailableError
 from monitoring.instruments.background import jobs
 from monitoring.storage import attach, own_counters
 from monitoring.storage.self_report import report_error
+from monitoring.storage.slots import WEB, slot_name
 
-_OWNER = "web-0"
+_OWNER = slot_name(WEB, 0)
 
 
 @cache
@@ -32,9 +33,9 @@ def migration_gauges() -> tuple[Gauge, Gauge]:
 
 
 class MigrationWatch:
-    """Renews the gauges when they are due, as a job of the upkeep.
+    """Renews the gauges when they are due, at a tick of the upkeep.
 
-    It has no lock: the upkeep runs its jobs in one thread at a time.
+    It has no lock: the upkeep ticks in one thread at a time.
     """
 
     def __init__(self) -> None:

@@ -188,5 +188,5 @@ def _refused_match(request: HttpRequest) -> ResolverMatch | None:
 
 @cache
 def request_recorder() -> RequestRecorder:
-    """This process's recorder."""
+    """The recorder; a forked child goes on using it, and its writes then reach its own slot."""
     return RequestRecorder(http_metrics(), get_settings())

@@ -138,7 +138,7 @@ def _logged_in(keys: Sequence[str]) -> set[str]:
 
 @cache
 def session_watch() -> SessionWatch | None:
-    """This process's watch; None without Redis."""
+    """The watch, which a forked child goes on using; None without Redis."""
     if not (get_settings().REDIS_URL and has_redis_py()):
         return None
     # Imported before the first request: an import takes processor time from requests.
