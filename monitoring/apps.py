@@ -38,6 +38,6 @@ class MonitoringConfig(AppConfig):
 def _keep_snapshots() -> None:
     """Let web servers without gunicorn's hooks take snapshots from their first request on."""
     from monitoring.figures.snapshot_taker import run_in_web_server  # noqa: PLC0415
-    from monitoring.instruments.upkeep import add_job  # noqa: PLC0415
+    from monitoring.instruments.upkeep import at_each_tick  # noqa: PLC0415
 
-    add_job(run_in_web_server)
+    at_each_tick(run_in_web_server)

@@ -102,7 +102,7 @@ def check_directory(
 @register("monitoring")
 def check_redis(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     chosen = _usable_settings()
-    if not chosen.REDIS_URL or redis_client.is_installed():
+    if not chosen.REDIS_URL or redis_client.has_redis_py():
         return []
     return [
         Error(

@@ -12,6 +12,7 @@ from monitoring.metrics import (
     celery_families,
     database_families,
     names,
+    own_families,
     process_families,
     request_families,
 )
@@ -121,7 +122,7 @@ def _sections() -> Iterator[tuple[str, list[_Row]]]:
     yield (
         "Monitoring itself",
         [
-            _stored_row(process_families.merges_total()),
+            _stored_row(own_families.merges_total()),
             _Row(names.MONITORING_DROPPED, "counter", ("reason",), own_counters.DROPPED_HELP),
             _Row(names.MONITORING_CORRUPT_FILES, "counter", (), own_counters.CORRUPT_HELP),
             *beside("monitoring_"),
@@ -130,7 +131,7 @@ def _sections() -> Iterator[tuple[str, list[_Row]]]:
     yield (
         "From the exporter only",
         [
-            _stored_row(process_families.collector_errors_total()),
+            _stored_row(own_families.collector_errors_total()),
             *(_derived_row(family) for family in derived if family.is_exporter_only),
         ],
     )

@@ -23,7 +23,7 @@ from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError, RedisUnavailableError
 from monitoring.figures.recent_queries import recent
 from monitoring.figures.window import Window
-from monitoring.instruments.databases.report import REPEATED, SLOW, log_path
+from monitoring.instruments.databases.query_log import REPEATED, SLOW, log_path
 from monitoring.storage.directory import configured_directory
 
 if TYPE_CHECKING:

@@ -3,14 +3,17 @@
 from time import monotonic
 
 from django.conf import settings as django_settings
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import DEFAULT_DB_ALIAS
 from rest_framework.request import Request
 
 from monitoring.api.error_answers import ServiceUnavailable
-from monitoring.backing_services.database_probe import ask
+from monitoring.backing_services.database_probe import (
+    answers,
+    ask,
+    configured_aliases,
+    wait_for_pool,
+)
 from monitoring.errors import DatabaseUnavailableError
-from monitoring.instruments.databases.pools import wait_for_pool
 from monitoring.storage.self_report import logger
 
 DATABASE_UNAVAILABLE = "database_unavailable"  # the code of the 503
@@ -23,10 +26,10 @@ def check_database(request: Request, deadline: float) -> None:
     """
     if not _has_credentials(request):
         return
-    if connections.settings[DEFAULT_DB_ALIAS]["ENGINE"] == "django.db.backends.dummy":
+    if DEFAULT_DB_ALIAS not in configured_aliases():
         return
     try:
-        ask(DEFAULT_DB_ALIAS, _answers, max(deadline - monotonic(), 0.0))
+        ask(DEFAULT_DB_ALIAS, answers, max(deadline - monotonic(), 0.0))
         wait_for_pool(DEFAULT_DB_ALIAS, max(deadline - monotonic(), 0.0))
     except DatabaseUnavailableError as error:
         logger.warning("the database cannot be asked: %s", error)
@@ -36,8 +39,3 @@ def check_database(request: Request, deadline: float) -> None:
 def _has_credentials(request: Request) -> bool:
     cookie = getattr(django_settings, "SESSION_COOKIE_NAME", "sessionid")
     return "Authorization" in request.headers or cookie in request.COOKIES
-
-
-def _answers(connection: BaseDatabaseWrapper) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT 1{connection.features.bare_select_suffix}")

@@ -1,20 +1,20 @@
-"""Asks a database a question on a new connection, within a deadline that always holds.
+"""Asks a database within a deadline that always holds, on a connection of monitoring's own.
 
 Each alias has at most one question at a time. A caller that comes in between waits until its own
 deadline, and then gets an error.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from contextvars import ContextVar
 from math import ceil
-from time import monotonic
 from typing import Any, TypeVar
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from monitoring.errors import DatabaseUnavailableError
-from monitoring.primitives.deadline import NoThreadError, Runs, StillRunningError
+from monitoring.primitives.deadline import NoAnswerError, Runs
 from monitoring.primitives.per_process import per_process
 from monitoring.storage.self_report import logger
 
@@ -23,41 +23,74 @@ T = TypeVar("T")
 # Connections made while this is set are monitoring's own, and are not counted.
 unmeasured: ContextVar[bool] = ContextVar("monitoring_unmeasured", default=False)
 
+_DUMMY_ENGINE = "django.db.backends.dummy"  # Django's for a project without a database
+
+
+def configured_aliases() -> list[str]:
+    """The aliases in DATABASES that have a database behind them."""
+    return [
+        alias
+        for alias, options in connections.settings.items()
+        if options["ENGINE"] != _DUMMY_ENGINE
+    ]
+
 
 def ask(alias: str, question: Callable[[BaseDatabaseWrapper], T], seconds: float) -> T:
     """The result of `question`, called with a new connection to the database.
 
     Raises DatabaseUnavailableError after `seconds` at the latest.
     """
-    deadline = monotonic() + seconds
-    opened: list[BaseDatabaseWrapper] = []
+    opened = ExitStack()
 
     def work() -> T:
-        unmeasured.set(True)  # in this thread only
-        opened.append(new_connection(alias, seconds))
-        return question(opened[0])
+        return question(opened.enter_context(own_connection(alias, seconds)))
 
     def close() -> None:
         try:
-            for connection in opened:
-                connection.close()
+            opened.close()
         except Exception:
             logger.exception("a connection to %s could not be closed", alias)
 
     try:
-        run = _runs().start(
-            alias, work, name=f"monitoring-{alias}", afterwards=close, patience_until=deadline
-        )
-    except StillRunningError:
-        raise DatabaseUnavailableError(f"{alias}: an earlier question has no answer yet") from None
-    except NoThreadError as error:
-        raise DatabaseUnavailableError(f"{alias}: no thread can be started") from error
-    if not run.wait(deadline):
-        raise DatabaseUnavailableError(f"{alias}: no answer within {seconds:g} s")
-    if run.error is not None:
-        raise DatabaseUnavailableError(f"{alias}: {type(run.error).__name__}") from run.error
-    answer: T = run.value()
+        answer: T = _runs().ask(alias, work, seconds, name=f"monitoring-{alias}", afterwards=close)
+    except NoAnswerError as error:
+        raise DatabaseUnavailableError(f"{alias}: {error}") from error
     return answer
+
+
+def answers(connection: BaseDatabaseWrapper) -> None:
+    """The smallest question. Raises what the driver raises if the database does not answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1{connection.features.bare_select_suffix}")
+        cursor.fetchone()
+
+
+def wait_for_pool(alias: str, seconds: float) -> None:
+    """Wait until the alias's pool has a free connection; return at once without a pool.
+
+    Raises DatabaseUnavailableError after `seconds`.
+    """
+    pool = getattr(connections[alias], "pool", None)
+    if pool is None:
+        return
+    try:
+        pool.putconn(pool.getconn(timeout=seconds))
+    except Exception as error:
+        raise DatabaseUnavailableError(f"{alias}: {type(error).__name__}") from error
+
+
+@contextmanager
+def own_connection(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
+    """A new connection whose queries are not counted; closed at the end.
+
+    `seconds` bounds the connecting where the driver can; the caller's deadline needs `ask`.
+    """
+    token = unmeasured.set(True)
+    try:
+        with closing(_connect(alias, seconds)) as connection:
+            yield connection
+    finally:
+        unmeasured.reset(token)
 
 
 @per_process
@@ -65,7 +98,7 @@ def _runs() -> Runs[Any]:
     return Runs()
 
 
-def new_connection(alias: str, seconds: float) -> BaseDatabaseWrapper:
+def _connect(alias: str, seconds: float) -> BaseDatabaseWrapper:
     """A connected connection outside the pool, so that it works while the pool is exhausted."""
     connection: Any = connections.create_connection(alias)
     options = {**connection.settings_dict["OPTIONS"]}

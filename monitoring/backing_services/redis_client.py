@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from redis import Redis
 
 PAUSE_SECONDS = 2.0
+WRITE_SECONDS = 1.0  # the time limit of a background thread
+READ_SECONDS = 0.1  # the time limit of a request or a scrape, which waits for the answer
 
 T = TypeVar("T")
 
@@ -75,7 +77,7 @@ class RedisStore:
             return self._client
 
 
-def is_installed() -> bool:
+def has_redis_py() -> bool:
     """Whether redis-py (the extra `redis`) is installed."""
     return find_spec("redis") is not None
 
@@ -93,4 +95,4 @@ def redis_store(timeout: float) -> RedisStore | None:
 
 @per_process
 def _store_of(url: str, timeout: float) -> RedisStore | None:
-    return RedisStore(url, timeout) if is_installed() else None
+    return RedisStore(url, timeout) if has_redis_py() else None

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import partial
-from time import monotonic
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -10,7 +9,7 @@ from django.conf import settings as django_settings
 from monitoring.backing_services.redis_client import redis_client
 from monitoring.conf import get_settings
 from monitoring.errors import RedisUnavailableError
-from monitoring.primitives.deadline import NoThreadError, Runs, StillRunningError
+from monitoring.primitives.deadline import NoAnswerError, Runs
 from monitoring.primitives.per_process import per_process
 
 _REDIS_BACKENDS = ("redis", "valkey")
@@ -62,22 +61,11 @@ def redis_urls() -> dict[str, str]:
 def redis_info(url: str, seconds: float) -> RedisInfo:
     """Ask the server. Raises RedisUnavailableError after `seconds` at the latest."""
     # The client's timeout limits each step; the thread limits all steps together.
-    deadline = monotonic() + seconds
     try:
-        run = _runs().start(
-            url, partial(_ask, url, seconds), name="monitoring-redis", patience_until=deadline
-        )
-    except StillRunningError:
-        raise RedisUnavailableError("an earlier question has no answer yet") from None
-    except NoThreadError as error:
-        raise RedisUnavailableError("no thread can be started") from error
-    if not run.wait(deadline):
-        raise RedisUnavailableError(f"no answer within {seconds:g} s")
-    if isinstance(run.error, RedisUnavailableError):
-        raise run.error
-    if run.error is not None:
-        raise RedisUnavailableError(type(run.error).__name__) from run.error
-    answer = run.value()
+        answer = _runs().ask(url, partial(_ask, url, seconds), seconds, name="monitoring-redis")
+    except NoAnswerError as error:
+        is_ours = isinstance(error.__cause__, RedisUnavailableError)
+        raise RedisUnavailableError(str(error.__cause__ if is_ours else error)) from error
     figures: dict[str, Any] = {name: int(answer.get(key, 0)) for name, key in _FIELDS.items()}
     return RedisInfo(**figures, version=str(answer.get("redis_version", "")))
 

@@ -13,7 +13,7 @@ from prometheus_client.samples import Sample
 
 from monitoring.errors import SettingsError
 from monitoring.exposition.family_names import FamilyNames, names_of
-from monitoring.metrics.process_families import collector_errors_total
+from monitoring.metrics.own_families import collector_errors_total
 from monitoring.primitives.deadline import NoThreadError, Run, Runs, StillRunningError
 from monitoring.primitives.log_limit import LogLimit
 

@@ -5,6 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from monitoring.primitives.deadline import NoThreadError
+from monitoring.primitives.per_process import per_process
+from monitoring.primitives.periodic import Periodic
 from monitoring.storage.self_report import report_error
 
 T = TypeVar("T")
@@ -18,31 +21,31 @@ class Refreshed(Generic[T]):
     def __init__(self, name: str, ask: Callable[[], T], interval: float) -> None:
         self._name = name
         self._ask = ask
-        self._interval = interval
-        self._first = threading.Event()
+        self._stale_after = _STALE_INTERVALS * interval
+        self._asking = Periodic(name, self._renew, interval)
+        self._first = per_process(threading.Event)
         self._answer: tuple[float, T] | None = None
-        self._thread: threading.Thread | None = None
 
     def get(self, wait: float = 0.0) -> T | None:
         """The last answer; None before the first one, and when the last one is too old.
 
-        The very first call waits up to `wait` seconds for an answer.
+        The call that starts the thread waits up to `wait` seconds for an answer. Without a thread,
+        the next call tries again.
         """
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-            self._thread.start()
-            self._first.wait(wait)
+        try:
+            if self._asking.ensure():
+                self._first().wait(wait)
+        except NoThreadError:
+            report_error(f"no thread asks for {self._name}")
         answer = self._answer
-        if answer is None or time.monotonic() > answer[0] + _STALE_INTERVALS * self._interval:
+        if answer is None or time.monotonic() > answer[0] + self._stale_after:
             return None
         return answer[1]
 
-    def _work(self) -> None:
-        while True:
-            try:
-                found = self._ask()
-                self._answer = (time.monotonic(), found)
-            except Exception:
-                report_error(f"no figures for {self._name}")
-            self._first.set()
-            time.sleep(self._interval)
+    def _renew(self) -> None:
+        try:
+            found = self._ask()
+            self._answer = (time.monotonic(), found)
+        except Exception:
+            report_error(f"no figures for {self._name}")
+        self._first().set()

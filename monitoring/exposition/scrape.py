@@ -24,7 +24,7 @@ from monitoring.merging.layout import Layout
 from monitoring.merging.merge import Merged, shared_merger
 from monitoring.metrics.derived import FILES, SCRAPE_DURATION, STATUS
 from monitoring.metrics.names import HTTP_REQUESTS, family_of
-from monitoring.metrics.process_families import merges_total
+from monitoring.metrics.own_families import merges_total
 from monitoring.storage import values
 from monitoring.storage.self_report import report_error
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from monitoring.instruments.caches.recorder import ERROR, GET, HIT, MISS, OK
 from monitoring.merging.layout import Line
 from monitoring.metrics import names
+from monitoring.metrics.cache_families import ERROR, GET, HIT, MISS, OK
 
 
 def cache_figures(

@@ -3,10 +3,8 @@
 from time import monotonic
 from typing import Any
 
-from django.db import connections
-
 from monitoring.backing_services.database_inspection import Inspection, inspect
-from monitoring.backing_services.database_probe import ask
+from monitoring.backing_services.database_probe import ask, configured_aliases
 from monitoring.merging.merge import Merged
 from monitoring.metrics import names
 
@@ -24,10 +22,10 @@ def database_state(merged: Merged, seconds: float) -> dict[str, Any]:
     Raises DatabaseUnavailableError after `seconds` at the latest.
     """
     deadline = monotonic() + seconds
-    found = {}
-    for alias, settings in connections.settings.items():
-        if settings["ENGINE"] != "django.db.backends.dummy":
-            found[alias] = ask(alias, inspect, max(deadline - monotonic(), 0.0))
+    found = {
+        alias: ask(alias, inspect, max(deadline - monotonic(), 0.0))
+        for alias in configured_aliases()
+    }
     return {
         "connections": {
             alias: _connections(alias, inspection, merged) for alias, inspection in found.items()

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from monitoring.instruments.databases.report import REPEATED, SLOW
+from monitoring.instruments.databases.query_log import REPEATED, SLOW
 
 _TAIL_BYTES = 256 * 1024
 _KEPT = {

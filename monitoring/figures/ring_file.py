@@ -18,6 +18,7 @@ from monitoring.primitives.small_files import READ, WRITE, replace_whole, write_
 
 RING_FILE = "snapshots.ring"
 START, TABLE, SNAPSHOT = b"B", b"T", b"S"
+SNAPSHOT_SECONDS = 5.0  # between two snapshots, in the elected process
 MAX_BYTES = 8 * 1024 * 1024  # of the file; twice that for a moment during a rewrite
 
 _MAGIC = b"\xabMSR"

@@ -5,21 +5,20 @@ leave the job to the exporter if there is one, so that no worker spends memory o
 """
 
 import os
-import threading
-import time
 from pathlib import Path
 
+from monitoring.figures.ring_file import SNAPSHOT_SECONDS
 from monitoring.primitives.lock_files import lock_now, open_lock
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.periodic import Periodic
 from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
 from monitoring.storage.self_report import report_error
-from monitoring.storage.slots import WEB, is_held, lock_path, process_lock
+from monitoring.storage.slots import EXPORTER, WEB, is_held, lock_path, process_lock, slot_name
 
-SNAPSHOT_SECONDS = 5.0
 LOCK_FILE = "snapshots.lock"
 
-_EXPORTER_SLOT = "exporter-0"
+_EXPORTER_SLOT = slot_name(EXPORTER, 0)
 
 
 class Election:
@@ -62,21 +61,16 @@ class Election:
         return self._descriptor >= 0
 
 
-class _Recorder(threading.Thread):
-    """Takes snapshots until the process ends. A daemon thread: an incomplete write does no harm."""
+class _Taker:
+    """Takes the snapshots of a directory, whenever this process is elected."""
 
     def __init__(self, directory: Path, *, is_exporter: bool) -> None:
-        super().__init__(name="monitoring-snapshots", daemon=True)
         self._directory = directory
         self._election = Election(directory, is_exporter=is_exporter)
+        # A daemon thread may end in the middle of a write: an incomplete snapshot does no harm.
+        self.thread = Periodic("monitoring-snapshots", self._take, SNAPSHOT_SECONDS)
 
-    def run(self) -> None:
-        while True:
-            self.tick()
-            time.sleep(SNAPSHOT_SECONDS)
-
-    def tick(self) -> None:
-        """Take a snapshot if this process is elected. Never raises."""
+    def _take(self) -> None:
         try:
             if self._election.is_won():
                 # Imported here: only the elected process pays for numpy and the merge.
@@ -101,18 +95,13 @@ def ensure_running(
     `before_requests` takes the first snapshot at once, so that its slow imports do not take
     processor time from requests.
     """
-    if not _right_to_start().acquire(blocking=False):
-        return
     try:
-        recorder = _Recorder(directory, is_exporter=is_exporter)
-        if before_requests:
-            recorder.tick()
-        recorder.start()
+        _taker(directory, is_exporter).thread.ensure(first_here=before_requests)
     except Exception:
         report_error("the snapshots could not be started")
 
 
 @per_process
-def _right_to_start() -> threading.Lock:
-    """Acquired once, never released. Per process, because a forked child has no thread."""
-    return threading.Lock()
+def _taker(directory: Path, is_exporter: bool) -> _Taker:
+    """Per process: a forked child has no thread, and is elected on its own."""
+    return _Taker(directory, is_exporter=is_exporter)

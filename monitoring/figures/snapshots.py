@@ -16,7 +16,7 @@ from monitoring.primitives import boot_clock
 from monitoring.primitives.boot_clock import boot_id
 from monitoring.primitives.per_process import per_process
 
-FINE_SECONDS = 5.0
+FINE_SECONDS = ring_file.SNAPSHOT_SECONDS
 FINE_SPAN = 310.0  # a little more than five minutes
 COARSE_SECONDS = 60.0
 COARSE_SPAN = 24 * 3600 + 120.0
@@ -139,7 +139,7 @@ class Snapshots:
         """Rewrite the ring without superfluous snapshots if they are many or the file is large."""
         records = list(self._reader.records())
         snapshots = [r for r in records if r.kind == ring_file.SNAPSHOT]
-        kept = keep(snapshots, now, COARSE_SECONDS)
+        kept = _thinned(snapshots, now, COARSE_SECONDS)
         is_large = self._reader.end > 0.8 * MAX_BYTES
         if not is_large and len(snapshots) - len(kept) < _MAX_SUPERFLUOUS:
             return
@@ -147,7 +147,7 @@ class Snapshots:
         chosen = _with_tables(records, kept)
         while sum(r.length for r in chosen) > 0.6 * MAX_BYTES and len(kept) > 1:
             spacing *= 2
-            kept = keep(snapshots, now, spacing, fine_span=FINE_SPAN * COARSE_SECONDS / spacing)
+            kept = _thinned(snapshots, now, spacing, fine_span=FINE_SPAN * COARSE_SECONDS / spacing)
             chosen = _with_tables(records, kept)
         ring_file.replace(self._path, self._copies(chosen))
 
@@ -202,10 +202,10 @@ def _state(directory: Path) -> tuple[Snapshots, Extractor]:
     return Snapshots(directory), Extractor()
 
 
-def keep(
+def _thinned(
     snapshots: Sequence[RingRecord], now: float, coarse: float, fine_span: float = FINE_SPAN
 ) -> list[RingRecord]:
-    """The snapshots to keep: all of the last `fine_span` seconds, then one per `coarse` seconds."""
+    """Those that stay: all of the last `fine_span` seconds, then one per `coarse` seconds."""
     kept: list[RingRecord] = []
     for record in snapshots:
         if now - record.time > COARSE_SPAN:

@@ -2,17 +2,13 @@
 
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache, partial
 
-from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from monitoring.backing_services.celery_broker import celery_app, ping
-from monitoring.backing_services.database_probe import new_connection, unmeasured
+from monitoring.backing_services.database_probe import answers, configured_aliases, own_connection
 from monitoring.backing_services.redis_client import redis_client
 from monitoring.conf import get_settings
 from monitoring.health.examiner import Probe
@@ -29,7 +25,6 @@ REDIS_REFUSES = Finding(Status.UNHEALTHY, "Redis does not keep what it is given.
 NO_CELERY = Finding(Status.DISABLED, "Not configured.", {"workers": []})
 NO_BROKER = Finding(Status.UNHEALTHY, "The broker does not answer.", {"workers": []})
 
-_DUMMY_ENGINE = "django.db.backends.dummy"
 _REDIS_TTL_SECONDS = 10  # of a key that could not be deleted
 _SEARCH_EVERY_SECONDS = 60.0  # for Celery workers that are not known yet
 
@@ -44,20 +39,14 @@ def migrations_probes() -> dict[str, Probe]:
 
 def _aliases() -> list[str]:
     """The databases to check: HEALTH_DATABASES, or all if it is empty."""
-    configured = [
-        alias
-        for alias, options in connections.settings.items()
-        if options["ENGINE"] != _DUMMY_ENGINE
-    ]
     chosen = get_settings().HEALTH_DATABASES
-    return [alias for alias in configured if not chosen or alias in chosen]
+    return [alias for alias in configured_aliases() if not chosen or alias in chosen]
 
 
 def _probe_database(alias: str, seconds: float, last: Finding | None) -> Finding:
     try:
-        with _connected(alias, seconds) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-            cursor.fetchone()
+        with own_connection(alias, seconds) as connection:
+            answers(connection)
     except Exception as error:
         raise CheckError(DATABASE_SILENT) from error
     return DATABASE_ANSWERS
@@ -69,7 +58,7 @@ def _probe_migrations(alias: str, seconds: float, last: Finding | None) -> Findi
     A database other than `default` without Django's table of migrations is not checked.
     """
     try:
-        with _connected(alias, seconds) as connection:
+        with own_connection(alias, seconds) as connection:
             recorder = MigrationRecorder(connection)
             has_table = recorder.has_table()
             applied = set(recorder.applied_migrations()) if has_table else set()
@@ -88,17 +77,6 @@ def _probe_migrations(alias: str, seconds: float, last: Finding | None) -> Findi
 
 class _MissingError(Exception):
     """Names a missing migration in the log."""
-
-
-@contextmanager
-def _connected(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
-    """A new connection whose queries are not counted; closed at the end."""
-    unmeasured.set(True)  # in this check's thread only
-    connection = new_connection(alias, seconds)
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 @cache

@@ -12,18 +12,18 @@ from monitoring.storage import attach, values
 
 TICK_SECONDS = 1.0
 
-_jobs: list[Callable[[], None]] = []
+_calls: list[Callable[[], None]] = []
 _lock = per_process(threading.Lock)  # not shared with a child: a fork may happen during a tick
 
 
-def add_job(job: Callable[[], None]) -> None:
-    """Call `job` at each tick. It must be quick and must not raise."""
-    if job not in _jobs:
-        _jobs.append(job)
+def at_each_tick(call: Callable[[], None]) -> None:
+    """Register a call that each tick makes, in one thread at a time: quick, and raising nothing."""
+    if call not in _calls:
+        _calls.append(call)
 
 
 class Upkeep:
-    """Replaces metric files deleted while in use, counts garbage collections, and runs jobs."""
+    """Replaces metric files deleted in use, counts garbage collections, makes the tick's calls."""
 
     def __init__(self, metrics: GarbageMetrics) -> None:
         self._by_statistic = {
@@ -31,6 +31,8 @@ class Upkeep:
             "collected": metrics.collected,
             "uncollectable": metrics.uncollectable,
         }
+        # Not `per_process`: a child that began with zeros would count its parent's collections,
+        # because gc.get_stats() is inherited.
         self._pid = os.getpid()
         self._seen: Sequence[dict[str, int]] = [dict.fromkeys(self._by_statistic, 0)] * 3
 
@@ -41,8 +43,8 @@ class Upkeep:
             try:
                 values.tend()
                 self._count_garbage()
-                for job in _jobs:
-                    job()
+                for call in _calls:
+                    call()
             finally:
                 lock.release()
 
@@ -62,5 +64,5 @@ class Upkeep:
 
 @cache
 def upkeep() -> Upkeep:
-    """This process's upkeep."""
+    """The upkeep; a forked child goes on with its parent's."""
     return Upkeep(garbage_metrics())

@@ -7,6 +7,15 @@ from prometheus_client import Counter
 
 from monitoring.metrics import names
 
+# Values of the label `result`.
+HIT = "hit"
+MISS = "miss"
+OK = "ok"
+EXISTS = "exists"
+ERROR = "error"
+
+GET = "get"  # the value of the label `operation` that has its own families, too
+
 
 @dataclass(frozen=True, slots=True)
 class CacheMetrics:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from prometheus_client import Histogram
 from prometheus_client.utils import floatToGoString
 
-from monitoring.storage.exemplars import Place, bucket_digest, hashed_place
+from monitoring.storage.exemplars import Place, bucket_place
 from monitoring.storage.values import SlotValue, add_all
 
 
@@ -29,8 +29,7 @@ class BisectHistogram(Histogram):
         if place is None:
             labels = sorted(zip(self._labelnames, self._labelvalues, strict=True))
             bound = floatToGoString(self._upper_bounds[number])
-            digest = bucket_digest(f"{self._name}_bucket", (*labels, ("le", bound)))
-            place = hashed_place(digest) if labels else Place(number, digest)
+            place = bucket_place(f"{self._name}_bucket", (*labels, ("le", bound)), number)
             self._places[number] = place
         return place
 

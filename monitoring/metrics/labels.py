@@ -9,9 +9,7 @@ from django.contrib.admindocs.utils import (
     replace_named_groups,
     replace_unnamed_groups,
 )
-from django.http import HttpRequest
-from django.urls import ResolverMatch, resolve
-from django.urls.exceptions import Resolver404
+from django.urls import ResolverMatch
 
 from monitoring.primitives.bounded_names import BoundedNames
 
@@ -74,11 +72,3 @@ def template_label(route: str) -> str:
         ):
             route = simplify(route)
     return route if route.startswith("/") else f"/{route}"
-
-
-def refused_match(request: HttpRequest) -> ResolverMatch | None:
-    """The match of a request that a middleware answered before Django resolved it."""
-    try:
-        return resolve(request.path_info, getattr(request, "urlconf", None))
-    except Resolver404:
-        return None

@@ -1,4 +1,4 @@
-"""The families of the garbage collector, of gunicorn's master, and of monitoring's own work."""
+"""The families of the garbage collector and of gunicorn's master."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -58,23 +58,4 @@ def server_metrics() -> ServerMetrics:
             "Workers that ended, by exit code or signal.",
             ["reason"],
         ),
-    )
-
-
-@cache
-def merges_total() -> Counter:
-    """Counts the merges of the metrics directory in all processes."""
-    return Counter(
-        names.MONITORING_MERGES,
-        "Merges of the metrics directory; scrapes at one time share a merge.",
-    )
-
-
-@cache
-def collector_errors_total() -> Counter:
-    """Counts failures of custom collectors in the exporter."""
-    return Counter(
-        names.MONITORING_COLLECTOR_ERRORS,
-        "Runs of a custom collector that failed, were late or gave families that clash.",
-        ["collector"],
     )

@@ -20,6 +20,10 @@ class NoThreadError(Exception):
     """No thread can be started: the system is at its limit, or the interpreter is ending."""
 
 
+class NoAnswerError(Exception):
+    """The work has no result. The text says why; the cause is what the work raised, if it did."""
+
+
 class Run(Generic[T]):
     """Work that has started. Any number of threads may wait for its result."""
 
@@ -56,6 +60,32 @@ class Runs(Generic[T]):
     def __init__(self) -> None:
         self._lock = threading.Lock()  # held for the look-up only
         self._running: dict[Hashable, Run[T]] = {}
+
+    def ask(
+        self,
+        key: Hashable,
+        work: Callable[[], T],
+        seconds: float,
+        *,
+        name: str,
+        afterwards: Callable[[], object] | None = None,
+    ) -> T:
+        """The result of a run of its own, which starts once the key's earlier run has ended.
+
+        Waits for both together. Raises NoAnswerError after `seconds` at the latest.
+        """
+        deadline = time.monotonic() + seconds
+        try:
+            run = self.start(key, work, name=name, afterwards=afterwards, patience_until=deadline)
+        except StillRunningError:
+            raise NoAnswerError("an earlier question has no answer yet") from None
+        except NoThreadError as error:
+            raise NoAnswerError("no thread can be started") from error
+        if not run.wait(deadline):
+            raise NoAnswerError(f"no answer within {seconds:g} s")
+        if run.error is not None:
+            raise NoAnswerError(type(run.error).__name__) from run.error
+        return run.value()
 
     def start(
         self,

@@ -85,6 +85,12 @@ def hashed_place(digest: bytes) -> Place:
     return Place(DIRECT_RECORDS + int.from_bytes(digest[:8], "big") % HASHED_RECORDS, digest)
 
 
+def bucket_place(sample: str, labels: tuple[tuple[str, str], ...], number: int) -> Place:
+    """The record of a histogram's bucket `number`; `sample` and `labels` as for `bucket_digest`."""
+    digest = bucket_digest(sample, labels)
+    return Place(number, digest) if len(labels) == 1 else hashed_place(digest)
+
+
 def encode_record(digest: bytes, trace: Trace, value: float, timestamp: float) -> bytes:
     body = _BODY.pack(digest, trace.trace_id, trace.span_id, value, timestamp)
     return body + _CHECKSUM.pack(zlib.crc32(body))

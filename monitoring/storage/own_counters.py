@@ -12,25 +12,26 @@ from monitoring.storage.slot_file import SlotFile
 
 PREFIX = "counter"
 
-NO_SPACE = "no_space"
-NO_SLOT = "no_slot"
-UNUSABLE_DIRECTORY = "directory"
-REENTERED = "reentered"
-MAX_ROUTES = "max_routes"
-INTERNAL_ERROR = "internal_error"
-QUERY_LOG = "query_log"
-MIGRATIONS = "migrations"
-SLOW_REQUESTS = "slow_requests"
+# Values of the label `reason`.
+DROP_NO_SPACE = "no_space"
+DROP_NO_SLOT = "no_slot"
+DROP_UNUSABLE_DIRECTORY = "directory"
+DROP_REENTERED = "reentered"
+DROP_MAX_ROUTES = "max_routes"
+DROP_INTERNAL_ERROR = "internal_error"
+DROP_QUERY_LOG = "query_log"
+DROP_MIGRATIONS = "migrations"
+DROP_SLOW_REQUESTS = "slow_requests"
 DROP_REASONS = (
-    NO_SPACE,
-    NO_SLOT,
-    UNUSABLE_DIRECTORY,
-    REENTERED,
-    MAX_ROUTES,
-    INTERNAL_ERROR,
-    QUERY_LOG,
-    MIGRATIONS,
-    SLOW_REQUESTS,
+    DROP_NO_SPACE,
+    DROP_NO_SLOT,
+    DROP_UNUSABLE_DIRECTORY,
+    DROP_REENTERED,
+    DROP_MAX_ROUTES,
+    DROP_INTERNAL_ERROR,
+    DROP_QUERY_LOG,
+    DROP_MIGRATIONS,
+    DROP_SLOW_REQUESTS,
 )
 
 DROPPED_NAME = "monitoring_dropped"

@@ -16,11 +16,11 @@ from monitoring.storage.exemplars import ExemplarFile, exemplar_file_name, open_
 from monitoring.storage.format import LIVE_MODES, file_path
 from monitoring.storage.own_counters import (
     CORRUPT_NAME,
-    INTERNAL_ERROR,
-    NO_SLOT,
-    NO_SPACE,
-    REENTERED,
-    UNUSABLE_DIRECTORY,
+    DROP_INTERNAL_ERROR,
+    DROP_NO_SLOT,
+    DROP_NO_SPACE,
+    DROP_REENTERED,
+    DROP_UNUSABLE_DIRECTORY,
     OwnCounters,
 )
 from monitoring.storage.slot_file import Cells, SlotFile, open_slot_file
@@ -56,7 +56,7 @@ class ProcessFiles:
         self._log_limit = LogLimit()
         self._attach_after = self._grow_after = float("-inf")
         self._exemplars_after = float("-inf")
-        self._exemplars_lost = NO_SPACE  # the drop reason until the next attempt
+        self._exemplars_lost = DROP_NO_SPACE  # the drop reason until the next attempt
 
     def welcome(self, value: Placed) -> None:
         """Give a new value its cell at once, so that it is exposed as 0 before its first write."""
@@ -68,7 +68,7 @@ class ProcessFiles:
     def bind(self, value: Placed) -> "memoryview[float] | None":
         """Find the value's cell in this process's files; None if this write must be dropped."""
         if self._busy:  # a signal handler or finaliser interrupted us: files are in between
-            self.count(REENTERED)
+            self.count(DROP_REENTERED)
             return None
         self._busy = True
         try:
@@ -79,7 +79,7 @@ class ProcessFiles:
                 self._own.settle(self._locate)
             return cells
         except Exception as error:  # the boundary: a failed write never reaches its caller
-            self.count(INTERNAL_ERROR)
+            self.count(DROP_INTERNAL_ERROR)
             self._news = f"cannot store a value: {error!r}"
             return None
         finally:
@@ -88,7 +88,7 @@ class ProcessFiles:
     def put_exemplars(self, records: Iterable[tuple[int, bytes]]) -> None:
         """Write records (number, bytes) to the exemplar file, which the first call creates."""
         if self._busy:
-            self.count(REENTERED)
+            self.count(DROP_REENTERED)
             return
         self._busy = True
         try:
@@ -97,7 +97,7 @@ class ProcessFiles:
                 for number, record in records:
                     file.put(number, record)
         except Exception as error:  # as in bind
-            self.count(INTERNAL_ERROR)
+            self.count(DROP_INTERNAL_ERROR)
             self._news = f"cannot store an exemplar: {error!r}"
         finally:
             self._busy = False
@@ -134,7 +134,7 @@ class ProcessFiles:
             if self.slot.is_deleted or any(file.is_deleted for file in self._files.values()):
                 self._move()
         except Exception as error:  # as in bind
-            self.count(INTERNAL_ERROR)
+            self.count(DROP_INTERNAL_ERROR)
             self._news = f"cannot look after the metric files: {error!r}"
         finally:
             self._busy = False
@@ -154,7 +154,7 @@ class ProcessFiles:
 
     def _attach(self) -> bool:
         if time.monotonic() < self._attach_after:
-            self.count(UNUSABLE_DIRECTORY)
+            self.count(DROP_UNUSABLE_DIRECTORY)
             return False
         try:
             directory = self.directory or metrics_directory.configured_directory()
@@ -164,7 +164,9 @@ class ProcessFiles:
                 file_path(directory, f"gauge_{mode}", slot.name).unlink(missing_ok=True)
         except (OSError, MonitoringError) as error:
             self._attach_after = time.monotonic() + _RETRY_SECONDS
-            self.count(NO_SLOT if isinstance(error, NoFreeSlotError) else UNUSABLE_DIRECTORY)
+            self.count(
+                DROP_NO_SLOT if isinstance(error, NoFreeSlotError) else DROP_UNUSABLE_DIRECTORY
+            )
             self._news = f"no metrics are recorded: cannot take a slot: {error}"
             return False
         self.directory, self.slot = directory, slot
@@ -200,7 +202,7 @@ class ProcessFiles:
             self._files[prefix] = new
             new.add_from(deleted)
         except OSError as error:
-            self.count(NO_SPACE)
+            self.count(DROP_NO_SPACE)
             self._news = f"the {prefix} file was deleted while in use; counts are lost: {error}"
         deleted.forget()
 
@@ -274,4 +276,4 @@ class ProcessFiles:
 
 
 def _reason_of(error: OSError) -> str:
-    return NO_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT) else UNUSABLE_DIRECTORY
+    return DROP_NO_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT) else DROP_UNUSABLE_DIRECTORY

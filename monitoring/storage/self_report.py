@@ -15,6 +15,6 @@ def report_error(what: str) -> None:
 
     `what` must be a fixed text, because it is kept for ever.
     """
-    values.drop(own_counters.INTERNAL_ERROR)
+    values.drop(own_counters.DROP_INTERNAL_ERROR)
     if _limit.passes(what):
         logger.exception("%s", what)

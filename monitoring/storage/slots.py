@@ -19,6 +19,7 @@ from monitoring.primitives.small_files import read_bounded
 
 WEB = "web"
 MASTER = "master"
+EXPORTER = "exporter"
 CELERY = "celery"
 MANAGE = "manage"
 TEST = "test"
@@ -73,7 +74,7 @@ class Slot:
 
     @property
     def name(self) -> str:
-        return f"{self.role}-{self.number}"
+        return slot_name(self.role, self.number)
 
     @property
     def is_deleted(self) -> bool:
@@ -96,7 +97,12 @@ class Owner:
 
     @property
     def slot(self) -> str:
-        return f"{self.role}-{self.number}"
+        return slot_name(self.role, self.number)
+
+
+def slot_name(role: str, number: int) -> str:
+    """The slot's name, which its files and labels carry."""
+    return f"{role}-{number}"
 
 
 def lock_path(directory: Path, slot_name: str) -> Path:
@@ -115,7 +121,7 @@ def take(directory: Path, role: str) -> Slot:
         slot = _take_first(directory, role, create=False)
         if slot is not None:
             return slot
-        if not lock_path(directory, f"{role}-0").exists():
+        if not lock_path(directory, slot_name(role, 0)).exists():
             break
     slot = _take_first(directory, role, create=True)
     if slot is None:
@@ -125,7 +131,7 @@ def take(directory: Path, role: str) -> Slot:
 
 def _take_first(directory: Path, role: str, *, create: bool) -> Slot | None:
     for number in range(MAX_SLOTS):
-        path = lock_path(directory, f"{role}-{number}")
+        path = lock_path(directory, slot_name(role, number))
         try:
             descriptor = open_lock(path, create=create)
         except FileNotFoundError:

@@ -16,6 +16,7 @@ from prometheus_client.mmap_dict import mmap_key
 
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage import slots
+from monitoring.storage.exemplars import Place, Trace, encode_record
 from monitoring.storage.own_counters import CORRUPT_NAME
 from monitoring.storage.process_files import ProcessFiles
 from monitoring.storage.slot_file import Cells
@@ -147,8 +148,14 @@ def add_all(writes: Iterable[tuple[SlotValue, float]]) -> None:
         _process.report()
 
 
-def put_exemplars(records: Iterable[tuple[int, bytes]]) -> None:
-    """Write records (number, bytes; see exemplars.py) to this process's exemplar file."""
+def put_exemplars(places: Iterable[Place], trace: Trace, value: float, timestamp: float) -> None:
+    """Leave the trace as the exemplar of these buckets; `value` is the one that they counted.
+
+    `timestamp` is in Unix seconds.
+    """
+    records = [
+        (number, encode_record(digest, trace, value, timestamp)) for number, digest in places
+    ]
     with process_lock:
         _process.put_exemplars(records)
     _process.report()

@@ -13,15 +13,8 @@ from typing import Any
 
 from django.core.cache.backends.base import BaseCache
 
-from monitoring.instruments.caches.recorder import (
-    ERROR,
-    EXISTS,
-    HIT,
-    MISS,
-    OK,
-    CacheRecorder,
-    cache_recorder,
-)
+from monitoring.instruments.caches.recorder import CacheRecorder, cache_recorder
+from monitoring.metrics.cache_families import ERROR, EXISTS, HIT, MISS, OK
 
 _MISSING = object()
 _MANY = {"get_many": "keys", "set_many": "data", "delete_many": "keys"}  # their first parameter

@@ -2,17 +2,9 @@
 
 from functools import cache
 
-from monitoring.metrics.cache_families import CacheMetrics, cache_metrics
+from monitoring.metrics.cache_families import ERROR, GET, HIT, MISS, CacheMetrics, cache_metrics
 from monitoring.storage.self_report import report_error
 from monitoring.storage.values import SlotValue, add_all, value_of
-
-HIT = "hit"
-MISS = "miss"
-OK = "ok"
-EXISTS = "exists"
-ERROR = "error"
-
-GET = "get"
 
 # django-prometheus's names for the backends that it knows.
 _BACKENDS = {
@@ -101,6 +93,6 @@ class CacheRecorder:
 
 @cache
 def cache_recorder(alias: str, cls: type) -> CacheRecorder:
-    """This process's recorder for an alias with this backend class."""
+    """The recorder for an alias with this backend class; a forked child goes on using it."""
     double = any(base.__module__.startswith("django_prometheus.") for base in cls.__mro__)
     return CacheRecorder(alias, backend_label(cls), cache_metrics(), double=double)

@@ -5,7 +5,7 @@ Importing Celery takes a third of a second and 17 MB, which a web worker without
 
 import sys
 
-from monitoring.instruments.upkeep import add_job
+from monitoring.instruments.upkeep import at_each_tick
 from monitoring.storage.self_report import report_error
 
 
@@ -15,7 +15,7 @@ def watch_celery() -> None:
     A task that is sent before has no queue time.
     """
     connect_if_loaded()
-    add_job(connect_if_loaded)
+    at_each_tick(connect_if_loaded)
 
 
 def connect_if_loaded() -> None:

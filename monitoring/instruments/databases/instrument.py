@@ -18,7 +18,7 @@ from monitoring.instruments.databases.recorder import (
     count_connection_error,
     query_recorder,
 )
-from monitoring.instruments.upkeep import add_job
+from monitoring.instruments.upkeep import at_each_tick
 from monitoring.metrics.database_families import database_metrics, pool_metrics
 from monitoring.storage.self_report import report_error
 
@@ -30,7 +30,7 @@ def instrument_databases() -> None:
     connection_created.connect(watch_connection, dispatch_uid="monitoring.databases")
     # Connected after Django's own receiver, which returns the request's connections.
     request_finished.connect(record_pools, dispatch_uid="monitoring.instruments.databases.pools")
-    add_job(migration_watch.look)
+    at_each_tick(migration_watch.look)
     # Needed for failed connections alone, for which Django sends no signal.
     if not isinstance(vars(connections).get("create_connection"), partial):
         connections.create_connection = partial(  # type: ignore[method-assign]

@@ -4,22 +4,21 @@ django-prometheus sets them once at the start of each process, by pid. Here the 
 `web-0` renews them every MIGRATIONS_EVERY_SECONDS in the background; the newest value is exposed.
 """
 
-import threading
 from functools import cache
 from time import monotonic
 
-from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from prometheus_client import Gauge
 
-from monitoring.backing_services.database_probe import ask
+from monitoring.backing_services.database_probe import ask, configured_aliases
 from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError
 from monitoring.instruments.background import jobs
 from monitoring.storage import attach, own_counters
 from monitoring.storage.self_report import report_error
+from monitoring.storage.slots import WEB, slot_name
 
-_OWNER = "web-0"
+_OWNER = slot_name(WEB, 0)
 
 
 @cache
@@ -34,23 +33,24 @@ def migration_gauges() -> tuple[Gauge, Gauge]:
 
 
 class MigrationWatch:
-    """Renews the gauges when they are due, as a job of the upkeep."""
+    """Renews the gauges when they are due, at a tick of the upkeep.
+
+    It has no lock: the upkeep ticks in one thread at a time.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._next = 0.0
 
     def look(self) -> None:
         """Queue a renewal if it is due. Never raises, never waits."""
         try:
             every = get_settings().MIGRATIONS_EVERY_SECONDS
-            with self._lock:
-                if not every or monotonic() < self._next:
-                    return
-                self._next = monotonic() + every
+            if not every or monotonic() < self._next:
+                return
+            self._next = monotonic() + every
             slot = attach()
             if slot is not None and slot.name == _OWNER:
-                jobs.put(renew, own_counters.MIGRATIONS)
+                jobs.put(renew, own_counters.DROP_MIGRATIONS)
         except Exception:
             report_error("the renewal of the migration figures could not be queued")
 
@@ -59,9 +59,7 @@ def renew() -> None:
     """Set the gauges of each alias; an alias that does not answer keeps its values."""
     applied, unapplied = migration_gauges()
     seconds = get_settings().DATABASE_TIMEOUT_MS / 1000
-    for alias, settings in connections.settings.items():
-        if settings["ENGINE"] == "django.db.backends.dummy":
-            continue
+    for alias in configured_aliases():
         try:
             done, waiting = ask(alias, _count, seconds)
         except DatabaseUnavailableError:

@@ -7,9 +7,6 @@ import sys
 import threading
 from typing import Any
 
-from django.db import connections
-
-from monitoring.errors import DatabaseUnavailableError
 from monitoring.metrics.database_families import pool_metrics
 from monitoring.primitives.per_process import per_process
 from monitoring.storage.self_report import report_error
@@ -36,20 +33,6 @@ def _pools() -> list[tuple[str, Any]]:
     if backend is None:
         return []
     return list(backend.DatabaseWrapper._connection_pools.items())
-
-
-def wait_for_pool(alias: str, seconds: float) -> None:
-    """Wait until the alias's pool has a free connection; return at once without a pool.
-
-    Raises DatabaseUnavailableError after `seconds`.
-    """
-    pool = getattr(connections[alias], "pool", None)
-    if pool is None:
-        return
-    try:
-        pool.putconn(pool.getconn(timeout=seconds))
-    except Exception as error:
-        raise DatabaseUnavailableError(f"{alias}: {type(error).__name__}") from error
 
 
 class PoolRecorder:

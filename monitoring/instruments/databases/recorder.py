@@ -149,7 +149,7 @@ def parts_of(histogram: Histogram) -> tuple[SlotValue, Sequence[SlotValue], Sequ
 
 @cache
 def query_recorder(alias: str, vendor: str, double: bool) -> QueryRecorder:
-    """This process's recorder for the connections of an alias."""
+    """The recorder for the connections of an alias; a forked child goes on using it."""
     slow_seconds = get_settings().SLOW_QUERY_MS / 1000
     return QueryRecorder(alias, vendor, database_metrics(), slow_seconds, double=double)
 

@@ -1,54 +1,37 @@
-"""Logs slow queries; counts and logs repeated ones; counts those of tracked blocks."""
+"""Reports slow, repeated and tracked queries: what each counts, and what goes to the query log."""
 
-import json
-from collections import Counter, OrderedDict
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache, lru_cache
-from pathlib import Path
-from time import monotonic, time
+from collections import Counter
+from time import time
 from typing import Any
 
-from django.apps import apps
-from django.conf import settings as django_settings
 from django.http import HttpRequest
 
-from monitoring.conf import Settings, get_settings
 from monitoring.instruments.background import jobs
-from monitoring.instruments.databases.log_file import SharedLogFile
-from monitoring.instruments.databases.normalise import MAX_INPUT, fingerprint, normalise
+from monitoring.instruments.databases.normalise import MAX_INPUT
+from monitoring.instruments.databases.query_log import (
+    REPEATED,
+    SLOW,
+    Origin,
+    normalised,
+    query_log,
+)
 from monitoring.instruments.databases.trackers import RequestTracker, Tracker, current
 from monitoring.instruments.request_headers import request_id_of
 from monitoring.metrics.database_families import database_metrics
 from monitoring.metrics.labels import OTHER, UNMATCHED, template_label
 from monitoring.primitives.bounded_names import BoundedNames
-from monitoring.storage import own_counters, values
+from monitoring.storage import own_counters
 from monitoring.storage.self_report import report_error
 
-SLOW = "slow_query"
-REPEATED = "repeated_query"
-
-_MAX_FINGERPRINTS = 1000
 _MAX_BLOCKS = 100
-_MINUTE = 60.0
+_UNKNOWN = Origin(None, None)
 
 _blocks = BoundedNames(_MAX_BLOCKS, OTHER)
 
 
-@dataclass(frozen=True, slots=True)
-class _Where:
-    """The request that a query belongs to."""
-
-    route: str | None
-    request_id: str | None
-
-
-_NOWHERE = _Where(None, None)
-
-
 def report_slow(alias: str, vendor: str, sql: Any, seconds: float, cursor: Any) -> None:
     """Queue a slow query for the log."""
-    moment, where, rows = time(), _where(current.get()), _rows(cursor)
+    moment, origin, rows = time(), _origin(current.get()), _rows(cursor)
     if isinstance(sql, str | bytes):
         sql = sql[: MAX_INPUT + 1]
 
@@ -56,17 +39,17 @@ def report_slow(alias: str, vendor: str, sql: Any, seconds: float, cursor: Any) 
         query_log().write(
             {"event": SLOW, "time": moment, "alias": alias, "duration_ms": seconds * 1000},
             (text_of(sql), vendor),
-            where,
+            origin,
             {"rows": rows},
         )
 
-    jobs.put(write, own_counters.QUERY_LOG)
+    jobs.put(write, own_counters.DROP_QUERY_LOG)
 
 
 def report_repeated(tracker: RequestTracker, limit: int, route: str, request: HttpRequest) -> None:
     """Count and log, in the background, the queries that a request ran more than `limit` times."""
     moment, statements = time(), tracker.statements
-    where = _Where(route, request_id_of(request))
+    origin = Origin(route, request_id_of(request))
 
     def write() -> None:
         counts: Counter[tuple[str, str, str]] = Counter()
@@ -82,11 +65,11 @@ def report_repeated(tracker: RequestTracker, limit: int, route: str, request: Ht
                 query_log().write(
                     {"event": REPEATED, "time": moment, "alias": alias, "count": count},
                     (sources[key], vendor),
-                    where,
+                    origin,
                     {},
                 )
 
-    jobs.put(write, own_counters.QUERY_LOG)
+    jobs.put(write, own_counters.DROP_QUERY_LOG)
 
 
 def report_block(name: str, tracker: Tracker) -> None:
@@ -100,14 +83,14 @@ def report_block(name: str, tracker: Tracker) -> None:
         report_error("a tracked block could not be recorded")
 
 
-def _where(tracker: Tracker | None) -> _Where:
+def _origin(tracker: Tracker | None) -> Origin:
     while tracker is not None:
         if isinstance(tracker, RequestTracker) and tracker.request is not None:
             match = tracker.request.resolver_match
             route = UNMATCHED if match is None else template_label(match.route)
-            return _Where(route, request_id_of(tracker.request))
+            return Origin(route, request_id_of(tracker.request))
         tracker = tracker.parent
-    return _NOWHERE
+    return _UNKNOWN
 
 
 def _rows(cursor: Any) -> int | None:
@@ -116,92 +99,6 @@ def _rows(cursor: Any) -> int | None:
     except Exception:  # of the driver: the number of rows is unknown
         return None
     return rows if isinstance(rows, int) and rows >= 0 else None
-
-
-class QueryLog:
-    """Writes SLOW_QUERY_LOG, with a limit per minute and query. Used by the background thread."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._per_minute = settings.SLOW_QUERY_LOG_PER_MINUTE
-        self._windows: OrderedDict[tuple[str, str], _Window] = OrderedDict()
-        path = log_path(settings)
-        self._file = path and SharedLogFile(
-            path, settings.SLOW_QUERY_LOG_MAX_BYTES, settings.SLOW_QUERY_LOG_BACKUPS
-        )
-
-    def write(
-        self,
-        facts: dict[str, Any],
-        statement: tuple[str, str],
-        where: _Where,
-        more: dict[str, Any],
-    ) -> None:
-        """Write one line. `statement` is the SQL as it ran, and the vendor."""
-        if not self._file:
-            return
-        sql = normalised(*statement)
-        mark = fingerprint(sql)
-        suppressed = self._admit((facts["event"], mark))
-        if suppressed is None:
-            database_metrics().suppressed.inc()
-            return
-        line = {
-            **facts,
-            "time": _rfc3339(facts["time"]),
-            "sql": sql,
-            "fingerprint": mark,
-            "route": where.route,
-            "request_id": where.request_id,
-            **more,
-            "suppressed": suppressed,
-        }
-        if "duration_ms" in line:
-            line["duration_ms"] = round(line["duration_ms"], 3)
-        try:
-            self._file.append(json.dumps(line, ensure_ascii=True).encode())
-        except OSError:
-            values.drop(own_counters.QUERY_LOG)
-            report_error("SLOW_QUERY_LOG cannot be written")
-
-    def _admit(self, key: tuple[str, str]) -> int | None:
-        """How many lines were suppressed before this one; None if this one is suppressed, too."""
-        now = monotonic()
-        window = self._windows.get(key)
-        if window is None:
-            window = self._windows[key] = _Window(now)
-            if len(self._windows) > _MAX_FINGERPRINTS:
-                self._windows.popitem(last=False)
-        self._windows.move_to_end(key)
-        if now - window.start >= _MINUTE:
-            window.start, window.written = now, 0
-        if window.written >= self._per_minute:
-            window.suppressed += 1
-            return None
-        window.written += 1
-        suppressed, window.suppressed = window.suppressed, 0
-        return suppressed
-
-
-@dataclass(slots=True)
-class _Window:
-    """The current minute of one kind of event and query."""
-
-    start: float
-    written: int = 0
-    suppressed: int = 0
-
-
-@cache
-def query_log() -> QueryLog:
-    return QueryLog(get_settings())
-
-
-def log_path(settings: Settings) -> Path | None:
-    """The path of SLOW_QUERY_LOG; None if the log is switched off."""
-    if not settings.SLOW_QUERY_LOG:
-        return None
-    base = getattr(django_settings, "BASE_DIR", None) or Path.cwd()
-    return Path(base) / settings.SLOW_QUERY_LOG
 
 
 def text_of(sql: Any) -> str:
@@ -214,22 +111,3 @@ def text_of(sql: Any) -> str:
     if as_string is not None:
         return str(as_string(None))
     return type(sql).__name__
-
-
-@lru_cache(maxsize=512)
-def normalised(sql: str, vendor: str) -> str:
-    return normalise(sql, vendor, known_names() if vendor == "sqlite" else frozenset())
-
-
-@cache
-def known_names() -> frozenset[str]:
-    """Every table and column of every model."""
-    names: set[str] = set()
-    for model in apps.get_models(include_auto_created=True):
-        names.add(model._meta.db_table)
-        names.update(field.column for field in model._meta.local_fields if field.column)
-    return frozenset(names)
-
-
-def _rfc3339(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")

@@ -10,6 +10,8 @@ from functools import cache
 from time import perf_counter, time
 
 from django.http import HttpRequest
+from django.urls import ResolverMatch, resolve
+from django.urls.exceptions import Resolver404
 
 from monitoring.conf import Settings, get_settings
 from monitoring.instruments.databases.trackers import RequestTracker, begin_request, end_request
@@ -18,11 +20,11 @@ from monitoring.instruments.requests.sessions import session_watch
 from monitoring.instruments.requests.slow_requests import keep_details
 from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.metrics.histogram import BisectHistogram
-from monitoring.metrics.labels import METHODS, OTHER, Routes, refused_match
+from monitoring.metrics.labels import METHODS, OTHER, Routes
 from monitoring.metrics.request_families import HttpMetrics, http_metrics
 from monitoring.primitives.bounded_names import BoundedNames
 from monitoring.storage import own_counters, values
-from monitoring.storage.exemplars import Trace, encode_record
+from monitoring.storage.exemplars import Trace
 from monitoring.storage.self_report import report_error
 from monitoring.storage.values import SlotValue, add_all, value_of
 
@@ -135,17 +137,14 @@ class RequestRecorder:
             self.leave(request)
 
     def _leave_exemplars(self, duration: BisectHistogram, seconds: float, trace: Trace) -> None:
-        now = time()
         places = (self._highr.exemplar_place(seconds), duration.exemplar_place(seconds))
-        values.put_exemplars(
-            [(number, encode_record(digest, trace, seconds, now)) for number, digest in places]
-        )
+        values.put_exemplars(places, trace, seconds, time())
 
     def count_exception(self, request: HttpRequest) -> None:
         """Count the exception being handled, which becomes a 500 or interrupts a response."""
         try:
             kind = sys.exc_info()[0]
-            route = self._routes.of(request.resolver_match or refused_match(request))
+            route = self._routes.of(request.resolver_match or _refused_match(request))
             if kind is not None and not route.ignored:
                 known = self._exception_types
                 name = known.get(kind.__name__) or known.learn(kind.__name__, kind.__name__)
@@ -158,10 +157,10 @@ class RequestRecorder:
         match = request.resolver_match
         cacheable = match is not None or status == 404
         if not cacheable:  # answered by an inner middleware, before the URL was resolved
-            match = refused_match(request)
+            match = _refused_match(request)
         route = self._routes.of(match)
         if route.overflow:
-            values.drop(own_counters.MAX_ROUTES)
+            values.drop(own_counters.DROP_MAX_ROUTES)
             cacheable = False  # so that each such request counts a drop
         series = None if route.ignored else self._make_series(method, route.label, status)
         if cacheable and len(self._series) < _MAX_CACHED_SERIES:
@@ -179,7 +178,15 @@ class RequestRecorder:
         return _Series(route, counts, duration, slow)
 
 
+def _refused_match(request: HttpRequest) -> ResolverMatch | None:
+    """The match of a request that a middleware answered before Django resolved it."""
+    try:
+        return resolve(request.path_info, getattr(request, "urlconf", None))
+    except Resolver404:
+        return None
+
+
 @cache
 def request_recorder() -> RequestRecorder:
-    """This process's recorder."""
+    """The recorder; a forked child goes on using it, and its writes then reach its own slot."""
     return RequestRecorder(http_metrics(), get_settings())

@@ -1,4 +1,7 @@
-"""Records each active session in Redis, at most every 30 s, and counts those of all hosts."""
+"""Records each active session in Redis, at most every 30 s, and counts those of all hosts.
+
+`count_active`, which the reading side calls, stays beside the writer: the set has one home.
+"""
 
 import base64
 from collections.abc import Sequence
@@ -14,7 +17,9 @@ from django.utils.crypto import salted_hmac
 from django.utils.functional import LazyObject
 
 from monitoring.backing_services.redis_client import (
-    is_installed,
+    READ_SECONDS,
+    WRITE_SECONDS,
+    has_redis_py,
     no_redis_reason,
     redis_store,
 )
@@ -28,8 +33,6 @@ if TYPE_CHECKING:
 
 ACTIVE_SECONDS = 30 * 60
 TOUCH_SECONDS = 30.0
-WRITE_SECONDS = 1.0  # in the background thread
-READ_SECONDS = 0.1
 
 _MAX_MEMBERS = 1_000_000  # of the sorted set in Redis: some 100 MB
 _MAX_REMEMBERED = 50_000  # further sessions within 30 s are not recorded
@@ -135,8 +138,8 @@ def _logged_in(keys: Sequence[str]) -> set[str]:
 
 @cache
 def session_watch() -> SessionWatch | None:
-    """This process's watch; None without Redis."""
-    if not (get_settings().REDIS_URL and is_installed()):
+    """The watch, which a forked child goes on using; None without Redis."""
+    if not (get_settings().REDIS_URL and has_redis_py()):
         return None
     # Imported before the first request: an import takes processor time from requests.
     import_module("redis")

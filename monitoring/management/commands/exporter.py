@@ -16,6 +16,7 @@ from monitoring.conf import get_settings
 from monitoring.errors import MonitoringError
 from monitoring.figures import snapshot_taker
 from monitoring.storage import directory as metrics_directory
+from monitoring.storage.slots import EXPORTER
 
 DEFAULT_BIND = "127.0.0.1:9464"
 _WANTED_FILES = 16_384  # open files
@@ -61,7 +62,7 @@ class Command(BaseCommand):
         try:
             settings = get_settings()
             metrics_directory.ensure(directory)
-            storage.install(role="exporter", directory=directory)
+            storage.install(role=EXPORTER, directory=directory)
             scraper = exporter_scraper(directory)
         except MonitoringError as error:
             raise CommandError(str(error)) from error

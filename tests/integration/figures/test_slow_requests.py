@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from monitoring.instruments.requests.slow_requests import FILE, PLACE_BYTES, PLACES
+from monitoring.instruments.requests.slow_request_file import FILE, PLACE_BYTES, PLACES
 from tests.load.client import Call, Load
 from tests.servers.admin import User, ask, make_users
 from tests.servers.gunicorn import Gunicorn, run_gunicorn

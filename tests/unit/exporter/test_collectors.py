@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from monitoring.errors import SettingsError
 from monitoring.exporter.collectors import MAX_SAMPLES, CustomCollectors, checked
 from monitoring.exposition.family_names import FamilyNames
-from monitoring.metrics.process_families import collector_errors_total
+from monitoring.metrics.own_families import collector_errors_total
 
 HERE = "tests.unit.exporter.test_collectors"
 _release = threading.Event()

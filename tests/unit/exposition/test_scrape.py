@@ -12,7 +12,7 @@ from monitoring.exposition.family_names import FamilyNames
 from monitoring.exposition.negotiation import Format
 from monitoring.exposition.scrape import BusyError, Scraper
 from monitoring.merging.merge import Merged
-from monitoring.metrics.process_families import merges_total
+from monitoring.metrics.own_families import merges_total
 from tests.servers.ports import wait_for
 from tests.unit.conftest import RunPython
 from tests.unit.exposition.highr_files import HIGHR, write_highr

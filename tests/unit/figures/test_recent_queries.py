@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.figures.recent_queries import recent
-from monitoring.instruments.databases.report import REPEATED, SLOW
+from monitoring.instruments.databases.query_log import REPEATED, SLOW
 
 
 def entry(number: int, event: str = SLOW) -> dict[str, Any]:

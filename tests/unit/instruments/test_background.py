@@ -10,9 +10,9 @@ import pytest
 from django.test import RequestFactory
 
 from monitoring.instruments.background import Background, jobs
-from monitoring.instruments.requests import slow_requests
+from monitoring.instruments.requests import slow_request_file, slow_requests
 from monitoring.merging.merge import shared_merger
-from monitoring.metrics.process_families import collector_errors_total
+from monitoring.metrics.own_families import collector_errors_total
 from monitoring.primitives.lock_files import locked
 from monitoring.storage import own_counters
 from monitoring.storage.directory import configured_directory
@@ -78,12 +78,12 @@ def no_threads() -> Iterator[None]:
 
 def test_a_full_queue_drops_and_counts(work: Work, dropped: Dropped) -> None:
     queue: Background[int] = Background(NAME, work, 3, batch_seconds=0)
-    assert queue.put(1, own_counters.QUERY_LOG)
+    assert queue.put(1, own_counters.DROP_QUERY_LOG)
     assert work.begun.acquire(timeout=WAIT)  # taken, and being worked on
-    assert all(queue.put(number, own_counters.QUERY_LOG) for number in (2, 3, 4))
-    assert not queue.put(5, own_counters.MIGRATIONS)
-    assert not queue.put(6, own_counters.SLOW_REQUESTS)
-    assert dropped() == {own_counters.MIGRATIONS: 1, own_counters.SLOW_REQUESTS: 1}
+    assert all(queue.put(number, own_counters.DROP_QUERY_LOG) for number in (2, 3, 4))
+    assert not queue.put(5, own_counters.DROP_MIGRATIONS)
+    assert not queue.put(6, own_counters.DROP_SLOW_REQUESTS)
+    assert dropped() == {own_counters.DROP_MIGRATIONS: 1, own_counters.DROP_SLOW_REQUESTS: 1}
     work.go_on.release(4)
     for _ in range(3):
         assert work.begun.acquire(timeout=WAIT)
@@ -120,7 +120,7 @@ def test_an_error_is_reported_and_the_thread_lives(work: Work, dropped: Dropped)
     for _ in range(2):
         assert work.begun.acquire(timeout=WAIT)
     assert work.batches == [[0], [1]]
-    assert dropped() == {own_counters.INTERNAL_ERROR: 1}
+    assert dropped() == {own_counters.DROP_INTERNAL_ERROR: 1}
 
 
 def test_many_threads_start_one_thread_and_lose_nothing(work: Work) -> None:
@@ -142,7 +142,7 @@ def test_no_thread_to_be_had_now_is_tried_again(work: Work, dropped: Dropped) ->
     queue: Background[int] = Background(NAME, work, 3, batch_seconds=0)
     with no_threads():
         assert queue.put(1, None)
-    assert dropped() == {own_counters.INTERNAL_ERROR: 1}
+    assert dropped() == {own_counters.DROP_INTERNAL_ERROR: 1}
     work.go_on.release(2)
     assert queue.put(2, None)
     for _ in range(2):
@@ -188,10 +188,10 @@ def test_a_job_that_ends_its_thread_does_not_end_the_queue() -> None:
 def test_jobs_run_in_order_and_one_that_fails_stops_no_other() -> None:
     done = threading.Event()
     ran: list[int] = []
-    jobs.put(lambda: ran.append(1), own_counters.QUERY_LOG)
-    jobs.put(lambda: ran.append(1 // 0), own_counters.QUERY_LOG)
-    jobs.put(lambda: ran.append(2), own_counters.QUERY_LOG)
-    jobs.put(done.set, own_counters.QUERY_LOG)
+    jobs.put(lambda: ran.append(1), own_counters.DROP_QUERY_LOG)
+    jobs.put(lambda: ran.append(1 // 0), own_counters.DROP_QUERY_LOG)
+    jobs.put(lambda: ran.append(2), own_counters.DROP_QUERY_LOG)
+    jobs.put(done.set, own_counters.DROP_QUERY_LOG)
     assert done.wait(WAIT)
     assert ran == [1, 2]
 
@@ -266,9 +266,9 @@ Background("batches", lambda batch: say(batch), 10, batch_seconds=3600).put(1, N
 def test_slow_requests_that_find_their_queue_full_are_counted(dropped: Dropped) -> None:
     request = RequestFactory().get("/slow/")
     # While another process holds the file, the thread has at most one batch in hand.
-    with locked(configured_directory() / slow_requests.FILE):
+    with locked(configured_directory() / slow_request_file.FILE):
         for _ in range(2500):
             slow_requests.keep_details(request, "GET", "/slow/", 200, 1.0)
         counted = dropped()
-    assert counted.keys() == {own_counters.SLOW_REQUESTS}
-    assert 500 <= counted[own_counters.SLOW_REQUESTS] <= 1500
+    assert counted.keys() == {own_counters.DROP_SLOW_REQUESTS}
+    assert 500 <= counted[own_counters.DROP_SLOW_REQUESTS] <= 1500

@@ -58,7 +58,7 @@ def test_a_child_that_is_forked_in_the_middle_of_a_tick_has_ticks_of_its_own(
     output = run_python(
         _TICK
         + """
-from monitoring.instruments.upkeep import add_job
+from monitoring.instruments.upkeep import at_each_tick
 parent, begun, go_on = os.getpid(), threading.Event(), threading.Event()
 def job():
     if os.getpid() == parent:
@@ -66,7 +66,7 @@ def job():
         go_on.wait(30)
     else:
         print("ticked", flush=True)
-add_job(job)
+at_each_tick(job)
 threading.Thread(target=upkeep().tick).start()
 begun.wait(30)
 if os.fork() == 0:

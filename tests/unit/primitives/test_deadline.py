@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitoring.primitives.deadline import NoThreadError, Runs, StillRunningError
+from monitoring.primitives.deadline import NoAnswerError, NoThreadError, Runs, StillRunningError
 
 NAME = "monitoring-test-run"
 LATE = 60.0  # seconds that nobody waits for here: something else ends each wait
@@ -153,3 +153,25 @@ def test_a_process_that_gets_no_thread_says_so_and_frees_the_key(
     finally:
         threading.stack_size(before)
     assert runs.start("a", lambda: 1, name=NAME).wait(soon())
+
+
+def test_who_asks_gets_the_result_or_one_error_that_says_why(runs: Runs[int], slow: Slow) -> None:
+    assert runs.ask("a", lambda: 7, LATE, name=NAME) == 7
+    with pytest.raises(NoAnswerError, match=r"^ValueError$") as caught:
+        runs.ask("a", lambda: int("x"), LATE, name=NAME)
+    assert isinstance(caught.value.__cause__, ValueError)
+    with pytest.raises(NoAnswerError, match=r"^no answer within 0\.01 s$"):
+        runs.ask("a", slow, 0.01, name=NAME)
+    with pytest.raises(NoAnswerError, match=r"^an earlier question has no answer yet$"):
+        runs.ask("a", lambda: 8, 0.01, name=NAME)
+    slow.end.set()
+    assert runs.ask("a", lambda: 8, LATE, name=NAME) == 8
+
+
+def test_who_asks_without_a_thread_is_told_so(runs: Runs[int]) -> None:
+    before = threading.stack_size(1 << 47)  # for which no thread has room
+    try:
+        with pytest.raises(NoAnswerError, match=r"^no thread can be started$"):
+            runs.ask("a", lambda: 1, LATE, name=NAME)
+    finally:
+        threading.stack_size(before)

@@ -22,18 +22,19 @@ from tests.servers.exposition import series
 from tests.unit.conftest import RunPython
 from tests.unit.stock import stock_samples
 
-# Each process says who it is in record 0; the records' own form is another test's matter.
+# Each process says who it is in record 0, in place of a digest.
 _PUT = """
 from monitoring.storage import values
+from monitoring.storage.exemplars import Place, Trace
 def put(text):
-    values.put_exemplars([(0, text.encode().ljust(64))])
+    values.put_exemplars([Place(0, text.encode().ljust(16))], Trace(b"t" * 16, b"s" * 8), 0.5, 1.0)
 """
 
 
 def said(directory: Path) -> dict[str, str]:
     """What stands in record 0 of each exemplar file."""
     return {
-        path.name: path.read_bytes()[HEADER_BYTES : HEADER_BYTES + 64].decode().strip(" \0")
+        path.name: path.read_bytes()[HEADER_BYTES : HEADER_BYTES + 16].decode().strip(" \0")
         for path in sorted(directory.glob("exemplars_*"))
     }
 
@@ -165,7 +166,7 @@ for number, delete in enumerate((path.unlink, lambda: shutil.rmtree(directory)))
     put('into the deleted one')
     values.tend()
     put(f'again {number}')
-    print(path.read_bytes()[64:128].decode().strip())
+    print(path.read_bytes()[64:80].decode().strip())
 """
     )
     assert output == "again 0\nagain 1\n"
