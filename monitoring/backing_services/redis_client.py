@@ -40,10 +40,10 @@ def redis_client(url: str, seconds: float) -> "Redis":
             decode_responses=True,
         )
     except ImportError:
-        raise RedisUnavailableError("redis-py is not installed") from None
+        raise RedisUnavailableError("the package redis is not installed") from None
     except ValueError as error:
         # Only the type: the error's text may contain the URL with its password.
-        raise RedisUnavailableError(f"Redis: {type(error).__name__}") from None
+        raise RedisUnavailableError(type(error).__name__) from None
 
 
 class RedisStore:

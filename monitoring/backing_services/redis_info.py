@@ -62,7 +62,9 @@ def redis_info(url: str, seconds: float) -> RedisInfo:
     """Ask the server. Raises RedisUnavailableError after `seconds` at the latest."""
     # The client's timeout limits each step; the thread limits all steps together.
     try:
-        answer = _runs().ask(url, partial(_ask, url, seconds), seconds, name="monitoring-redis")
+        answer = _runs().ask(
+            url, partial(_ask, url, seconds), seconds, name="monitoring-redis", shared=True
+        )
     except NoAnswerError as error:
         is_ours = isinstance(error.__cause__, RedisUnavailableError)
         raise RedisUnavailableError(str(error.__cause__ if is_ours else error)) from error

@@ -69,14 +69,22 @@ class Runs(Generic[T]):
         *,
         name: str,
         afterwards: Callable[[], object] | None = None,
+        shared: bool = False,
     ) -> T:
         """The result of a run of its own, which starts once the key's earlier run has ended.
 
-        Waits for both together. Raises NoAnswerError after `seconds` at the latest.
+        With `shared`, callers that ask while the key's run has no result yet get that run's result:
+        for questions that have the same answer for all. Raises NoAnswerError after `seconds` at the
+        latest, the wait for an earlier run included.
         """
         deadline = time.monotonic() + seconds
         try:
-            run = self.start(key, work, name=name, afterwards=afterwards, patience_until=deadline)
+            if shared:
+                run = self.join(key, work, name=name, afterwards=afterwards)
+            else:
+                run = self.start(
+                    key, work, name=name, afterwards=afterwards, patience_until=deadline
+                )
         except StillRunningError:
             raise NoAnswerError("an earlier question has no answer yet") from None
         except NoThreadError as error:

@@ -155,17 +155,17 @@ def test_a_queue_that_filled_up_while_there_were_no_threads_is_worked_on(
 ) -> None:
     queue: Background[int] = Background(NAME, work, 2, batch_seconds=0)
     with no_threads():
-        assert [queue.put(number, own_counters.QUERY_LOG) for number in (1, 2, 3)] == [
+        assert [queue.put(number, own_counters.DROP_QUERY_LOG) for number in (1, 2, 3)] == [
             True,
             True,
             False,
         ]
     work.go_on.release(3)
-    assert not queue.put(4, own_counters.QUERY_LOG)  # full still, but this starts the thread
+    assert not queue.put(4, own_counters.DROP_QUERY_LOG)  # full still, but this starts the thread
     for _ in range(2):
         assert work.begun.acquire(timeout=WAIT)
     assert work.batches == [[1], [2]]
-    assert dropped()[own_counters.QUERY_LOG] == 2
+    assert dropped()[own_counters.DROP_QUERY_LOG] == 2
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -175,3 +176,20 @@ def test_who_asks_without_a_thread_is_told_so(runs: Runs[int]) -> None:
             runs.ask("a", lambda: 1, LATE, name=NAME)
     finally:
         threading.stack_size(before)
+
+
+def test_a_shared_question_joins_the_run_that_has_no_result_yet(
+    runs: Runs[int], slow: Slow
+) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(runs.ask, "a", slow, LATE, name=NAME, shared=True)
+        assert slow.begun.wait(LATE)
+        others = [
+            pool.submit(runs.ask, "a", lambda: 7, LATE, name=NAME, shared=True) for _ in range(3)
+        ]
+        with pytest.raises(NoAnswerError, match="no answer within"):
+            runs.ask("a", lambda: 8, 0.01, name=NAME, shared=True)
+        slow.end.set()
+        assert first.result(LATE) == 1
+        assert {other.result(LATE) for other in others} <= {1, 7}  # 7: came after the result
+    assert slow.calls == 1
