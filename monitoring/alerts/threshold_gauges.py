@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS
@@ -16,9 +17,11 @@ from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError
 from monitoring.exposition.family_names import FamilyNames
 from monitoring.exposition.refreshed import Refreshed
-from monitoring.merging.merge import Merged
 from monitoring.metrics.derived import THRESHOLD
 from monitoring.primitives.small_files import read_bounded, replace_whole
+
+if TYPE_CHECKING:
+    from monitoring.merging.merge import Merged
 
 _EVERY_SECONDS = 5.0
 _FIRST_WAIT_SECONDS = 0.5
@@ -36,7 +39,7 @@ class ThresholdGauges:
         self._last = load(directory)
         self._reading = Refreshed("thresholds", self._read, _EVERY_SECONDS)
 
-    def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+    def __call__(self, merged: "Merged", seconds: float, names: FamilyNames) -> Iterator[Metric]:
         if not apps.is_installed("monitoring"):
             return
         self._reading.get(_FIRST_WAIT_SECONDS if self._last is None else 0.0)

@@ -40,6 +40,19 @@ class Increase:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted in a window: `added[i]` is the increase of `lines[i]`.
+
+    `merged` is the registry at the window's end.
+    """
+
+    merged: Merged
+    lines: Sequence[Line]
+    added: Sequence[float]
+    covered_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Cells:
     """Upper bounds of a histogram child, and the positions of its counts in a table's values."""
 
@@ -118,6 +131,12 @@ class LocalSource:
             ],
             duration=_plan(now.table).duration.buckets(increase(then, now)),
         )
+
+    def counted(self, window: Window) -> Counted:
+        """The increase of every kept series in the window that ends now."""
+        merged = shared_merger(self._directory).merge()
+        added = self.increase(merged, window)
+        return Counted(merged, added.table.lines, added.values.tolist(), added.covered_seconds)
 
     def increase(self, merged: Merged, window: Window) -> Increase:
         """The increase of the kept series in the window that ends with this merge."""
