@@ -7,8 +7,7 @@ from django.utils.module_loading import import_string
 from monitoring.conf import get_settings
 from monitoring.conf.health_table import OWN_HEALTH_CHECKS, Role, own_checks_with
 from monitoring.errors import SettingsError
-from monitoring.health.examiner import Check, Probe
-from monitoring.health.findings import CheckError, Finding, Status
+from monitoring.health.findings import Check, CheckError, Finding, Probe, Status
 
 NOT_CONFIGURED = Finding(Status.DISABLED, "Not configured.")
 PASSES = Finding(Status.HEALTHY, "The check passes.")
