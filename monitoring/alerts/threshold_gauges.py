@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.base.base import BaseDatabaseWrapper
 from prometheus_client.core import Metric
 
-from monitoring.alerts.thresholds import DEFINITIONS
+from monitoring.alerts.definitions import DEFINITIONS
 from monitoring.backing_services.database_probe import ask
 from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError
