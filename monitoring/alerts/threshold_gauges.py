@@ -15,7 +15,7 @@ from monitoring.alerts.definitions import DEFINITIONS
 from monitoring.backing_services.database_probe import ask
 from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError
-from monitoring.exposition.family_names import FamilyNames
+from monitoring.exposition.claims import ClaimedNames
 from monitoring.exposition.refreshed import Refreshed
 from monitoring.metrics.derived import THRESHOLD
 from monitoring.primitives.small_files import read_bounded, replace_whole
@@ -39,11 +39,11 @@ class ThresholdGauges:
         self._last = load(directory)
         self._reading = Refreshed("thresholds", self._read, _EVERY_SECONDS)
 
-    def __call__(self, merged: "Merged", seconds: float, names: FamilyNames) -> Iterator[Metric]:
+    def __call__(self, merged: "Merged", seconds: float, claimed: ClaimedNames) -> Iterator[Metric]:
         if not apps.is_installed("monitoring"):
             return
         self._reading.get(_FIRST_WAIT_SECONDS if self._last is None else 0.0)
-        if self._last is not None and names.claim(THRESHOLD.name, THRESHOLD.type):
+        if self._last is not None and claimed.claim(THRESHOLD.name, THRESHOLD.type):
             family = THRESHOLD.new()
             for name, value in self._last.items():
                 if value is not None:

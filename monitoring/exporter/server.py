@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = READ_SECONDS
 
     def handle(self) -> None:
-        if self.server.security.tls is not None:
+        if self.server.access.tls is not None:
             self.connection.do_handshake()
         self.close_connection = True
         self.handle_one_request()

@@ -6,7 +6,7 @@ most RECORDS exemplars, however many slots there are.
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from monitoring.storage.exemplars import (
 )
 
 Bucket = tuple[str, Labels]  # sample name and labels of a line of the layout
+Exemplars = Mapping[Bucket, Exemplar]
 
 _AHEAD_SECONDS = 60.0  # a record dated later was written before the clock was set back
 _MAX_REPORTED = 10_000  # damaged files remembered, so that each is reported once
