@@ -1,7 +1,6 @@
 """Exposes the live thresholds as a gauge, so that alerting rules need no reload."""
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from monitoring.errors import DatabaseUnavailableError
 from monitoring.exposition.claims import ClaimedNames
 from monitoring.exposition.refreshed import Refreshed
 from monitoring.metrics.derived import THRESHOLD
-from monitoring.primitives.small_files import read_bounded, replace_whole
+from monitoring.primitives.small_files import read_json, write_json
 
 if TYPE_CHECKING:
     from monitoring.merging.merge import Merged
@@ -73,15 +72,15 @@ def _rows(connection: BaseDatabaseWrapper) -> dict[str, float | None]:
 
 def load(directory: Path) -> Thresholds | None:
     """The stored thresholds; None if the file is missing or invalid."""
+    found = read_json(directory / _FILE, _MAX_BYTES)
     try:
-        found = json.loads(read_bounded(directory / _FILE, _MAX_BYTES))
         return {
             name: None if (value := found[name]) is None else float(value) for name in DEFINITIONS
         }
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 
 def save(directory: Path, thresholds: Thresholds) -> None:
     """Replace the file atomically. Raises OSError."""
-    replace_whole(directory / _FILE, json.dumps(dict(thresholds)).encode())
+    write_json(directory / _FILE, dict(thresholds))

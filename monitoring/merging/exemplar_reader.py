@@ -4,7 +4,6 @@ Each record of the merged table is the latest that any slot has in its place. So
 most RECORDS exemplars, however many slots there are.
 """
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from prometheus_client.samples import Exemplar
 
 from monitoring.merging.layout import Layout, Values
-from monitoring.merging.reader import Labels
+from monitoring.merging.reader import DamageReports, Labels
 from monitoring.primitives.small_files import READ
 from monitoring.storage.exemplars import (
     FILE_BYTES,
@@ -34,9 +33,6 @@ Bucket = tuple[str, Labels]  # sample name and labels of a line of the layout
 Exemplars = Mapping[Bucket, Exemplar]
 
 _AHEAD_SECONDS = 60.0  # a record dated later was written before the clock was set back
-_MAX_REPORTED = 10_000  # damaged files remembered, so that each is reported once
-
-logger = logging.getLogger("monitoring.storage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +66,7 @@ class ExemplarReader:
     def __init__(self, directory: Path, on_damage: Callable[[], None]) -> None:
         """`on_damage` is called once for each damaged file found."""
         self._directory = directory
-        self._on_damage = on_damage
-        self._reported: set[tuple[str, int]] = set()
+        self._damage = DamageReports("exemplar", on_damage)
         self._layout: Layout | None = None
         self._buckets: dict[bytes, Bucket] = {}
         self._last: dict[bytes, _Shown] = {}
@@ -160,25 +155,17 @@ class ExemplarReader:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._report(name, inode, f"{type(error).__name__}: {error}")
+            self._damage.report(name, inode, f"{type(error).__name__}: {error}")
             return None
         magic = data[: len(MAGIC)]
         if not any(magic):  # its owner is just creating it
             return None
         if magic != MAGIC:
-            self._report(name, inode, "it does not begin as an exemplar file")
+            self._damage.report(name, inode, "it does not begin as an exemplar file")
             return None
         if len(data) < FILE_BYTES:
-            self._report(name, inode, f"it is cut off at byte {len(data)}")
+            self._damage.report(name, inode, f"it is cut off at byte {len(data)}")
         return data.ljust(FILE_BYTES, b"\0")
-
-    def _report(self, name: str, inode: int, what: str) -> None:
-        if len(self._reported) >= _MAX_REPORTED:
-            self._reported.clear()
-        if (name, inode) not in self._reported:
-            self._reported.add((name, inode))
-            self._on_damage()
-            logger.warning("exemplar file %s is damaged: %s", name, what)
 
 
 def _exemplar(record: ExemplarRecord) -> Exemplar:
