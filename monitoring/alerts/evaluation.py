@@ -96,14 +96,14 @@ def evaluate_now(read_figures: ReadFigures) -> Evaluation:
 def recent_figures(seconds: float) -> dict[str, Any]:
     """The summary's figures of the last `seconds`. Raises SourceUnavailableError."""
     # Imported here: only a process that evaluates needs numpy.
-    from monitoring.figures.request_figures import figures  # noqa: PLC0415
+    from monitoring.figures.request_figures import request_figures  # noqa: PLC0415
     from monitoring.figures.sources import read_traffic  # noqa: PLC0415
 
     traffic, _ = read_traffic(Window(seconds))
     if traffic.covered_seconds == 0:  # figures of an empty window would resolve every alert
         raise SourceUnavailableError("no_data", "nothing is known of this window yet")
     active, _ = sessions.count_active()
-    return {**figures(traffic), "active_sessions": active}
+    return {**request_figures(traffic), "active_sessions": active}
 
 
 def _claim(now: datetime, last_started_at: datetime | None, started_at: datetime | None) -> bool:

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api.base import AdminView
-from monitoring.api.database_first import DATABASE_UNAVAILABLE
+from monitoring.api.database_gate import DATABASE_UNAVAILABLE
 from monitoring.api.error_answers import ERRORS, UNAVAILABLE, ServiceUnavailable
 from monitoring.api.figure_serializers import (
     WINDOW,

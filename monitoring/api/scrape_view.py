@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from monitoring.api.mounting import untracked
+from monitoring.api.mounting import not_in_progress
 from monitoring.conf import get_settings
 from monitoring.exposition.access import ScrapeAccess
 from monitoring.primitives.per_process import per_process
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @csrf_exempt  # so that a wrong method gets a 405 and not a CSRF error
-@untracked
+@not_in_progress
 @require_safe
 def scrape(request: HttpRequest) -> HttpResponse:
     """The merged registry of every process that uses the metrics directory."""

@@ -43,7 +43,7 @@ class SummaryView(AdminView):
     )
     def get(self, request: Request) -> Response:
         # Imported at the first summary: a worker that answers none saves numpy's memory.
-        from monitoring.figures.request_figures import figures  # noqa: PLC0415
+        from monitoring.figures.request_figures import request_figures  # noqa: PLC0415
         from monitoring.figures.sources import read_traffic  # noqa: PLC0415
 
         window = window_of(request)
@@ -54,7 +54,7 @@ class SummaryView(AdminView):
         active, reason = sessions.count_active()
         return Response(
             {
-                **figures(traffic),
+                **request_figures(traffic),
                 "active_sessions": active,
                 "slow_requests": [
                     {

@@ -53,7 +53,7 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cells:
+class _BucketRows:
     """Upper bounds of a histogram child, and the positions of its counts in a table's values."""
 
     bounds: tuple[float, ...]
@@ -69,10 +69,10 @@ class _Plan:
 
     requests: tuple[tuple[tuple[str, str, str], int], ...]
     classes: dict[str, Indices]
-    duration: _Cells
+    duration: _BucketRows
     duration_sum: int
     endpoint_sums: tuple[tuple[Endpoint, int], ...]
-    endpoint_buckets: dict[Endpoint, _Cells]
+    endpoint_buckets: dict[Endpoint, _BucketRows]
     slow: Indices
 
 
@@ -221,14 +221,14 @@ def _plan(table: SeriesTable) -> _Plan:
             name: np.array([row for key, row in requests if status_class(key[2]) == name], np.intp)
             for name in {status_class(key[2]) for key, _ in requests}
         },
-        duration=_cells(table.lines, fine),
+        duration=_bucket_rows(table.lines, fine),
         duration_sum=fine_sum,
         endpoint_sums=tuple(sums),
-        endpoint_buckets={key: _cells(table.lines, rows) for key, rows in coarse.items()},
+        endpoint_buckets={key: _bucket_rows(table.lines, rows) for key, rows in coarse.items()},
         slow=np.array(slow, np.intp),
     )
 
 
-def _cells(lines: Sequence[Line], rows: Sequence[int]) -> _Cells:
+def _bucket_rows(lines: Sequence[Line], rows: Sequence[int]) -> _BucketRows:
     bounds = tuple(bound_of(lines[row].labels) or 0.0 for row in rows)
-    return _Cells(bounds, np.array(rows, np.intp))
+    return _BucketRows(bounds, np.array(rows, np.intp))

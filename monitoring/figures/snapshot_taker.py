@@ -58,7 +58,7 @@ class Election:
         return descriptor is not None
 
 
-class _Recorder(threading.Thread):
+class _SnapshotThread(threading.Thread):
     """Takes snapshots until the process ends. A daemon thread: an incomplete write does no harm."""
 
     def __init__(self, directory: Path, *, is_exporter: bool) -> None:
@@ -100,10 +100,10 @@ def ensure_running(
     if not _right_to_start().acquire(blocking=False):
         return
     try:
-        recorder = _Recorder(directory, is_exporter=is_exporter)
+        thread = _SnapshotThread(directory, is_exporter=is_exporter)
         if before_requests:
-            recorder.tick()
-        recorder.start()
+            thread.tick()
+        thread.start()
     except Exception:
         report_error("the snapshots could not be started")
 

@@ -45,7 +45,7 @@ class _Shown:
     timestamp: float
 
 
-class _Table:
+class _FileRecords:
     """The records of one file; `timestamps` has 0 for an empty record or an unusable time."""
 
     def __init__(self, data: bytes, limit: float) -> None:
@@ -82,24 +82,26 @@ class ExemplarReader:
         self._use(layout)
         limit = now + _AHEAD_SECONDS
         newest: Values = np.zeros(RECORDS)
-        for table in self._tables(names, limit):
-            np.maximum(newest, table.timestamps, out=newest)
+        for records in self._every_file(names, limit):
+            np.maximum(newest, records.timestamps, out=newest)
         shown: dict[int, _Shown] = {}
-        for table in self._tables(names, limit):
-            self._take(table, (newest > 0) & (table.timestamps == newest), shown)
+        for records in self._every_file(names, limit):
+            self._take(records, (newest > 0) & (records.timestamps == newest), shown)
         # Where the newest record is damaged or has no bucket, take the newest of the others.
         missing = newest > 0
         missing[list(shown)] = False
         if missing.any():
-            for table in self._tables(names, limit):
-                self._take(table, missing & (table.timestamps > 0), shown)
+            for records in self._every_file(names, limit):
+                self._take(records, missing & (records.timestamps > 0), shown)
         self._last = {item.data: item for item in shown.values()}
         return {item.bucket: item.exemplar for item in shown.values()}
 
-    def _take(self, table: _Table, wanted: NDArray[np.bool_], shown: dict[int, _Shown]) -> None:
+    def _take(
+        self, records: _FileRecords, wanted: NDArray[np.bool_], shown: dict[int, _Shown]
+    ) -> None:
         """Add to `shown` each wanted record that is valid and later than the one it has."""
         for number in np.flatnonzero(wanted).tolist():
-            data = table.record(number)
+            data = records.record(number)
             # A record that was shown last time is known to be valid.
             item = self._last.get(data) or self._decode(data)
             if item is not None and (
@@ -114,11 +116,11 @@ class ExemplarReader:
             return None
         return _Shown(data, bucket, _exemplar(record), record.timestamp)
 
-    def _tables(self, names: list[str], limit: float) -> Iterator[_Table]:
+    def _every_file(self, names: list[str], limit: float) -> Iterator[_FileRecords]:
         for name in names:
             data = self._read(name)
             if data is not None:
-                yield _Table(data, limit)
+                yield _FileRecords(data, limit)
 
     def _list(self) -> list[str]:
         try:

@@ -2,24 +2,24 @@
 
 from monitoring.metrics import names
 from prometheus.source import recorded
+from prometheus.source.options import RuleOptions
 from prometheus.source.rule import Alert, Group
-from prometheus.source.settings import Settings
 
 _COUNT = '{{ $value | printf "%.0f" }}'
 _WHERE = "{{ $labels.instance }}"
 
 
-def dependency_groups(settings: Settings) -> tuple[Group, ...]:
+def dependency_groups(options: RuleOptions) -> tuple[Group, ...]:
     return (
-        Group("django-health", _health(settings)),
-        Group("django-celery", _celery(settings)),
-        Group("django-exporter", _exporter(settings)),
+        Group("django-health", _health(options)),
+        Group("django-celery", _celery(options)),
+        Group("django-exporter", _exporter(options)),
     )
 
 
-def _health(settings: Settings) -> tuple[Alert, ...]:
-    database = settings.series(names.MONITORING_HEALTH_STATUS, 'check="database"')
-    others = settings.series(names.MONITORING_HEALTH_STATUS, 'check!~"database|celery"')
+def _health(options: RuleOptions) -> tuple[Alert, ...]:
+    database = options.series(names.MONITORING_HEALTH_STATUS, 'check="database"')
+    others = options.series(names.MONITORING_HEALTH_STATUS, 'check!~"database|celery"')
     return (
         Alert(
             "DjangoDatabaseDown",
@@ -41,8 +41,8 @@ def _health(settings: Settings) -> tuple[Alert, ...]:
     )
 
 
-def _celery(settings: Settings) -> tuple[Alert, ...]:
-    series = settings.series
+def _celery(options: RuleOptions) -> tuple[Alert, ...]:
+    series = options.series
     total = recorded.TASKS
     failures = series(names.CELERY_TASK_DURATION_SECONDS.count, 'state="FAILURE"')
     queue = series(names.CELERY_QUEUE_LENGTH)
@@ -80,8 +80,8 @@ def _celery(settings: Settings) -> tuple[Alert, ...]:
     )
 
 
-def _exporter(settings: Settings) -> tuple[Alert, ...]:
-    series = settings.series
+def _exporter(options: RuleOptions) -> tuple[Alert, ...]:
+    series = options.series
     scrape = series(names.MONITORING_SCRAPE_DURATION_SECONDS)
     dropped = series(names.MONITORING_DROPPED, 'reason!="max_routes"')
     routes = series(names.MONITORING_DROPPED, 'reason="max_routes"')
