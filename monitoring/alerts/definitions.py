@@ -5,6 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+ERROR_RATE = "error_rate"
+SERVER_ERROR_RATE = "server_error_rate"
+AVG_RESPONSE_TIME = "avg_response_time"
+P95_RESPONSE_TIME = "p95_response_time"
+SLOW_REQUEST_COUNT = "slow_request_count"
+ACTIVE_SESSIONS = "active_sessions"
+
 _LARGEST = 1e12
 
 
@@ -24,14 +31,14 @@ class Definition:
 
 
 DEFINITIONS: Mapping[str, Definition] = {
-    "error_rate": Definition("error_rate", 10.0, "percent", True, "critical", highest=100.0),
-    "server_error_rate": Definition(
+    ERROR_RATE: Definition("error_rate", 10.0, "percent", True, "critical", highest=100.0),
+    SERVER_ERROR_RATE: Definition(
         "server_error_rate", None, "percent", True, "critical", highest=100.0
     ),
-    "avg_response_time": Definition("avg_response_time", 2000.0, "ms", True, "warning"),
-    "p95_response_time": Definition("p95_response_time", None, "ms", True, "warning"),
-    "slow_request_count": Definition("slow_requests_count", 50.0, "requests", False, "warning"),
-    "active_sessions": Definition("active_sessions", 1000.0, "sessions", False, "info"),
+    AVG_RESPONSE_TIME: Definition("avg_response_time", 2000.0, "ms", True, "warning"),
+    P95_RESPONSE_TIME: Definition("p95_response_time", None, "ms", True, "warning"),
+    SLOW_REQUEST_COUNT: Definition("slow_requests_count", 50.0, "requests", False, "warning"),
+    ACTIVE_SESSIONS: Definition("active_sessions", 1000.0, "sessions", False, "info"),
 }
 
 

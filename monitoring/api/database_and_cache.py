@@ -22,6 +22,7 @@ from monitoring.backing_services.redis_info import redis_info, redis_urls
 from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError, RedisUnavailableError
 from monitoring.figures.recent_queries import recent
+from monitoring.figures.traffic import LOCAL
 from monitoring.figures.window import Window
 from monitoring.instruments.databases.report import REPEATED, SLOW, log_path
 
@@ -99,6 +100,6 @@ def _about(window: Window, counted: "Counted") -> dict[str, Any]:
             "requested_seconds": window.seconds,
             "covered_seconds": counted.covered_seconds,
         },
-        "source": "local",
+        "source": LOCAL,
         "timestamp": time.time(),
     }

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from monitoring.api.base import AdminView
 from monitoring.api.error_answers import ERRORS, UNAVAILABLE, ServiceUnavailable
 from monitoring.api.figure_serializers import (
+    SLOW_REQUESTS,
     WINDOW,
     SeriesSerializer,
     SummarySerializer,
@@ -19,8 +20,6 @@ from monitoring.figures.traffic import SourceUnavailableError
 from monitoring.figures.window import LOCAL_SECONDS, MOST_SECONDS, Window, WindowError, parse_window
 from monitoring.instruments.requests import sessions, slow_requests
 from monitoring.storage.directory import configured_directory
-
-SLOW_REQUESTS = 10
 
 
 def window_of(request: Request) -> Window:

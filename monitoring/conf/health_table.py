@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+DATABASE = "database"
+CELERY = "celery"
+
 
 class HealthRole(StrEnum):
     """The effect of a check, unless HEALTH_CRITICAL and HEALTH_READY say otherwise."""
@@ -41,7 +44,7 @@ OWN_HEALTH_CHECKS = (
         roles=frozenset({HealthRole.READY}),
     ),
     OwnHealthCheck(
-        "database",
+        DATABASE,
         "monitoring.health.own_checks.database_probes",
         needs="`DATABASES`",
         roles=frozenset({HealthRole.CRITICAL, HealthRole.READY}),
@@ -53,7 +56,7 @@ OWN_HEALTH_CHECKS = (
         roles=frozenset({HealthRole.INFORMATIVE}),
     ),
     OwnHealthCheck(
-        "celery",
+        CELERY,
         "monitoring.health.own_checks.celery_probes",
         needs="`CELERY_APP`, or a Celery application that the process has loaded",
         roles=frozenset({HealthRole.INFORMATIVE}),

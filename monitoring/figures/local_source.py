@@ -15,7 +15,7 @@ from monitoring.figures.intervals import Interval, Intervals, status_class, step
 from monitoring.figures.moments import EMPTY_TABLE, Extractor, Moment, SeriesTable, increase
 from monitoring.figures.quantile import Buckets
 from monitoring.figures.snapshots import COARSE_SECONDS, FINE_SECONDS, FINE_SPAN, Snapshots
-from monitoring.figures.traffic import MOST_ENDPOINTS, Endpoint, Traffic, Workers
+from monitoring.figures.traffic import LOCAL, MOST_ENDPOINTS, Endpoint, Traffic, Workers
 from monitoring.figures.window import Window
 from monitoring.merging.layout import Indices, Line, Values, bound_of
 from monitoring.merging.merge import Merged, shared_merger
@@ -92,7 +92,7 @@ class LocalSource:
         seconds = {endpoint: float(values[row]) for endpoint, row in plan.endpoint_sums}
         top = sorted(seconds, key=seconds.__getitem__, reverse=True)[:MOST_ENDPOINTS]
         return Traffic(
-            source="local",
+            source=LOCAL,
             covered_seconds=added.covered_seconds,
             requests={labels: float(values[row]) for labels, row in plan.requests},
             duration=plan.duration.buckets(values),
@@ -122,7 +122,7 @@ class LocalSource:
             moments.pop()
         clock_offset = time.time() - now.time
         return Intervals(
-            source="local",
+            source=LOCAL,
             covered_seconds=covered,
             step_seconds=step,
             intervals=[

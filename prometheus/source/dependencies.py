@@ -1,6 +1,8 @@
 """Alerts on health checks, on Celery, and on the exporter itself."""
 
+from monitoring.conf.health_table import CELERY, DATABASE
 from monitoring.metrics import names
+from monitoring.storage.own_counters import MAX_ROUTES
 from prometheus.source import recorded
 from prometheus.source.options import RuleOptions
 from prometheus.source.rule import Alert, Group
@@ -18,8 +20,8 @@ def dependency_groups(options: RuleOptions) -> tuple[Group, ...]:
 
 
 def _health(options: RuleOptions) -> tuple[Alert, ...]:
-    database = options.series(names.MONITORING_HEALTH_STATUS, 'check="database"')
-    others = options.series(names.MONITORING_HEALTH_STATUS, 'check!~"database|celery"')
+    database = options.series(names.MONITORING_HEALTH_STATUS, f'check="{DATABASE}"')
+    others = options.series(names.MONITORING_HEALTH_STATUS, f'check!~"{DATABASE}|{CELERY}"')
     return (
         Alert(
             "DjangoDatabaseDown",
@@ -46,7 +48,7 @@ def _celery(options: RuleOptions) -> tuple[Alert, ...]:
     total = recorded.TASKS
     failures = series(names.CELERY_TASK_DURATION_SECONDS.count, 'state="FAILURE"')
     queue = series(names.CELERY_QUEUE_LENGTH)
-    workers = series(names.MONITORING_HEALTH_STATUS, 'check="celery"')
+    workers = series(names.MONITORING_HEALTH_STATUS, f'check="{CELERY}"')
     return (
         Alert(
             "DjangoCeleryNoWorkers",
@@ -83,8 +85,8 @@ def _celery(options: RuleOptions) -> tuple[Alert, ...]:
 def _exporter(options: RuleOptions) -> tuple[Alert, ...]:
     series = options.series
     scrape = series(names.MONITORING_SCRAPE_DURATION_SECONDS)
-    dropped = series(names.MONITORING_DROPPED, 'reason!="max_routes"')
-    routes = series(names.MONITORING_DROPPED, 'reason="max_routes"')
+    dropped = series(names.MONITORING_DROPPED, f'reason!="{MAX_ROUTES}"')
+    routes = series(names.MONITORING_DROPPED, f'reason="{MAX_ROUTES}"')
     return (
         Alert(
             "DjangoMetricsAbsent",

@@ -6,6 +6,7 @@ window shows that the budget really burns, the short one that it still does.
 
 from dataclasses import dataclass
 
+from monitoring.alerts import definitions
 from monitoring.metrics import names
 from prometheus.source import recorded
 from prometheus.source.options import RuleOptions
@@ -110,33 +111,33 @@ def _thresholds(options: RuleOptions) -> tuple[Alert, ...]:
     sessions = options.series(names.HTTP_ACTIVE_SESSIONS)
     rows = (
         (
-            "error_rate",
+            definitions.ERROR_RATE,
             "DjangoErrorRateAboveThreshold",
             f"100 * job:{recorded.ERRORS} / job:{recorded.REQUESTS} > "
-            f"{threshold('error_rate')}\n{enough}",
+            f"{threshold(definitions.ERROR_RATE)}\n{enough}",
             "The share of answers with status 400 and above exceeds the site's threshold.",
             'Of the answers of {site}, {{{{ $value | printf "%.1f" }}}}% had a status of 400 or '
             "above in the last 5 minutes.",
         ),
         (
-            "avg_response_time",
+            definitions.AVG_RESPONSE_TIME,
             "DjangoResponseTimeAboveThreshold",
-            f"1000 * {recorded.JOB_MEAN} > {threshold('avg_response_time')}\n{enough}",
+            f"1000 * {recorded.JOB_MEAN} > {threshold(definitions.AVG_RESPONSE_TIME)}\n{enough}",
             "The mean response time exceeds the site's threshold.",
             'Requests of {site} took {{{{ $value | printf "%.0f" }}}} ms on average in the last '
             "5 minutes.",
         ),
         (
-            "slow_request_count",
+            definitions.SLOW_REQUEST_COUNT,
             "DjangoSlowRequestsAboveThreshold",
-            f"job:{recorded.SLOW} > {threshold('slow_request_count')}",
+            f"job:{recorded.SLOW} > {threshold(definitions.SLOW_REQUEST_COUNT)}",
             "The number of slow requests exceeds the site's threshold.",
             '{site} had {{{{ $value | printf "%.0f" }}}} slow requests in the last 5 minutes.',
         ),
         (
-            "active_sessions",
+            definitions.ACTIVE_SESSIONS,
             "DjangoActiveSessionsAboveThreshold",
-            f"max without (instance) ({sessions}) > {threshold('active_sessions')}",
+            f"max without (instance) ({sessions}) > {threshold(definitions.ACTIVE_SESSIONS)}",
             "The number of active sessions exceeds the site's threshold.",
             '{site} has {{{{ $value | printf "%.0f" }}}} active sessions.',
         ),
