@@ -22,7 +22,7 @@ from tests.artefacts.queries import (
     selectors,
     substitute,
 )
-from tests.servers.gunicorn import ROOT
+from tests.paths import ROOT
 
 ALL = dashboards()
 PANELS = [(name, panel) for name, dashboard in ALL.items() for panel in panels(dashboard)]

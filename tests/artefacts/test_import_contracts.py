@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
+
 LINTER = Path(sys.executable).with_name("lint-imports")
 CONTRACTS = {
     contract["id"]: contract["name"]

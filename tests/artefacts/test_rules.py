@@ -14,7 +14,7 @@ import yaml
 from prometheus.source.files import rule_files
 from prometheus.source.options import RuleOptions
 from tests.artefacts.queries import RULES, metrics, nodes, rules, selectors
-from tests.servers.gunicorn import ROOT
+from tests.paths import ROOT
 from tests.servers.prometheus import program
 
 TESTS = sorted((ROOT / "prometheus" / "tests").glob("*.yml"))
