@@ -17,6 +17,8 @@ from monitoring.metrics.process_families import collector_errors_total
 from monitoring.primitives.deadline import NoThreadError, Run, Runs, StillRunningError
 from monitoring.primitives.log_limit import LogLimit
 
+MAX_SAMPLES = 100_000  # of one collector in one run
+
 logger = logging.getLogger("monitoring.exporter")
 
 
@@ -92,9 +94,6 @@ class CustomCollectors:
                     yield metric
                 else:
                     each.fail(f"gave the family {metric.name!r}, which there is already")
-
-
-MAX_SAMPLES = 100_000  # of one collector in one run
 
 
 def checked(metrics: Iterable[Metric]) -> list[Metric]:
