@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NoConnection
 
 from bench.variants import REDIS_ARRAYS
-from project.run.redis_server import choose
+from project.run.redis_choice import choose
 
 
 @contextmanager

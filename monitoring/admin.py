@@ -12,13 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from monitoring.alerts.thresholds import (
+from monitoring.alerts.definitions import (
     DEFINITIONS,
     InvalidThresholdsError,
-    change_thresholds,
     check_thresholds,
-    store_defaults,
 )
+from monitoring.alerts.thresholds import change_thresholds, store_defaults
 from monitoring.models import AlertNotification, Threshold, ThresholdChange
 from monitoring.page.status_admin import StatusAdmin, StatusEntry
 

@@ -14,7 +14,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from monitoring.backing_services import redis_client
 from monitoring.conf import Settings, parse_settings
-from monitoring.conf.health_table import Role, own_checks_with
+from monitoring.conf.health_table import HealthRole, own_checks_with
 from monitoring.errors import MetricsDirectoryError
 from monitoring.storage import directory as metrics_directory
 
@@ -136,7 +136,7 @@ def check_alert_hook(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessag
 @register("monitoring")
 def check_health_roles(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     chosen = _usable_settings()
-    known = [*own_checks_with(*Role), *dict(chosen.HEALTH_CHECKS)]
+    known = [*own_checks_with(*HealthRole), *dict(chosen.HEALTH_CHECKS)]
     roles = {"HEALTH_CRITICAL": chosen.HEALTH_CRITICAL, "HEALTH_READY": chosen.HEALTH_READY}
     return [
         checks.Warning(

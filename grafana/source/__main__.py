@@ -4,11 +4,11 @@ import argparse
 from pathlib import Path
 
 from grafana.source.dashboards import dashboard_files
-from prometheus.source.settings import Settings
+from prometheus.source.options import RuleOptions
 
 
 def main() -> None:
-    default = Settings()
+    default = RuleOptions()
     parser = argparse.ArgumentParser(prog="python -m grafana.source", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("grafana/dashboards"), metavar="DIR")
     parser.add_argument("--runbook-url", default=default.runbook_url)
@@ -18,7 +18,7 @@ def main() -> None:
     given = vars(parser.parse_args())
     output: Path = given.pop("output")
     output.mkdir(parents=True, exist_ok=True)
-    for name, text in dashboard_files(Settings(**given)).items():
+    for name, text in dashboard_files(RuleOptions(**given)).items():
         (output / name).write_text(text)
 
 

@@ -5,19 +5,19 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana.source.frame import build
 from grafana.source.panels import Query, lines, rate, rows, series
 from monitoring.metrics import names
-from prometheus.source.settings import Settings
+from prometheus.source.options import RuleOptions
 
 _DURATION = names.CELERY_TASK_DURATION_SECONDS
 _HELD = 'role="celery",state="held"'
 
 
-def celery(settings: Settings) -> models.Dashboard:
+def celery(options: RuleOptions) -> models.Dashboard:
     return build(
         "django-celery",
         "Celery",
         "Tasks run, their time and failures, what waits in the queues, and the health checks.",
         (("Tasks", (*_tasks(), _table())), ("Queues and health", _queues())),
-        settings,
+        options,
         anchor="djangocelerytaskfailures",
     )
 

@@ -5,16 +5,16 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana.source.frame import build
 from grafana.source.panels import Query, lines, rate
 from monitoring.metrics import names
-from prometheus.source.settings import Settings
+from prometheus.source.options import RuleOptions
 
 
-def database_and_cache(settings: Settings) -> models.Dashboard:
+def database_and_cache(options: RuleOptions) -> models.Dashboard:
     return build(
         "django-database-cache",
         "Database and cache",
         "Queries, connections and cache reads, as the application makes them.",
         (("Database", _database()), ("Cache", _cache())),
-        settings,
+        options,
         anchor="djangoslowqueries",
     )
 

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.source.panels import DATA_SOURCE
 from monitoring.metrics import names
-from prometheus.source.settings import Settings
+from prometheus.source.options import RuleOptions
 
 TAG = "django"
 # Both the exporter and the in-app endpoint always expose it.
@@ -24,7 +24,7 @@ def build(
     title: str,
     description: str,
     sections: Sequence[Section],
-    settings: Settings,
+    options: RuleOptions,
     *,
     anchor: str = "",
     variables: Sequence[dashboard.QueryVariable] = (),
@@ -69,7 +69,7 @@ def build(
             dashboard.DashboardLink("Runbook")
             .type(models.DashboardLinkType.LINK)
             .icon("doc")
-            .url(f"{settings.runbook_url}{anchor and '#'}{anchor}")
+            .url(f"{options.runbook_url}{anchor and '#'}{anchor}")
             .target_blank(True)
         )
     )

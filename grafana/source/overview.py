@@ -15,7 +15,7 @@ from grafana.source.panels import (
 )
 from monitoring.metrics import names
 from prometheus.source import recorded
-from prometheus.source.settings import Settings
+from prometheus.source.options import RuleOptions
 
 _REQUESTS = f"instance:{recorded.REQUESTS}"
 _FAILED = f"instance:{recorded.FAILED}"
@@ -27,18 +27,18 @@ _ALERTS = (
 _GOOD_TO_BAD = ((None, "green"), (0.01, "orange"), (0.05, "red"))
 
 
-def overview(settings: Settings) -> models.Dashboard:
+def overview(options: RuleOptions) -> models.Dashboard:
     return build(
         "django-overview",
         "Overview",
         "Traffic, errors, latency and saturation of a Django site; its objectives and thresholds.",
         (
-            ("Now", (*_figures(), _budget(settings), _latency_budget(settings))),
+            ("Now", (*_figures(), _budget(options), _latency_budget(options))),
             ("Golden signals", _signals()),
-            ("Objectives and alerts", (_burn(settings), alerts("Alerts", _ALERTS))),
+            ("Objectives and alerts", (_burn(options), alerts("Alerts", _ALERTS))),
             ("Thresholds of the site", _thresholds()),
         ),
-        settings,
+        options,
     )
 
 
@@ -98,25 +98,25 @@ def _figures() -> tuple[object, ...]:
     )
 
 
-def _budget(settings: Settings) -> object:
+def _budget(options: RuleOptions) -> object:
     return dial(
         "Error budget left",
-        f"What is left of the availability budget ({settings.availability_budget * 100:g} % of "
+        f"What is left of the availability budget ({options.availability_budget * 100:g} % of "
         "requests may fail) over 30 days, or as long as Prometheus keeps data.",
         Query(
-            f"1 - ({_sum_ratio(_FAILED, _REQUESTS, '30d')}) / {settings.availability_budget:g}",
+            f"1 - ({_sum_ratio(_FAILED, _REQUESTS, '30d')}) / {options.availability_budget:g}",
             "{{job}}",
         ),
         ((None, "red"), (0.1, "orange"), (0.5, "green")),
     )
 
 
-def _latency_budget(settings: Settings) -> object:
+def _latency_budget(options: RuleOptions) -> object:
     return dial(
         "Latency budget left",
-        f"What is left of the latency budget ({settings.latency_budget * 100:g} % of requests may "
-        f"take longer than {settings.latency_seconds:g} s) over 30 days.",
-        Query(f"1 - ({_sum_ratio(_OVER, _TIMED, '30d')}) / {settings.latency_budget:g}", "{{job}}"),
+        f"What is left of the latency budget ({options.latency_budget * 100:g} % of requests may "
+        f"take longer than {options.latency_seconds:g} s) over 30 days.",
+        Query(f"1 - ({_sum_ratio(_OVER, _TIMED, '30d')}) / {options.latency_budget:g}", "{{job}}"),
         ((None, "red"), (0.1, "orange"), (0.5, "green")),
     )
 
@@ -163,9 +163,9 @@ def _signals() -> tuple[object, ...]:
     )
 
 
-def _burn(settings: Settings) -> object:
+def _burn(options: RuleOptions) -> object:
     def rate_of(window: str) -> str:
-        return f"({_sum_ratio(_FAILED, _REQUESTS, window)}) / {settings.availability_budget:g}"
+        return f"({_sum_ratio(_FAILED, _REQUESTS, window)}) / {options.availability_budget:g}"
 
     return lines(
         "Burn rate of the error budget",

@@ -5,13 +5,13 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana.source.frame import build, query_variable
 from grafana.source.panels import Query, buckets, lines, rate, rows, series
 from monitoring.metrics import names
-from prometheus.source.settings import Settings
+from prometheus.source.options import RuleOptions
 
 _CHOSEN = 'route=~"$route",method=~"$method"'
 _DURATION = names.HTTP_REQUEST_DURATION_SECONDS
 
 
-def requests_by_route(settings: Settings) -> models.Dashboard:
+def requests_by_route(options: RuleOptions) -> models.Dashboard:
     return build(
         "django-requests",
         "Requests by route",
@@ -21,7 +21,7 @@ def requests_by_route(settings: Settings) -> models.Dashboard:
             ("Chosen routes", _red()),
             ("Distribution", _distribution()),
         ),
-        settings,
+        options,
         anchor="djangolatencybudgetburn",
         variables=(
             query_variable(

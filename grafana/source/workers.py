@@ -5,10 +5,10 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana.source.frame import build
 from grafana.source.panels import Query, lines, rate, series
 from monitoring.metrics import names
-from prometheus.source.settings import Settings
+from prometheus.source.options import RuleOptions
 
 
-def workers_and_exporter(settings: Settings) -> models.Dashboard:
+def workers_and_exporter(options: RuleOptions) -> models.Dashboard:
     return build(
         "django-workers",
         "Workers and exporter",
@@ -18,7 +18,7 @@ def workers_and_exporter(settings: Settings) -> models.Dashboard:
             ("Processes", _processes()),
             ("Exporter", _exporter()),
         ),
-        settings,
+        options,
         anchor="djangoworkersallbusy",
     )
 

@@ -18,11 +18,11 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from monitoring.alerts.definitions import DEFINITIONS
 from monitoring.alerts.events import NewEvent, create_event
 from monitoring.alerts.outbox import deliver_soon
 from monitoring.alerts.states import AlertOutcome
 from monitoring.alerts.threshold_alerts import Observation, update_threshold_alert
-from monitoring.alerts.thresholds import DEFINITIONS
 from monitoring.models import AlertEvent
 
 MAX_BODY_BYTES = 1024 * 1024

@@ -8,9 +8,10 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from monitoring.alerts.definitions import DEFINITIONS, is_above
 from monitoring.alerts.states import AlertOutcome
 from monitoring.alerts.threshold_alerts import Observation, update_threshold_alert
-from monitoring.alerts.thresholds import DEFINITIONS, current_thresholds
+from monitoring.alerts.thresholds import current_thresholds
 from monitoring.conf import get_settings
 from monitoring.figures.traffic import SourceUnavailableError
 from monitoring.figures.window import Window
@@ -95,14 +96,14 @@ def evaluate_now(read_figures: ReadFigures) -> Evaluation:
 def recent_figures(seconds: float) -> dict[str, Any]:
     """The summary's figures of the last `seconds`. Raises SourceUnavailableError."""
     # Imported here: only a process that evaluates needs numpy.
-    from monitoring.figures.request_figures import figures  # noqa: PLC0415
+    from monitoring.figures.request_figures import request_figures  # noqa: PLC0415
     from monitoring.figures.sources import read_traffic  # noqa: PLC0415
 
     traffic, _ = read_traffic(Window(seconds))
     if traffic.covered_seconds == 0:  # figures of an empty window would resolve every alert
         raise SourceUnavailableError("no_data", "nothing is known of this window yet")
     active, _ = sessions.count_active()
-    return {**figures(traffic), "active_sessions": active}
+    return {**request_figures(traffic), "active_sessions": active}
 
 
 def _claim(now: datetime, last_started_at: datetime | None, started_at: datetime | None) -> bool:
@@ -122,28 +123,14 @@ def _release(now: datetime) -> None:
 def _evaluate(read_figures: ReadFigures, window_seconds: float, now: datetime) -> Evaluation:
     thresholds = current_thresholds()
     figures = read_figures(window_seconds)
+    minimum = get_settings().ALERT_MIN_REQUESTS
     comparisons = []
     for name, threshold in thresholds.items():
-        observation = _observe(name, threshold, figures, window_seconds)
-        if observation is not None:
+        definition = DEFINITIONS[name]
+        is_breached = is_above(definition, figures, threshold, minimum)
+        if is_breached is not None:  # else the alert stays as it is
+            value = figures[definition.field]
+            observation = Observation(name, is_breached, value, threshold, window_seconds)
             outcome = update_threshold_alert(observation, AlertEvent.Source.CELERY, now)
             comparisons.append(Comparison(observation, outcome))
     return Evaluation(window_seconds, tuple(comparisons))
-
-
-def _observe(
-    name: str, threshold: float | None, figures: Mapping[str, Any], window_seconds: float
-) -> Observation | None:
-    """Compare a figure with its threshold; None if that cannot be judged: the alert stays."""
-    definition = DEFINITIONS[name]
-    value = figures[definition.field]
-    enough = (figures["request_count"] or 0) >= get_settings().ALERT_MIN_REQUESTS
-    if value is None and not definition.is_guarded:
-        return None
-    is_breached = (
-        threshold is not None
-        and value is not None
-        and value > threshold
-        and (enough or not definition.is_guarded)
-    )
-    return Observation(name, is_breached, value, threshold, window_seconds)

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from monitoring.alerts.definitions import DEFINITIONS
 from monitoring.alerts.events import NewEvent, create_event
 from monitoring.alerts.states import AlertOutcome, Sighting, apply_sighting
-from monitoring.alerts.thresholds import DEFINITIONS
 from monitoring.conf import get_settings
 from monitoring.models import AlertEvent, AlertState
 

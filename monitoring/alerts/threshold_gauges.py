@@ -1,24 +1,26 @@
 """Exposes the live thresholds as a gauge, so that alerting rules need no reload."""
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.base.base import BaseDatabaseWrapper
 from prometheus_client.core import Metric
 
-from monitoring.alerts.thresholds import DEFINITIONS
+from monitoring.alerts.definitions import DEFINITIONS
 from monitoring.backing_services.database_probe import ask
 from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError
-from monitoring.exposition.family_names import FamilyNames
+from monitoring.exposition.claims import ClaimedNames
 from monitoring.exposition.refreshed import Refreshed
-from monitoring.merging.merge import Merged
 from monitoring.metrics.derived import THRESHOLD
-from monitoring.primitives.small_files import read_bounded, replace_whole
+from monitoring.primitives.small_files import read_json, write_json
+
+if TYPE_CHECKING:
+    from monitoring.merging.merge import Merged
 
 _EVERY_SECONDS = 5.0
 _FIRST_WAIT_SECONDS = 0.5
@@ -36,11 +38,11 @@ class ThresholdGauges:
         self._last = load(directory)
         self._reading = Refreshed("thresholds", self._read, _EVERY_SECONDS)
 
-    def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+    def __call__(self, merged: "Merged", seconds: float, claimed: ClaimedNames) -> Iterator[Metric]:
         if not apps.is_installed("monitoring"):
             return
         self._reading.get(_FIRST_WAIT_SECONDS if self._last is None else 0.0)
-        if self._last is not None and names.claim(THRESHOLD.name, THRESHOLD.type):
+        if self._last is not None and claimed.claim(THRESHOLD.name, THRESHOLD.type):
             family = THRESHOLD.new()
             for name, value in self._last.items():
                 if value is not None:
@@ -70,15 +72,15 @@ def _rows(connection: BaseDatabaseWrapper) -> dict[str, float | None]:
 
 def load(directory: Path) -> Thresholds | None:
     """The stored thresholds; None if the file is missing or invalid."""
+    found = read_json(directory / _FILE, _MAX_BYTES)
     try:
-        found = json.loads(read_bounded(directory / _FILE, _MAX_BYTES))
         return {
             name: None if (value := found[name]) is None else float(value) for name in DEFINITIONS
         }
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 
 def save(directory: Path, thresholds: Thresholds) -> None:
     """Replace the file atomically. Raises OSError."""
-    replace_whole(directory / _FILE, json.dumps(dict(thresholds)).encode())
+    write_json(directory / _FILE, dict(thresholds))

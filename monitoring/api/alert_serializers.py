@@ -5,8 +5,8 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
 
+from monitoring.alerts.definitions import DEFINITIONS
 from monitoring.alerts.states import AlertOutcome
-from monitoring.alerts.thresholds import DEFINITIONS
 from monitoring.models import AlertEvent
 
 

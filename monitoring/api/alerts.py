@@ -16,14 +16,11 @@ from monitoring.alerts.alertmanager import (
     parse_webhook,
     receive_alerts,
 )
+from monitoring.alerts.definitions import InvalidThresholdsError
 from monitoring.alerts.evaluation import EvaluationRunningError, evaluate_now, recent_figures
 from monitoring.alerts.outbox import deliver_soon
 from monitoring.alerts.states import AlertOutcome
-from monitoring.alerts.thresholds import (
-    InvalidThresholdsError,
-    change_thresholds,
-    current_thresholds,
-)
+from monitoring.alerts.thresholds import change_thresholds, current_thresholds
 from monitoring.api.alert_serializers import (
     ChangeThresholdsSerializer,
     CheckSerializer,

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from monitoring.api.database_first import check_database
+from monitoring.api.database_gate import check_database
 from monitoring.api.error_answers import handle_error
 from monitoring.conf import get_settings
 

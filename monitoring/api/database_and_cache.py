@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api.base import AdminView
-from monitoring.api.database_first import DATABASE_UNAVAILABLE
+from monitoring.api.database_gate import DATABASE_UNAVAILABLE
 from monitoring.api.error_answers import ERRORS, UNAVAILABLE, ServiceUnavailable
 from monitoring.api.figure_serializers import (
     WINDOW,
@@ -22,13 +22,12 @@ from monitoring.backing_services.redis_info import redis_info, redis_urls
 from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError, RedisUnavailableError
 from monitoring.figures.recent_queries import recent
+from monitoring.figures.traffic import LOCAL
 from monitoring.figures.window import Window
 from monitoring.instruments.databases.query_log import REPEATED, SLOW, log_path
-from monitoring.storage.directory import configured_directory
 
 if TYPE_CHECKING:
-    from monitoring.figures.local_source import Increase
-    from monitoring.merging.merge import Merged
+    from monitoring.figures.local_source import Counted
 
 
 class DatabaseView(AdminView):
@@ -42,21 +41,22 @@ class DatabaseView(AdminView):
     def get(self, request: Request) -> Response:
         from monitoring.figures.database_figures import database_figures  # noqa: PLC0415  (numpy)
         from monitoring.figures.database_state import database_state  # noqa: PLC0415
+        from monitoring.figures.sources import read_counted  # noqa: PLC0415
 
         window = window_of(request)
-        merged, added = _counted(window)
+        counted = read_counted(window)
         try:
-            state = database_state(merged, self.seconds_left())
+            state = database_state(counted.merged, self.seconds_left())
         except DatabaseUnavailableError as error:
             raise ServiceUnavailable(str(error), DATABASE_UNAVAILABLE) from error
         log = log_path(get_settings())
         return Response(
             {
-                **database_figures(added.table.lines, added.values.tolist()),
+                **database_figures(counted.lines, counted.added),
                 "slow_queries": recent(log, SLOW),
                 "repeated_queries": recent(log, REPEATED),
                 **state,
-                **_about(window, added),
+                **_about(window, counted),
             }
         )
 
@@ -71,9 +71,10 @@ class CacheView(AdminView):
     )
     def get(self, request: Request) -> Response:
         from monitoring.figures.cache_figures import cache_figures  # noqa: PLC0415  (numpy)
+        from monitoring.figures.sources import read_counted  # noqa: PLC0415
 
         window = window_of(request)
-        _, added = _counted(window)
+        counted = read_counted(window)
         servers: dict[str, dict[str, Any] | None] = {}
         unavailable = {}
         for name, url in redis_urls().items():
@@ -84,32 +85,21 @@ class CacheView(AdminView):
                 unavailable[name] = str(error)
         return Response(
             {
-                **cache_figures(
-                    added.table.lines, added.values.tolist(), list(django_settings.CACHES)
-                ),
+                **cache_figures(counted.lines, counted.added, list(django_settings.CACHES)),
                 "redis": next(iter(servers.values()), None),
                 "redis_servers": servers,
                 "unavailable": unavailable,
-                **_about(window, added),
+                **_about(window, counted),
             }
         )
 
 
-def _counted(window: Window) -> "tuple[Merged, Increase]":
-    from monitoring.figures.local_source import local_source  # noqa: PLC0415
-    from monitoring.merging.merge import shared_merger  # noqa: PLC0415  (numpy)
-
-    directory = configured_directory()
-    merged = shared_merger(directory).merge()
-    return merged, local_source(directory).increase(merged, window)
-
-
-def _about(window: Window, added: "Increase") -> dict[str, Any]:
+def _about(window: Window, counted: "Counted") -> dict[str, Any]:
     return {
         "window": {
             "requested_seconds": window.seconds,
-            "covered_seconds": added.covered_seconds,
+            "covered_seconds": counted.covered_seconds,
         },
-        "source": "local",
+        "source": LOCAL,
         "timestamp": time.time(),
     }

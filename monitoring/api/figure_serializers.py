@@ -5,6 +5,16 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
+from monitoring.backing_services.database_inspection import MAX_TABLES
+from monitoring.figures.intervals import MOST_BARS, MOST_POINTS
+from monitoring.figures.recent_queries import MOST_RECENT
+from monitoring.figures.traffic import LOCAL, MOST_ENDPOINTS, PROMETHEUS
+from monitoring.instruments.requests.sessions import ACTIVE_SECONDS
+
+SLOW_REQUESTS = 10  # in a summary
+
+_NEWEST_FIRST = "The last {}, newest first."
+
 WINDOW = OpenApiParameter(
     "window",
     {
@@ -72,7 +82,8 @@ class SummarySerializer(serializers.Serializer[Any]):
     error_rate = _of_requests("Percent")
     server_error_rate = _of_requests("Percent")
     active_sessions = serializers.IntegerField(
-        allow_null=True, help_text="Sessions and bearer users of the last 30 minutes."
+        allow_null=True,
+        help_text=f"Sessions and bearer users of the last {ACTIVE_SECONDS // 60} minutes.",
     )
     avg_response_time = _response_time("Mean")
     min_response_time = _response_time("Shortest")
@@ -84,13 +95,15 @@ class SummarySerializer(serializers.Serializer[Any]):
     requests_per_second = _number("null if no time is covered.", allow_null=True)
     status_codes = serializers.DictField(child=serializers.IntegerField())
     slow_requests_count = serializers.IntegerField()
-    slow_requests = SlowRequestSerializer(many=True, help_text="The last 10, newest first.")
-    endpoints = EndpointSerializer(many=True, help_text="The 20 with the most time in all.")
+    slow_requests = SlowRequestSerializer(many=True, help_text=_NEWEST_FIRST.format(SLOW_REQUESTS))
+    endpoints = EndpointSerializer(
+        many=True, help_text=f"The {MOST_ENDPOINTS} with the most time in all."
+    )
     in_progress = serializers.IntegerField(allow_null=True)
     workers = WorkersSerializer()
     window = WindowSerializer()
     source = serializers.ChoiceField(  # type: ignore[assignment]
-        choices=["local", "prometheus"]
+        choices=[LOCAL, PROMETHEUS]
     )
     fallback_reason = serializers.CharField(
         allow_null=True, help_text="Why the source is not the configured one."
@@ -123,14 +136,15 @@ class LatencyBucketSerializer(serializers.Serializer[Any]):
 
 
 class SeriesSerializer(serializers.Serializer[Any]):
-    points = PointSerializer(many=True, help_text="At most 120, oldest first.")
+    points = PointSerializer(many=True, help_text=f"At most {MOST_POINTS}, oldest first.")
     step_seconds = _number("The distance that points are meant to have.")
     histogram = LatencyBucketSerializer(
-        many=True, help_text="Of the whole window; at most 40, from the first with a request."
+        many=True,
+        help_text=f"Of the whole window; at most {MOST_BARS}, from the first with a request.",
     )
     window = WindowSerializer()
     source = serializers.ChoiceField(  # type: ignore[assignment]
-        choices=["local", "prometheus"]
+        choices=[LOCAL, PROMETHEUS]
     )
     fallback_reason = serializers.CharField(
         allow_null=True, help_text="Why the source is not the configured one."
@@ -202,13 +216,15 @@ class DatabaseSerializer(serializers.Serializer[Any]):
     p95_execution_time = _milliseconds("95th percentile", allow_null=True)
     queries_per_request = serializers.FloatField(allow_null=True)
     slow_queries_count = serializers.IntegerField()
-    slow_queries = SlowQuerySerializer(many=True, help_text="The last 10, newest first.")
+    slow_queries = SlowQuerySerializer(many=True, help_text=_NEWEST_FIRST.format(MOST_RECENT))
     repeated_queries_count = serializers.IntegerField()
-    repeated_queries = RepeatedQuerySerializer(many=True, help_text="The last 10, newest first.")
+    repeated_queries = RepeatedQuerySerializer(
+        many=True, help_text=_NEWEST_FIRST.format(MOST_RECENT)
+    )
     connections = serializers.DictField(child=ConnectionsSerializer(), help_text="By alias.")
-    tables = TableSerializer(many=True, help_text="The 20 largest of each alias.")
+    tables = TableSerializer(many=True, help_text=f"The {MAX_TABLES} largest of each alias.")
     window = WindowSerializer()
-    source = serializers.ChoiceField(choices=["local"])  # type: ignore[assignment]
+    source = serializers.ChoiceField(choices=[LOCAL])  # type: ignore[assignment]
     timestamp = _number("Unix seconds.")
 
 
@@ -246,5 +262,5 @@ class CacheSerializer(serializers.Serializer[Any]):
         help_text="Why a server's figures are null, by its name in redis_servers.",
     )
     window = WindowSerializer()
-    source = serializers.ChoiceField(choices=["local"])  # type: ignore[assignment]
+    source = serializers.ChoiceField(choices=[LOCAL])  # type: ignore[assignment]
     timestamp = _number("Unix seconds.")

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from monitoring.api.mounting import PlainView, untracked
+from monitoring.api.mounting import PlainView, not_in_progress
 from monitoring.conf import get_settings
 from monitoring.health import catalogue
 from monitoring.health.examiner import examiner
@@ -38,7 +38,7 @@ def _without_body(view: PlainView) -> PlainView:
 def _endpoint(view: PlainView) -> PlainView:
     """Public and read-only; no transaction, because ATOMIC_REQUESTS would need the database."""
     return transaction.non_atomic_requests(
-        csrf_exempt(untracked(require_safe(_without_body(view))))
+        csrf_exempt(not_in_progress(require_safe(_without_body(view))))
     )
 
 

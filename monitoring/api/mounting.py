@@ -61,7 +61,7 @@ def admin_view(name: str) -> LazyView:
     return transaction.non_atomic_requests(view)
 
 
-def untracked(view: PlainView) -> PlainView:
+def not_in_progress(view: PlainView) -> PlainView:
     """A view whose requests are not counted as in progress: a scrape would always count itself.
 
     The default of IGNORE_ROUTES leaves them out of the other metrics.

@@ -6,9 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from monitoring.api.mounting import untracked
-from monitoring.conf import Settings, get_settings
-from monitoring.exposition.access import is_bearer, is_in_networks
+from monitoring.api.mounting import not_in_progress
+from monitoring.conf import get_settings
+from monitoring.exposition.access import ScrapeAccess
 from monitoring.primitives.per_process import per_process
 from monitoring.storage.directory import configured_directory
 
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 
 @csrf_exempt  # so that a wrong method gets a 405 and not a CSRF error
-@untracked
+@not_in_progress
 @require_safe
 def scrape(request: HttpRequest) -> HttpResponse:
     """The merged registry of every process that uses the metrics directory."""
     settings = get_settings()
-    if not may_scrape(request, settings):
-        return _refusal(request, settings)
+    access = ScrapeAccess(settings.SCRAPE_TOKEN, networks=settings.SCRAPE_ALLOWED_NETWORKS)
+    address = request.META.get("REMOTE_ADDR", "")
+    authorization = request.headers.get("Authorization", "")
+    if not (access.is_from_allowed_network(address) and access.permits(authorization)):
+        return _refusal(request, access)
     # Imported at the first scrape: a worker that answers none saves numpy's memory.
     from monitoring.exposition.scrape import BusyError  # noqa: PLC0415
 
@@ -34,24 +37,15 @@ def scrape(request: HttpRequest) -> HttpResponse:
     return HttpResponse(answer.body, headers=answer.headers)
 
 
-def _refusal(request: HttpRequest, settings: Settings) -> HttpResponse:
-    if settings.SCRAPE_TOKEN and "Authorization" not in request.headers:
+def _refusal(request: HttpRequest, access: ScrapeAccess) -> HttpResponse:
+    if access.bearer_token and "Authorization" not in request.headers:
         return HttpResponse(
             "unauthorized\n",
             status=401,
             content_type="text/plain; charset=utf-8",
-            headers={"WWW-Authenticate": "Bearer"},
+            headers={"WWW-Authenticate": access.challenge},
         )
     return HttpResponse("forbidden\n", status=403, content_type="text/plain; charset=utf-8")
-
-
-def may_scrape(request: HttpRequest, settings: Settings) -> bool:
-    """Whether SCRAPE_ALLOWED_NETWORKS and SCRAPE_TOKEN, if set, allow the request."""
-    address = request.META.get("REMOTE_ADDR", "")
-    if not is_in_networks(address, settings.SCRAPE_ALLOWED_NETWORKS):
-        return False
-    token = settings.SCRAPE_TOKEN
-    return not token or is_bearer(request.headers.get("Authorization", ""), token)
 
 
 @per_process

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from monitoring.api.base import AdminView
 from monitoring.api.error_answers import ERRORS, UNAVAILABLE, ServiceUnavailable
 from monitoring.api.figure_serializers import (
+    SLOW_REQUESTS,
     WINDOW,
     SeriesSerializer,
     SummarySerializer,
@@ -19,8 +20,6 @@ from monitoring.figures.traffic import SourceUnavailableError
 from monitoring.figures.window import LOCAL_SECONDS, MOST_SECONDS, Window, WindowError, parse_window
 from monitoring.instruments.requests import sessions, slow_requests
 from monitoring.storage.directory import configured_directory
-
-SLOW_REQUESTS = 10
 
 
 def window_of(request: Request) -> Window:
@@ -43,7 +42,7 @@ class SummaryView(AdminView):
     )
     def get(self, request: Request) -> Response:
         # Imported at the first summary: a worker that answers none saves numpy's memory.
-        from monitoring.figures.request_figures import figures  # noqa: PLC0415
+        from monitoring.figures.request_figures import request_figures  # noqa: PLC0415
         from monitoring.figures.sources import read_traffic  # noqa: PLC0415
 
         window = window_of(request)
@@ -54,7 +53,7 @@ class SummaryView(AdminView):
         active, reason = sessions.count_active()
         return Response(
             {
-                **figures(traffic),
+                **request_figures(traffic),
                 "active_sessions": active,
                 "slow_requests": [
                     {

@@ -1,4 +1,8 @@
-"""The app's settings: `get_settings()` returns `settings.MONITORING` as a frozen object."""
+"""The app's settings: `get_settings()` returns `settings.MONITORING` as a frozen object.
+
+Internal: a project names its settings in `MONITORING` and imports nothing from here. `__all__` is
+what this package hands to the app's other modules.
+"""
 
 from monitoring.conf.settings import (
     DEFAULT_LATENCY_BUCKETS,

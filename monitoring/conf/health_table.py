@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+DATABASE = "database"
+CELERY = "celery"
 
-class Role(StrEnum):
+
+class HealthRole(StrEnum):
     """The effect of a check, unless HEALTH_CRITICAL and HEALTH_READY say otherwise."""
 
     CRITICAL = "critical"  # part of health/, which answers 503 if it is unhealthy
@@ -28,7 +31,7 @@ class OwnHealthCheck:
     name: str
     probes: str
     needs: str
-    roles: frozenset[Role]
+    roles: frozenset[HealthRole]
     details: Mapping[str, Any] = field(default_factory=dict)  # of a late or failed result
 
 
@@ -38,30 +41,30 @@ OWN_HEALTH_CHECKS = (
         "migrations",
         "monitoring.health.own_checks.migrations_probes",
         needs="`DATABASES`",
-        roles=frozenset({Role.READY}),
+        roles=frozenset({HealthRole.READY}),
     ),
     OwnHealthCheck(
-        "database",
+        DATABASE,
         "monitoring.health.own_checks.database_probes",
         needs="`DATABASES`",
-        roles=frozenset({Role.CRITICAL, Role.READY}),
+        roles=frozenset({HealthRole.CRITICAL, HealthRole.READY}),
     ),
     OwnHealthCheck(
         "redis",
         "monitoring.health.own_checks.redis_probes",
         needs="`REDIS_URL`",
-        roles=frozenset({Role.INFORMATIVE}),
+        roles=frozenset({HealthRole.INFORMATIVE}),
     ),
     OwnHealthCheck(
-        "celery",
+        CELERY,
         "monitoring.health.own_checks.celery_probes",
         needs="`CELERY_APP`, or a Celery application that the process has loaded",
-        roles=frozenset({Role.INFORMATIVE}),
+        roles=frozenset({HealthRole.INFORMATIVE}),
         details={"workers": []},
     ),
 )
 
 
-def own_checks_with(*roles: Role) -> tuple[str, ...]:
+def own_checks_with(*roles: HealthRole) -> tuple[str, ...]:
     """The names of the app's own checks that have one of these roles by default."""
     return tuple(check.name for check in OWN_HEALTH_CHECKS if check.roles & {*roles})

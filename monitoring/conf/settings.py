@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings as django_settings
 
 from monitoring.conf import setting_values as values
-from monitoring.conf.health_table import Role, own_checks_with
+from monitoring.conf.health_table import HealthRole, own_checks_with
 from monitoring.conf.setting_values import IPNetwork
 from monitoring.errors import SettingsError
 
@@ -99,7 +99,7 @@ class Settings:
         2000.0, values.positive, "Time limit of one health check.", "milliseconds"
     )
     HEALTH_CRITICAL: tuple[str, ...] = _setting(
-        own_checks_with(Role.CRITICAL),
+        own_checks_with(HealthRole.CRITICAL),
         values.strings,
         "Checks that make the site unhealthy (503) when they fail. Any other failed check makes it"
         " degraded (200).",
@@ -108,7 +108,7 @@ class Settings:
         (), values.strings, "Database aliases that the health checks cover. Empty: all aliases."
     )
     HEALTH_READY: tuple[str, ...] = _setting(
-        own_checks_with(Role.READY),
+        own_checks_with(HealthRole.READY),
         values.strings,
         "Checks of `health/ready/`. It answers 503 when one of them is unhealthy.",
     )

@@ -12,10 +12,12 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from monitoring.errors import SettingsError
-from monitoring.exposition.family_names import FamilyNames, names_of
+from monitoring.exposition.claims import ClaimedNames, names_of
 from monitoring.metrics.own_families import collector_errors_total
 from monitoring.primitives.deadline import NoThreadError, Run, Runs, StillRunningError
 from monitoring.primitives.log_limit import LogLimit
+
+MAX_SAMPLES = 100_000  # of one collector in one run
 
 logger = logging.getLogger("monitoring.exporter")
 
@@ -79,7 +81,7 @@ class CustomCollectors:
                     "are dotted paths of collector classes, or of functions that make a collector"
                 ) from error
 
-    def collect(self, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+    def collect(self, seconds: float, claimed: ClaimedNames) -> Iterator[Metric]:
         """The families that arrive within the deadline, or within `seconds` if that is less.
 
         A run that outlived the last scrape is not waited for again. A family whose name is taken
@@ -89,13 +91,10 @@ class CustomCollectors:
         started = [(each, run) for each in self._collectors if (run := each.start()) is not None]
         for each, run in started:
             for metric in each.families(run, deadline):
-                if names.claim(metric.name, metric.type):
+                if claimed.claim(metric.name, metric.type):
                     yield metric
                 else:
                     each.fail(f"gave the family {metric.name!r}, which there is already")
-
-
-MAX_SAMPLES = 100_000  # of one collector in one run
 
 
 def checked(metrics: Iterable[Metric]) -> list[Metric]:

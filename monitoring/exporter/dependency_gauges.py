@@ -9,7 +9,7 @@ from prometheus_client.core import Metric
 
 from monitoring.backing_services.celery_broker import queue_lengths
 from monitoring.conf import get_settings
-from monitoring.exposition.family_names import FamilyNames
+from monitoring.exposition.claims import ClaimedNames
 from monitoring.exposition.refreshed import Refreshed
 from monitoring.health import catalogue
 from monitoring.health.examiner import examiner
@@ -26,13 +26,13 @@ class DependencyGauges:
         self._health = Refreshed("health-gauges", _health, interval)
         self._queues = Refreshed("queue-lengths", _queues, interval)
 
-    def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+    def __call__(self, merged: Merged, seconds: float, claimed: ClaimedNames) -> Iterator[Metric]:
         for definition, refreshed in (
             (HEALTH_STATUS, self._health),
             (QUEUE_LENGTH, self._queues),
         ):
             values = refreshed.get()
-            if values is not None and names.claim(definition.name, definition.type):
+            if values is not None and claimed.claim(definition.name, definition.type):
                 family = definition.new()
                 for label, value in values.items():
                     family.add_metric([label], value)

@@ -9,7 +9,7 @@ from monitoring.alerts.threshold_gauges import ThresholdGauges
 from monitoring.conf import get_settings
 from monitoring.exporter.collectors import CustomCollectors
 from monitoring.exporter.dependency_gauges import DependencyGauges
-from monitoring.exposition.family_names import FamilyNames
+from monitoring.exposition.claims import ClaimedNames
 from monitoring.exposition.scrape import Scraper
 from monitoring.figures.summary_gauges import SummaryGauges
 from monitoring.instruments.upkeep import upkeep
@@ -26,16 +26,16 @@ def exporter_scraper(directory: Path) -> Scraper:
     settings = get_settings()
     custom = CustomCollectors(settings.COLLECTORS, settings.COLLECTOR_TIMEOUT_MS / 1000)
 
-    def system(merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+    def system(merged: Merged, seconds: float, claimed: ClaimedNames) -> Iterator[Metric]:
         upkeep().tick()
         slots = read_slots(directory)
         in_progress = merged.by_owner(HTTP_REQUESTS_IN_PROGRESS)
         for metric in (*slot_metrics(slots), *gunicorn_metrics(directory, slots, in_progress)):
-            if names.claim(metric.name, metric.type):
+            if claimed.claim(metric.name, metric.type):
                 yield metric
 
-    def collectors(merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
-        yield from custom.collect(_COLLECTORS_SHARE * seconds, names)
+    def collectors(merged: Merged, seconds: float, claimed: ClaimedNames) -> Iterator[Metric]:
+        yield from custom.collect(_COLLECTORS_SHARE * seconds, claimed)
 
     return Scraper(
         directory,

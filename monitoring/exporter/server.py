@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from monitoring import __version__
 from monitoring.exporter.connections import Connections
-from monitoring.exposition.access import Security
+from monitoring.exposition.access import ScrapeAccess
 from monitoring.exposition.scrape import REQUEST_HEADERS, BusyError, Scraper
 
 MAX_CONNECTIONS = 512  # a thread that waits costs some 30 KiB
@@ -53,10 +53,10 @@ class ExporterServer(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 1024
 
-    def __init__(self, host: str, port: int, scraper: Scraper, security: Security) -> None:
+    def __init__(self, host: str, port: int, scraper: Scraper, access: ScrapeAccess) -> None:
         """Binds at once. Raises OSError if the address cannot be used."""
         self.scraper = scraper
-        self.security = security
+        self.access = access
         self.connections = Connections(MAX_CONNECTIONS)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _Handler)
@@ -68,9 +68,9 @@ class ExporterServer(ThreadingHTTPServer):
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
-        if self.security.tls is not None:
+        if self.access.tls is not None:
             # The accepting thread leaves the handshake, which waits for the client, to another.
-            connection = self.security.tls.wrap_socket(
+            connection = self.access.tls.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
             )
         return connection, address
@@ -79,7 +79,7 @@ class ExporterServer(ThreadingHTTPServer):
         if not self.connections.admit():
             # The accepting thread neither reads nor waits.
             request.setblocking(False)
-            if self.security.tls is None:
+            if self.access.tls is None:
                 with contextlib.suppress(OSError):
                     request.send(_REFUSED)
             self.shutdown_request(request)
@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = READ_SECONDS
 
     def handle(self) -> None:
-        if self.server.security.tls is not None:
+        if self.server.access.tls is not None:
             self.connection.do_handshake()
         self.close_connection = True
         self.handle_one_request()
@@ -195,12 +195,12 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815  (http.server's naming)
 
     def _metrics(self, query: str) -> None:
-        security = self.server.security
-        if not security.is_from_allowed_network(self.client_address[0]):
+        access = self.server.access
+        if not access.is_from_allowed_network(self.client_address[0]):
             self._send(HTTPStatus.FORBIDDEN, b"forbidden\n")
             return
-        if not security.permits(self.headers.get("Authorization", "")):
-            challenge = {"WWW-Authenticate": security.challenge}
+        if not access.permits(self.headers.get("Authorization", "")):
+            challenge = {"WWW-Authenticate": access.challenge}
             self._send(HTTPStatus.UNAUTHORIZED, b"unauthorized\n", challenge)
             return
         try:

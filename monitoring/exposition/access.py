@@ -1,13 +1,19 @@
-"""Who may scrape, by network, token or password: the same rules at the URL and the exporter."""
+"""Who may scrape, at the URL and the exporter alike: by network, token or password.
+
+Alertmanager's webhook compares its bearer token here, too.
+"""
 
 import base64
 import hmac
 import ipaddress
-import ssl
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from monitoring.conf.setting_values import IPNetwork
+
+if TYPE_CHECKING:
+    import ssl  # a worker speaks no TLS
 
 
 def is_in_networks(address: str, networks: Collection[IPNetwork]) -> bool:
@@ -31,14 +37,14 @@ def is_bearer(authorization: str, token: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Security:
-    """What a scraper must present; nothing by default, because the exporter listens on loopback."""
+class ScrapeAccess:
+    """What a scraper must present; by default, nothing."""
 
     bearer_token: str = ""
     username: str = ""
     password: str = ""
     networks: tuple[IPNetwork, ...] = ()
-    tls: ssl.SSLContext | None = None
+    tls: "ssl.SSLContext | None" = None
 
     def is_from_allowed_network(self, address: str) -> bool:
         return is_in_networks(address, self.networks)

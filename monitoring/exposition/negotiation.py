@@ -1,8 +1,15 @@
-"""Which format and encoding a scraper gets: Accept and Accept-Encoding with q-values (RFC 9110)."""
+"""What a scraper asks for: format, encoding and families.
+
+Accept and Accept-Encoding are read with their q-values (RFC 9110).
+"""
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+
+from prometheus_client.samples import Sample
+
+from monitoring.merging.layout import Line
 
 MAX_HEADER_CHARACTERS = 4096
 
@@ -92,3 +99,8 @@ def _quality(text: str) -> float:
     except ValueError:
         return 0.0
     return value if 0 <= value <= 1 else 0.0
+
+
+def is_wanted(family: str, samples: Iterable[Line | Sample], wanted: Collection[str]) -> bool:
+    """Whether `wanted` has the family's or a sample's name; if it is empty, all are wanted."""
+    return not wanted or family in wanted or any(sample.name in wanted for sample in samples)

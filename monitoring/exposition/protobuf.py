@@ -7,13 +7,14 @@ costs less than a dependency.
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from prometheus_client.core import Metric
 from prometheus_client.samples import Exemplar
 
+from monitoring.exposition.negotiation import is_wanted
 from monitoring.exposition.protobuf_messages import (
     NATIVE_BOUNDS,
     AnyMetric,
@@ -24,14 +25,13 @@ from monitoring.exposition.protobuf_messages import (
     label_fields,
 )
 from monitoring.exposition.protobuf_wire import bytes_field, integer_field, text_field, varint
+from monitoring.merging.exemplar_reader import Exemplars
 from monitoring.merging.layout import Indices, Layout, Line, Values
 from monitoring.merging.merge import Merged
 from monitoring.merging.reader import Labels
 from monitoring.metrics.names import HTTP_REQUEST_DURATION_HIGHR_SECONDS
 
 NATIVE_FAMILY = HTTP_REQUEST_DURATION_HIGHR_SECONDS.family
-
-Exemplars = Mapping[tuple[str, Labels], Exemplar]
 
 _SINGLE_TYPES = {"counter": MetricType.COUNTER, "unknown": MetricType.UNTYPED}
 _NO_EXEMPLARS: Exemplars = {}
@@ -64,10 +64,10 @@ class ProtobufRenderer:
         self,
         merged: Merged,
         extra: Iterable[Metric],
-        names: Collection[str] = (),
+        wanted: Collection[str] = (),
         exemplars: Exemplars = _NO_EXEMPLARS,
     ) -> bytes:
-        """The exposition; `names`, if any, selects families by their own or a sample's name.
+        """The exposition; `wanted`, if any, selects families by their own or a sample's name.
 
         `exemplars` belong to `merged`, by a bucket's sample name and labels, `le` included.
         """
@@ -77,14 +77,14 @@ class ProtobufRenderer:
         first = 0
         for family, planned in zip(merged.layout.families, self._families, strict=True):
             lines = merged.layout.lines[family.start : family.stop]
-            shown = _is_named(family.name, lines, names)
+            shown = is_wanted(family.name, lines, wanted)
             for part in planned:
                 stop = first + len(part.metrics)
                 if shown:
                     out.append(_delimited(part.header, encoded[first:stop]))
                 first = stop
         for metric in extra:
-            out.extend(_render_extra(metric, names))
+            out.extend(_render_extra(metric, wanted))
         return b"".join(out)
 
     def _update(self, merged: Merged) -> list[float]:
@@ -241,13 +241,9 @@ def _compound(
     return Histogram(encoded, points, child.sum_line, child.count_line, native)
 
 
-def _is_named(family_name: str, lines: Sequence[Line], names: Collection[str]) -> bool:
-    return not names or family_name in names or any(line.name in names for line in lines)
-
-
-def _render_extra(metric: Metric, names: Collection[str]) -> Iterator[bytes]:
+def _render_extra(metric: Metric, wanted: Collection[str]) -> Iterator[bytes]:
     lines = [Line(sample.name, tuple(sample.labels.items())) for sample in metric.samples]
-    if _is_named(metric.name, lines, names):
+    if is_wanted(metric.name, lines, wanted):
         values = [float(sample.value) for sample in metric.samples]
         about = _Names(metric.name, metric.type, metric.documentation, metric.unit)
         for family in _plan_family(about, lines):

@@ -14,12 +14,12 @@ from typing import Protocol
 from prometheus_client.core import CounterMetricFamily, Metric
 
 from monitoring.conf import get_settings
+from monitoring.exposition.claims import ClaimedNames, names_of
 from monitoring.exposition.classic_buckets import BucketFilter
-from monitoring.exposition.family_names import FamilyNames, names_of
 from monitoring.exposition.negotiation import Format, accepts_gzip, choose_format
 from monitoring.exposition.protobuf import NATIVE_FAMILY, ProtobufRenderer
-from monitoring.exposition.text import Exemplars, TextRenderer
-from monitoring.merging.exemplar_reader import ExemplarReader
+from monitoring.exposition.text import TextRenderer
+from monitoring.merging.exemplar_reader import ExemplarReader, Exemplars
 from monitoring.merging.layout import Layout
 from monitoring.merging.merge import Merged, shared_merger
 from monitoring.metrics.derived import FILES, SCRAPE_DURATION, STATUS
@@ -42,8 +42,8 @@ _GZIP_LEVEL = 1  # a tenth of the size for a tenth of level 9's time
 class FamilySource(Protocol):
     """Adds families to the merged ones."""
 
-    def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterable[Metric]:
-        """Families whose names the source has claimed from `names`, in about `seconds`."""
+    def __call__(self, merged: Merged, seconds: float, claimed: ClaimedNames) -> Iterable[Metric]:
+        """Families whose names the source claims, in about `seconds`."""
 
 
 class BusyError(Exception):
@@ -59,7 +59,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Snapshot:
+class _Scrape:
     """One merge with the added families, and the bodies rendered from it."""
 
     started: float
@@ -79,20 +79,20 @@ class Scraper:
         self._text = TextRenderer()
         self._protobuf = ProtobufRenderer()
         self._without_buckets = BucketFilter(NATIVE_FAMILY)
-        self._merged_names: tuple[Layout | None, frozenset[str]] = (None, frozenset())
+        self._merged_claims: tuple[Layout | None, frozenset[str]] = (None, frozenset())
         self._lock = threading.Lock()  # one merge, one rendering at a time
         self._present_lock = threading.Lock()
         self._present = 0
         self._arrivals: deque[float] = deque(maxlen=_CROWD + 1)
         self._crowd_until = float("-inf")
-        self._last: _Snapshot | None = None
+        self._last: _Scrape | None = None
 
     def answer(
-        self, headers: Mapping[str, str], names: frozenset[str] = frozenset(), present: int = 0
+        self, headers: Mapping[str, str], wanted: frozenset[str] = frozenset(), present: int = 0
     ) -> Answer:
         """The exposition in the format that the request headers ask for.
 
-        `names`, if any, selects families by their own or a sample's name. `present` is how many
+        `wanted`, if any, selects families by their own or a sample's name. `present` is how many
         requests the server has, unread ones included. Raises BusyError if the scrape cannot begin
         before the scraper's timeout.
         """
@@ -101,17 +101,17 @@ class Scraper:
         arrived = monotonic()
         deadline = arrived + _timeout(headers.get("X-Prometheus-Scrape-Timeout-Seconds", ""))
         with self._presence(arrived, present):
-            snapshot = self._shared(arrived)
-            if snapshot is None or names or (chosen, compress) not in snapshot.bodies:
+            scrape = self._shared(arrived)
+            if scrape is None or wanted or (chosen, compress) not in scrape.bodies:
                 if not self._lock.acquire(timeout=deadline - arrived):
                     raise BusyError
                 try:
-                    snapshot = self._shared(arrived) or self._fresh(deadline)
-                    body = self._render(snapshot, chosen, names, compress=compress)
+                    scrape = self._shared(arrived) or self._fresh(deadline)
+                    body = self._render(scrape, chosen, wanted, compress=compress)
                 finally:
                     self._lock.release()
             else:
-                body = snapshot.bodies[chosen, compress]
+                body = scrape.bodies[chosen, compress]
         answer_headers = {
             "Content-Type": chosen.content_type,
             "Cache-Control": "no-store",
@@ -145,62 +145,62 @@ class Scraper:
             with self._present_lock:
                 self._present -= 1
 
-    def _shared(self, arrived: float) -> _Snapshot | None:
-        """The last snapshot, if it is good enough for a scrape that came at `arrived`."""
+    def _shared(self, arrived: float) -> _Scrape | None:
+        """The last scrape, if it is good enough for one that came at `arrived`."""
         last = self._last
         if last is None:
             return None
         oldest = arrived - _CROWD_SECONDS if arrived < self._crowd_until else arrived
         return last if last.started >= oldest else None
 
-    def _fresh(self, deadline: float) -> _Snapshot:
+    def _fresh(self, deadline: float) -> _Scrape:
         merges_total().inc()
         started = monotonic()
         clock = perf_counter()
         merged = self._merger.merge()
-        names = FamilyNames(self._names_of(merged.layout))
+        claimed = ClaimedNames(self._claimed_by(merged.layout))
         own = list(status_counters(merged)) if get_settings().STATUS_COUNTERS else []
-        extra = [metric for metric in own if names.claim(metric.name, metric.type)]
+        extra = [metric for metric in own if claimed.claim(metric.name, metric.type)]
         for source in self._sources:
             try:
-                extra.extend(source(merged, deadline - monotonic(), names))
+                extra.extend(source(merged, deadline - monotonic(), claimed))
             except Exception:  # a boundary: the rest of the scrape is served
                 report_error("a part of the scrape failed")
         figures = scrape_figures(merged, perf_counter() - clock)
-        extra.extend(metric for metric in figures if names.claim(metric.name, metric.type))
-        self._last = _Snapshot(started, merged, extra)
+        extra.extend(metric for metric in figures if claimed.claim(metric.name, metric.type))
+        self._last = _Scrape(started, merged, extra)
         return self._last
 
-    def _names_of(self, layout: Layout) -> frozenset[str]:
-        if self._merged_names[0] is not layout:
+    def _claimed_by(self, layout: Layout) -> frozenset[str]:
+        if self._merged_claims[0] is not layout:
             taken = (names_of(family.name, family.type) for family in layout.families)
-            self._merged_names = layout, frozenset().union(*taken)
-        return self._merged_names[1]
+            self._merged_claims = layout, frozenset().union(*taken)
+        return self._merged_claims[1]
 
     def _render(
-        self, snapshot: _Snapshot, chosen: Format, names: frozenset[str], *, compress: bool
+        self, scrape: _Scrape, chosen: Format, wanted: frozenset[str], *, compress: bool
     ) -> bytes:
-        if not names and (chosen, compress) in snapshot.bodies:
-            return snapshot.bodies[chosen, compress]
-        merged, extra = snapshot.merged, snapshot.extra
+        if not wanted and (chosen, compress) in scrape.bodies:
+            return scrape.bodies[chosen, compress]
+        merged, extra = scrape.merged, scrape.extra
         if chosen is not Format.PROTOBUF and not get_settings().HIGHR_CLASSIC_BUCKETS:
             merged = self._without_buckets.apply(merged)
         if chosen is Format.PROTOBUF:
-            body = self._protobuf.render(merged, extra, names, self._read_exemplars(snapshot))
+            body = self._protobuf.render(merged, extra, wanted, self._read_exemplars(scrape))
         elif chosen is Format.OPENMETRICS:
-            exemplars = self._read_exemplars(snapshot)
-            body = self._text.render_openmetrics(merged, extra, names, exemplars)
+            exemplars = self._read_exemplars(scrape)
+            body = self._text.render_openmetrics(merged, extra, wanted, exemplars)
         else:
-            body = self._text.render(merged, extra, names)
+            body = self._text.render(merged, extra, wanted)
         if compress:
             body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
-        if not names:
-            snapshot.bodies[chosen, compress] = body
+        if not wanted:
+            scrape.bodies[chosen, compress] = body
         return body
 
-    def _read_exemplars(self, snapshot: _Snapshot) -> Exemplars:
+    def _read_exemplars(self, scrape: _Scrape) -> Exemplars:
         try:
-            return self._exemplars.read(snapshot.merged.layout, time())
+            return self._exemplars.read(scrape.merged.layout, time())
         except Exception:  # a boundary, as in _fresh
             report_error("exemplars could not be read")
             return {}

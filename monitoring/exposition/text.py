@@ -4,19 +4,18 @@ Sources: prometheus.io/docs/instrumenting/exposition_formats and the OpenMetrics
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 import numpy as np
 from prometheus_client.core import Metric
 from prometheus_client.openmetrics.exposition import escape_label_name, escape_metric_name
-from prometheus_client.samples import Exemplar
 
-from monitoring.merging.layout import Family, Layout, Line, Values
+from monitoring.exposition.negotiation import is_wanted
+from monitoring.merging.exemplar_reader import Exemplars
+from monitoring.merging.layout import Layout, Line, Values
 from monitoring.merging.merge import Merged
 from monitoring.merging.reader import Labels
-
-Exemplars = Mapping[tuple[str, Labels], Exemplar]
 
 # Types that 0.0.4 does not have.
 _TEXT_TYPES = {"unknown": "untyped", "info": "gauge", "stateset": "gauge"}
@@ -39,25 +38,27 @@ class TextRenderer:
         self._prefixes: list[str] = []
         self._lines: list[str] = []
 
-    def render(self, merged: Merged, extra: Iterable[Metric], names: Collection[str] = ()) -> bytes:
-        """Text format 0.0.4; `names`, if any, selects families by their own or a sample's name."""
-        return self._render(merged, extra, names, {}, openmetrics=False)
+    def render(
+        self, merged: Merged, extra: Iterable[Metric], wanted: Collection[str] = ()
+    ) -> bytes:
+        """Text format 0.0.4; `wanted`, if any, selects families by their own or a sample's name."""
+        return self._render(merged, extra, wanted, {}, openmetrics=False)
 
     def render_openmetrics(
         self,
         merged: Merged,
         extra: Iterable[Metric],
-        names: Collection[str] = (),
+        wanted: Collection[str] = (),
         exemplars: Exemplars | None = None,
     ) -> bytes:
         """OpenMetrics 1.0; `exemplars` by the bucket's sample name and labels, `le` included."""
-        return self._render(merged, extra, names, exemplars or {}, openmetrics=True)
+        return self._render(merged, extra, wanted, exemplars or {}, openmetrics=True)
 
     def _render(
         self,
         merged: Merged,
         extra: Iterable[Metric],
-        names: Collection[str],
+        wanted: Collection[str],
         exemplars: Exemplars,
         *,
         openmetrics: bool,
@@ -66,7 +67,8 @@ class TextRenderer:
         layout = merged.layout
         parts: list[str] = []
         for family in layout.families:
-            if names and not _is_named(family, layout, names):
+            samples = layout.lines[family.start : family.stop]
+            if not is_wanted(family.name, samples, wanted):
                 continue
             unit = _unit_of(family.name, family.type)
             parts.append(
@@ -74,14 +76,10 @@ class TextRenderer:
             )
             lines = self._lines[family.start : family.stop]
             if exemplars and family.type == "histogram":
-                lines = _with_exemplars(lines, layout.lines[family.start : family.stop], exemplars)
+                lines = _with_exemplars(lines, samples, exemplars)
             parts.extend(lines)
         for metric in extra:
-            if (
-                names
-                and metric.name not in names
-                and all(s.name not in names for s in metric.samples)
-            ):
+            if not is_wanted(metric.name, metric.samples, wanted):
                 continue
             parts.append(
                 _header(
@@ -119,12 +117,6 @@ def _unit_of(name: str, kind: str) -> str:
     unit = name.rpartition("_")[2]
     has_unit = unit in _BASE_UNITS and name != unit and kind not in ("info", "stateset")
     return unit if has_unit else ""
-
-
-def _is_named(family: Family, layout: Layout, names: Collection[str]) -> bool:
-    return family.name in names or any(
-        line.name in names for line in layout.lines[family.start : family.stop]
-    )
 
 
 def _with_exemplars(lines: list[str], samples: tuple[Line, ...], exemplars: Exemplars) -> list[str]:

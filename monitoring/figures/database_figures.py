@@ -4,13 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django_prometheus.conf import NAMESPACE
-
+from monitoring.figures.foreign_names import foreign
 from monitoring.figures.quantile import buckets_of, middle_quantile
 from monitoring.merging.layout import Line
 from monitoring.metrics import names
-
-_PREFIX = f"{NAMESPACE}_" if NAMESPACE else ""
 
 
 def database_figures(lines: Sequence[Line], added: Sequence[float]) -> dict[str, Any]:
@@ -20,15 +17,15 @@ def database_figures(lines: Sequence[Line], added: Sequence[float]) -> dict[str,
     executemany. A mean or percentile without an observation is None.
     """
     totals, buckets = _totals(lines, added)
-    queries = totals[f"{_PREFIX}{names.DJANGO_DB_QUERY_DURATION_SECONDS.count}"]
-    seconds = totals[f"{_PREFIX}{names.DJANGO_DB_QUERY_DURATION_SECONDS.sum}"]
+    queries = totals[foreign(names.DJANGO_DB_QUERY_DURATION_SECONDS.count)]
+    seconds = totals[foreign(names.DJANGO_DB_QUERY_DURATION_SECONDS.sum)]
     in_requests = totals[names.HTTP_REQUEST_QUERIES.sum]
     requests = totals[names.HTTP_REQUEST_QUERIES.count]
     p95 = middle_quantile(0.95, buckets_of(buckets))
     return {
         "query_count": int(queries),
-        "statement_count": int(totals[f"{_PREFIX}{names.DJANGO_DB_EXECUTE}"]),
-        "error_count": int(totals[f"{_PREFIX}{names.DJANGO_DB_ERRORS}"]),
+        "statement_count": int(totals[foreign(names.DJANGO_DB_EXECUTE)]),
+        "error_count": int(totals[foreign(names.DJANGO_DB_ERRORS)]),
         "total_execution_time": 1000 * seconds,
         "avg_execution_time": 1000 * seconds / queries if queries else None,
         "p95_execution_time": None if math.isnan(p95) else 1000 * p95,

@@ -15,7 +15,7 @@ from monitoring.figures.intervals import Interval, Intervals, status_class, step
 from monitoring.figures.moments import EMPTY_TABLE, Extractor, Moment, SeriesTable, increase
 from monitoring.figures.quantile import Buckets
 from monitoring.figures.snapshots import COARSE_SECONDS, FINE_SECONDS, FINE_SPAN, Snapshots
-from monitoring.figures.traffic import MOST_ENDPOINTS, Endpoint, Traffic, Workers
+from monitoring.figures.traffic import LOCAL, MOST_ENDPOINTS, Endpoint, Traffic, Workers
 from monitoring.figures.window import Window
 from monitoring.merging.layout import Indices, Line, Values, bound_of
 from monitoring.merging.merge import Merged, shared_merger
@@ -40,7 +40,20 @@ class Increase:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cells:
+class Counted:
+    """What was counted in a window: `added[i]` is the increase of `lines[i]`.
+
+    `merged` is the registry at the window's end.
+    """
+
+    merged: Merged
+    lines: Sequence[Line]
+    added: Sequence[float]
+    covered_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _BucketRows:
     """Upper bounds of a histogram child, and the positions of its counts in a table's values."""
 
     bounds: tuple[float, ...]
@@ -56,10 +69,10 @@ class _Plan:
 
     requests: tuple[tuple[tuple[str, str, str], int], ...]
     classes: dict[str, Indices]
-    duration: _Cells
+    duration: _BucketRows
     duration_sum: int
     endpoint_sums: tuple[tuple[Endpoint, int], ...]
-    endpoint_buckets: dict[Endpoint, _Cells]
+    endpoint_buckets: dict[Endpoint, _BucketRows]
     slow: Indices
 
 
@@ -79,7 +92,7 @@ class LocalSource:
         seconds = {endpoint: float(values[row]) for endpoint, row in plan.endpoint_sums}
         top = sorted(seconds, key=seconds.__getitem__, reverse=True)[:MOST_ENDPOINTS]
         return Traffic(
-            source="local",
+            source=LOCAL,
             covered_seconds=added.covered_seconds,
             requests={labels: float(values[row]) for labels, row in plan.requests},
             duration=plan.duration.buckets(values),
@@ -109,7 +122,7 @@ class LocalSource:
             moments.pop()
         clock_offset = time.time() - now.time
         return Intervals(
-            source="local",
+            source=LOCAL,
             covered_seconds=covered,
             step_seconds=step,
             intervals=[
@@ -118,6 +131,12 @@ class LocalSource:
             ],
             duration=_plan(now.table).duration.buckets(increase(then, now)),
         )
+
+    def counted(self, window: Window) -> Counted:
+        """The increase of every kept series in the window that ends now."""
+        merged = shared_merger(self._directory).merge()
+        added = self.increase(merged, window)
+        return Counted(merged, added.table.lines, added.values.tolist(), added.covered_seconds)
 
     def increase(self, merged: Merged, window: Window) -> Increase:
         """The increase of the kept series in the window that ends with this merge."""
@@ -202,14 +221,14 @@ def _plan(table: SeriesTable) -> _Plan:
             name: np.array([row for key, row in requests if status_class(key[2]) == name], np.intp)
             for name in {status_class(key[2]) for key, _ in requests}
         },
-        duration=_cells(table.lines, fine),
+        duration=_bucket_rows(table.lines, fine),
         duration_sum=fine_sum,
         endpoint_sums=tuple(sums),
-        endpoint_buckets={key: _cells(table.lines, rows) for key, rows in coarse.items()},
+        endpoint_buckets={key: _bucket_rows(table.lines, rows) for key, rows in coarse.items()},
         slow=np.array(slow, np.intp),
     )
 
 
-def _cells(lines: Sequence[Line], rows: Sequence[int]) -> _Cells:
+def _bucket_rows(lines: Sequence[Line], rows: Sequence[int]) -> _BucketRows:
     bounds = tuple(bound_of(lines[row].labels) or 0.0 for row in rows)
-    return _Cells(bounds, np.array(rows, np.intp))
+    return _BucketRows(bounds, np.array(rows, np.intp))

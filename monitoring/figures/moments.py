@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import re
 import zlib
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
 
+from monitoring.figures.foreign_names import foreign
 from monitoring.merging.layout import Indices, Layout, Line, Values
 from monitoring.merging.merge import Merged
 from monitoring.metrics import names
@@ -24,8 +24,7 @@ _FAMILIES = {
     names.family_of(names.DB_SLOW_QUERIES),
     names.family_of(names.CACHE_OPERATIONS),
 }
-# django-prometheus puts its PROMETHEUS_METRIC_NAMESPACE before its names.
-_FOREIGN = re.compile(r"(?:\w+_)?django_(?:db|cache)_", re.ASCII)
+_FOREIGN = (foreign("django_db_"), foreign("django_cache_"))
 # A sum over slots may round differently after a slot is added: that is not a reset.
 _ROUNDING = 1 - 1e-9
 _CUMULATIVE = {"counter", "histogram"}
@@ -33,7 +32,7 @@ _CUMULATIVE = {"counter", "histogram"}
 
 def is_kept(name: str, kind: str) -> bool:
     """Whether windows need this family (a counter's name comes without `_total`)."""
-    return kind in _CUMULATIVE and (name in _FAMILIES or _FOREIGN.match(name) is not None)
+    return kind in _CUMULATIVE and (name in _FAMILIES or name.startswith(_FOREIGN))
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from monitoring.figures.prometheus_http import PrometheusClient, Row, Sample
 from monitoring.figures.quantile import Buckets, buckets_of
 from monitoring.figures.traffic import (
     MOST_ENDPOINTS,
+    PROMETHEUS,
     Endpoint,
     SourceUnavailableError,
     Traffic,
@@ -112,7 +113,7 @@ class PrometheusSource:
             by_status, by_bound = rows(names.HTTP_REQUESTS, "status"), rows(fine, "le")
             whole = _buckets(client.query(f"sum by (le) ({ask.added(fine)})"))
         return Intervals(
-            source="prometheus",
+            source=PROMETHEUS,
             covered_seconds=covered,
             step_seconds=step,
             intervals=[
@@ -149,7 +150,7 @@ class PrometheusSource:
         )
         fine = names.HTTP_REQUEST_DURATION_HIGHR_SECONDS
         return Traffic(
-            source="prometheus",
+            source=PROMETHEUS,
             covered_seconds=self._covered(client, ask, window),
             requests={
                 (labels["method"], labels["route"], labels["status"]): value

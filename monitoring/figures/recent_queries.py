@@ -8,6 +8,8 @@ from typing import Any
 
 from monitoring.instruments.databases.query_log import REPEATED, SLOW
 
+MOST_RECENT = 10  # entries of a kind in an answer
+
 _TAIL_BYTES = 256 * 1024
 _KEPT = {
     SLOW: ("fingerprint", "sql", "duration_ms", "alias", "route", "request_id", "rows"),
@@ -15,7 +17,7 @@ _KEPT = {
 }
 
 
-def recent(path: Path | None, event: str, limit: int = 10) -> list[dict[str, Any]]:
+def recent(path: Path | None, event: str, limit: int = MOST_RECENT) -> list[dict[str, Any]]:
     """The newest entries of this kind of event, newest first, with `timestamp` in Unix seconds.
 
     Reads the end of the log and of the newest rotated file. Never raises: a log that is missing or

@@ -12,7 +12,7 @@ _FIRST_ERROR = "400"
 _FIRST_SERVER_ERROR = "500"
 
 
-def figures(traffic: Traffic) -> dict[str, Any]:
+def request_figures(traffic: Traffic) -> dict[str, Any]:
     """Counts, rates in percent, times in milliseconds; None for a figure without observations."""
     count = _count(traffic.requests)
     errors = _count(traffic.requests, _FIRST_ERROR)

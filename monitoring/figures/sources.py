@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from monitoring.conf import get_settings
 from monitoring.figures.intervals import Intervals
-from monitoring.figures.local_source import local_source
+from monitoring.figures.local_source import Counted, local_source
 from monitoring.figures.traffic import SourceUnavailableError, Traffic, TrafficSource
 from monitoring.figures.window import Window
 from monitoring.storage.directory import configured_directory
@@ -24,6 +24,11 @@ def read_traffic(window: Window) -> tuple[Traffic, str | None]:
 def read_intervals(window: Window) -> tuple[Intervals, str | None]:
     """The window's intervals, and the reason as in `read_traffic`."""
     return _ask(lambda source: source.intervals(window))
+
+
+def read_counted(window: Window) -> Counted:
+    """What this host counted in the window: a Prometheus does not have all of it."""
+    return local_source(configured_directory()).counted(window)
 
 
 def _ask(question: Callable[[TrafficSource], T]) -> tuple[T, str | None]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from monitoring.exposition.family_names import FamilyNames
+from monitoring.exposition.claims import ClaimedNames
 from monitoring.figures.local_source import local_source
 from monitoring.instruments.requests.sessions import count_active
 from monitoring.merging.merge import Merged
@@ -18,11 +18,11 @@ class SummaryGauges:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+    def __call__(self, merged: Merged, seconds: float, claimed: ClaimedNames) -> Iterator[Metric]:
         error_rate = local_source(self._directory).error_rate(merged)
         active, _ = count_active()
         for definition, value in ((ERROR_RATE, error_rate), (ACTIVE_SESSIONS, active)):
-            if names.claim(definition.name, definition.type):
+            if claimed.claim(definition.name, definition.type):
                 family = definition.new()
                 if value is not None:
                     family.add_metric([], float(value))

@@ -11,6 +11,10 @@ from monitoring.figures.window import Window
 
 MOST_ENDPOINTS = 20  # in an answer: those with the most time in total
 
+# The sources by name, as answers tell them.
+LOCAL = "local"
+PROMETHEUS = "prometheus"
+
 Endpoint = tuple[str, str]  # method, route
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from monitoring.health.findings import Finding, Result, Status
 from monitoring.primitives.lock_files import locked
+from monitoring.primitives.small_files import write_all
 
 FILE = "health.json"
 
@@ -75,7 +76,7 @@ def _write(descriptor: int, entries: dict[str, dict[str, Any]]) -> None:
     data = json.dumps(entries).encode()
     # Truncated first: a process killed in between leaves no mixture of old and new.
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, data, 0)
+    write_all(descriptor, data, 0)
 
 
 def _fresh(entry: dict[str, Any], oldest: float) -> Result | None:

@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from django.utils.module_loading import import_string
 
 from monitoring.conf import get_settings
-from monitoring.conf.health_table import OWN_HEALTH_CHECKS, Role, own_checks_with
+from monitoring.conf.health_table import OWN_HEALTH_CHECKS, HealthRole, own_checks_with
 from monitoring.errors import SettingsError
-from monitoring.health.examiner import Check, Probe
-from monitoring.health.findings import CheckError, Finding, Status
+from monitoring.health.findings import Check, CheckError, Finding, Probe, Status
 
 NOT_CONFIGURED = Finding(Status.DISABLED, "Not configured.")
 PASSES = Finding(Status.HEALTHY, "The check passes.")
@@ -17,13 +16,13 @@ FAILS = Finding(Status.UNHEALTHY, "The check fails.")
 
 def covered_names() -> list[str]:
     """The names of the checks that `health/` runs."""
-    own = own_checks_with(Role.CRITICAL, Role.INFORMATIVE)
+    own = own_checks_with(HealthRole.CRITICAL, HealthRole.INFORMATIVE)
     return [*own, *dict(get_settings().HEALTH_CHECKS)]
 
 
 def known_names() -> list[str]:
     """The names of all checks."""
-    return list(dict.fromkeys([*covered_names(), *own_checks_with(*Role)]))
+    return list(dict.fromkeys([*covered_names(), *own_checks_with(*HealthRole)]))
 
 
 def checks_named(names: Iterable[str]) -> list[Check]:

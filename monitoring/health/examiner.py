@@ -6,22 +6,22 @@ reported as late and is not cancelled; until its thread ends, the check does not
 
 import contextlib
 import logging
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from django.conf import settings as django_settings
 from django.db import connections
 
 from monitoring.conf import get_settings
 from monitoring.health.board import Board
+from monitoring.health.causes import describe
 from monitoring.health.findings import (
+    Check,
     CheckError,
     Finding,
+    Probe,
     Report,
     Result,
     Status,
@@ -38,24 +38,11 @@ FAILED = Finding(Status.UNHEALTHY, "The check failed.")
 
 _POLL_SECONDS = 0.01
 _GRACE_SECONDS = 0.25  # added to a claim, for a result at the last moment
-_CREDENTIALS = re.compile(r"(\w+://)[^/\s]*@")
 _QUIET = (Status.HEALTHY, Status.DISABLED)
 
 logger = logging.getLogger("monitoring.health")
 
-# Runs a part of a check: takes the seconds that it has, and the last finding if there is one.
-Probe = Callable[[float, Finding | None], Finding]
-
 _Begun = Run[Result | None] | Result  # the run that will give a result, or a fresh one
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A check by its public name. Its parts run in parallel; the worst result counts."""
-
-    name: str
-    parts: Mapping[str, Probe]
-    details: Mapping[str, Any] = field(default_factory=dict)  # of a late or failed result
 
 
 class Examiner:
@@ -216,30 +203,3 @@ def _examiner_of(
     directory: Path, check_seconds: float, overall_seconds: float, share_seconds: float
 ) -> Examiner:
     return Examiner(directory, check_seconds, overall_seconds, share_seconds)
-
-
-def describe(error: BaseException | None) -> str:
-    """The error for the log, without secrets; empty for None."""
-    return "" if error is None else without_secrets(f"{type(error).__name__}: {error}")[:500]
-
-
-def without_secrets(text: str) -> str:
-    """Remove passwords of databases and Redis, and credentials in URLs, from the text."""
-    for password in set(_passwords()):
-        text = text.replace(password, "…")
-    return _CREDENTIALS.sub(r"\1…@", text)
-
-
-def _passwords() -> Iterator[str]:
-    for database in django_settings.DATABASES.values():
-        if password := str(database.get("PASSWORD") or ""):
-            yield password
-    for url in (
-        get_settings().REDIS_URL,
-        str(getattr(django_settings, "CELERY_BROKER_URL", "") or ""),
-    ):
-        try:
-            password = urlsplit(url).password or ""
-        except ValueError:
-            continue
-        yield from filter(None, (password, unquote(password)))

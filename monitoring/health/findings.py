@@ -1,6 +1,6 @@
-"""Findings and results of checks, and the site's report made of them. Pure."""
+"""Checks, their findings and results, and the site's report made of them. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -33,6 +33,19 @@ class Finding:
     message: str
     details: Mapping[str, Any] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict)
+
+
+# Runs a part of a check: takes the seconds that it has, and the last finding if there is one.
+Probe = Callable[[float, Finding | None], Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check by its public name. Its parts run in parallel; the worst result counts."""
+
+    name: str
+    parts: Mapping[str, Probe]
+    details: Mapping[str, Any] = field(default_factory=dict)  # of a late or failed result
 
 
 class CheckError(Exception):

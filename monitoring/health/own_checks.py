@@ -11,8 +11,7 @@ from monitoring.backing_services.celery_broker import celery_app, ping
 from monitoring.backing_services.database_probe import answers, configured_aliases, own_connection
 from monitoring.backing_services.redis_client import redis_client
 from monitoring.conf import get_settings
-from monitoring.health.examiner import Probe
-from monitoring.health.findings import CheckError, Finding, Status
+from monitoring.health.findings import CheckError, Finding, Probe, Status
 
 DATABASE_ANSWERS = Finding(Status.HEALTHY, "The database answers.")
 DATABASE_SILENT = Finding(Status.UNHEALTHY, "The database does not answer.")

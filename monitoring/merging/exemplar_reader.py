@@ -4,9 +4,8 @@ Each record of the merged table is the latest that any slot has in its place. So
 most RECORDS exemplars, however many slots there are.
 """
 
-import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from prometheus_client.samples import Exemplar
 
 from monitoring.merging.layout import Layout, Values
-from monitoring.merging.reader import Labels
+from monitoring.merging.reader import DamageReports, Labels
 from monitoring.primitives.small_files import READ
 from monitoring.storage.exemplars import (
     FILE_BYTES,
@@ -31,11 +30,9 @@ from monitoring.storage.exemplars import (
 )
 
 Bucket = tuple[str, Labels]  # sample name and labels of a line of the layout
+Exemplars = Mapping[Bucket, Exemplar]
 
 _AHEAD_SECONDS = 60.0  # a record dated later was written before the clock was set back
-_MAX_REPORTED = 10_000  # damaged files remembered, so that each is reported once
-
-logger = logging.getLogger("monitoring.storage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ class _Shown:
     timestamp: float
 
 
-class _Table:
+class _FileRecords:
     """The records of one file; `timestamps` has 0 for an empty record or an unusable time."""
 
     def __init__(self, data: bytes, limit: float) -> None:
@@ -69,8 +66,7 @@ class ExemplarReader:
     def __init__(self, directory: Path, on_damage: Callable[[], None]) -> None:
         """`on_damage` is called once for each damaged file found."""
         self._directory = directory
-        self._on_damage = on_damage
-        self._reported: set[tuple[str, int]] = set()
+        self._damage = DamageReports("exemplar", on_damage)
         self._layout: Layout | None = None
         self._buckets: dict[bytes, Bucket] = {}
         self._last: dict[bytes, _Shown] = {}
@@ -86,24 +82,26 @@ class ExemplarReader:
         self._use(layout)
         limit = now + _AHEAD_SECONDS
         newest: Values = np.zeros(RECORDS)
-        for table in self._tables(names, limit):
-            np.maximum(newest, table.timestamps, out=newest)
+        for records in self._every_file(names, limit):
+            np.maximum(newest, records.timestamps, out=newest)
         shown: dict[int, _Shown] = {}
-        for table in self._tables(names, limit):
-            self._take(table, (newest > 0) & (table.timestamps == newest), shown)
+        for records in self._every_file(names, limit):
+            self._take(records, (newest > 0) & (records.timestamps == newest), shown)
         # Where the newest record is damaged or has no bucket, take the newest of the others.
         missing = newest > 0
         missing[list(shown)] = False
         if missing.any():
-            for table in self._tables(names, limit):
-                self._take(table, missing & (table.timestamps > 0), shown)
+            for records in self._every_file(names, limit):
+                self._take(records, missing & (records.timestamps > 0), shown)
         self._last = {item.data: item for item in shown.values()}
         return {item.bucket: item.exemplar for item in shown.values()}
 
-    def _take(self, table: _Table, wanted: NDArray[np.bool_], shown: dict[int, _Shown]) -> None:
+    def _take(
+        self, records: _FileRecords, wanted: NDArray[np.bool_], shown: dict[int, _Shown]
+    ) -> None:
         """Add to `shown` each wanted record that is valid and later than the one it has."""
         for number in np.flatnonzero(wanted).tolist():
-            data = table.record(number)
+            data = records.record(number)
             # A record that was shown last time is known to be valid.
             item = self._last.get(data) or self._decode(data)
             if item is not None and (
@@ -118,11 +116,11 @@ class ExemplarReader:
             return None
         return _Shown(data, bucket, _exemplar(record), record.timestamp)
 
-    def _tables(self, names: list[str], limit: float) -> Iterator[_Table]:
+    def _every_file(self, names: list[str], limit: float) -> Iterator[_FileRecords]:
         for name in names:
             data = self._read(name)
             if data is not None:
-                yield _Table(data, limit)
+                yield _FileRecords(data, limit)
 
     def _list(self) -> list[str]:
         try:
@@ -159,25 +157,17 @@ class ExemplarReader:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._report(name, inode, f"{type(error).__name__}: {error}")
+            self._damage.report(name, inode, f"{type(error).__name__}: {error}")
             return None
         magic = data[: len(MAGIC)]
         if not any(magic):  # its owner is just creating it
             return None
         if magic != MAGIC:
-            self._report(name, inode, "it does not begin as an exemplar file")
+            self._damage.report(name, inode, "it does not begin as an exemplar file")
             return None
         if len(data) < FILE_BYTES:
-            self._report(name, inode, f"it is cut off at byte {len(data)}")
+            self._damage.report(name, inode, f"it is cut off at byte {len(data)}")
         return data.ljust(FILE_BYTES, b"\0")
-
-    def _report(self, name: str, inode: int, what: str) -> None:
-        if len(self._reported) >= _MAX_REPORTED:
-            self._reported.clear()
-        if (name, inode) not in self._reported:
-            self._reported.add((name, inode))
-            self._on_damage()
-            logger.warning("exemplar file %s is damaged: %s", name, what)
 
 
 def _exemplar(record: ExemplarRecord) -> Exemplar:

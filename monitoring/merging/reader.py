@@ -28,6 +28,8 @@ from monitoring.storage.format import (
 )
 from monitoring.storage.slots import is_held, lock_path
 
+_MOST_REMEMBERED = 10_000  # damaged files, so that each is reported once
+
 logger = logging.getLogger("monitoring.storage")
 
 Labels = tuple[tuple[str, str], ...]
@@ -165,15 +167,33 @@ class MetricFile:
             self.positions = np.concatenate((self.positions, new))
 
 
+class DamageReports:
+    """Counts each damaged file once, by `on_damage`, and logs it."""
+
+    def __init__(self, kind: str, on_damage: Callable[[], None]) -> None:
+        """`kind` is that of the files, for the log."""
+        self._kind = kind
+        self._on_damage = on_damage
+        self._known: set[tuple[str, int]] = set()
+
+    def report(self, name: str, inode: int, what: str) -> None:
+        if (name, inode) in self._known:
+            return
+        if len(self._known) >= _MOST_REMEMBERED:
+            self._known.clear()
+        self._known.add((name, inode))
+        self._on_damage()
+        logger.warning("%s file %s is damaged: %s; the rest is served", self._kind, name, what)
+
+
 class DirectoryReader:
     """The metric files of a directory, as they are at each `refresh`."""
 
     def __init__(self, directory: Path, on_damage: Callable[[], None]) -> None:
         """`on_damage` is called once for each damaged file found."""
         self._directory = directory
-        self._on_damage = on_damage
+        self._damage = DamageReports("metric", on_damage)
         self._files: dict[str, MetricFile] = {}
-        self._reported: set[tuple[str, int]] = set()
         self.damaged = 0
         self.empty = 0
 
@@ -199,8 +219,6 @@ class DirectoryReader:
             file = self._read(name, parts, inode)
             if file is not None:
                 readable.append(file)
-        if len(self._reported) > 10_000:
-            self._reported.clear()
         return readable
 
     def forget(self) -> None:
@@ -227,21 +245,15 @@ class DirectoryReader:
         except (OSError, ValueError, TruncatedError) as error:
             self._files.pop(name, None)
             self.damaged += 1
-            self._report(name, inode, f"{type(error).__name__}: {error}")
+            self._damage.report(name, inode, f"{type(error).__name__}: {error}")
             return None
         if file.is_empty:
             self.empty += 1
             return None
         if file.damage is not None:
             self.damaged += 1
-            self._report(name, inode, file.damage)
+            self._damage.report(name, inode, file.damage)
         return file
 
     def report_bad_key(self, file: MetricFile) -> None:
-        self._report(file.path.name, file.inode, "an entry's key is not a series")
-
-    def _report(self, name: str, inode: int, what: str) -> None:
-        if (name, inode) not in self._reported:
-            self._reported.add((name, inode))
-            self._on_damage()
-            logger.warning("metric file %s is damaged: %s; the rest is served", name, what)
+        self._damage.report(file.path.name, file.inode, "an entry's key is not a series")

@@ -7,9 +7,11 @@ owner.
 
 import contextlib
 import fcntl
+import json
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 from monitoring.primitives.per_process import per_process
 
@@ -70,6 +72,19 @@ def replace_whole(path: Path, data: bytes) -> None:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+
+
+def read_json(path: Path, limit: int) -> Any:
+    """The content of a JSON file of at most `limit` bytes; None if it is missing or damaged."""
+    try:
+        return json.loads(read_bounded(path, limit))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def write_json(path: Path, content: object) -> None:
+    """Replace the file as `replace_whole` does. Raises OSError."""
+    replace_whole(path, json.dumps(content).encode())
 
 
 def write_all(descriptor: int, data: bytes, at: int) -> None:

@@ -4,7 +4,6 @@ import atexit
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 import socket
@@ -16,7 +15,7 @@ from pathlib import Path
 from monitoring.errors import MetricsDirectoryError
 from monitoring.primitives.boot_clock import boot_id
 from monitoring.primitives.lock_files import open_lock
-from monitoring.primitives.small_files import read_bounded, replace_whole
+from monitoring.primitives.small_files import read_json, write_json
 from monitoring.storage.exemplars import owner_of
 from monitoring.storage.format import metric_files
 from monitoring.storage.slots import is_held, lock_path, process_lock
@@ -26,6 +25,7 @@ MOUNTS = Path("/proc/self/mountinfo")
 
 _MASTER_LOCK = "master.lock"
 _MARKER = "host.json"
+_MARKER_BYTES = 1000
 _NETWORK = {
     "9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.s3fs",
     "fuse.sshfs", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs",
@@ -165,7 +165,7 @@ def this_host() -> Host:
 
 def mark(directory: Path, host: Host | None = None) -> None:
     """Record that the host (default: this one) uses the directory. Raises OSError."""
-    replace_whole(directory / _MARKER, json.dumps(asdict(host or this_host())).encode())
+    write_json(directory / _MARKER, asdict(host or this_host()))
 
 
 def other_host(directory: Path, host: Host | None = None) -> str | None:
@@ -173,10 +173,10 @@ def other_host(directory: Path, host: Host | None = None) -> str | None:
 
     Hosts are equal by name (after a reboot) or by boot (containers on one kernel).
     """
+    found = read_json(directory / _MARKER, _MARKER_BYTES)
     try:
-        found = json.loads(read_bounded(directory / _MARKER, 1000))
         name, boot = str(found["name"]), str(found["boot"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return None
     ours = host or this_host()
     return None if ours.name == name or ours.boot == boot else name[:100]

@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 
 from monitoring.errors import NoFreeSlotError
 from monitoring.primitives.lock_files import is_locked, lock_now, open_lock
-from monitoring.primitives.small_files import read_bounded
+from monitoring.primitives.small_files import read_json, write_all
 
 WEB = "web"
 MASTER = "master"
@@ -30,7 +30,15 @@ _TEST_RUNNERS = {"pytest", "py.test"}
 _COMMANDS = {"runserver": WEB, "test": TEST}
 _MANAGE = {"manage.py", "django-admin", "django"}
 
+MAX_SLOTS = 1024
+_OWNER_BYTES = 256  # of what a lock file tells of its owner
+
 _ROLE = re.compile(r"[a-z][a-z0-9]{0,15}")
+_LOCK_FILE = re.compile(r"(?P<role>[a-z][a-z0-9]{0,15})-(?P<number>\d{1,4})\.lock")
+
+# Held around every fork (values.py), so that no descriptor of ours is copied in mid-use:
+# a child's stray copy of a slot's lock would keep that slot taken for the child's life.
+process_lock = threading.RLock()
 
 
 def role_of(arguments: Sequence[str]) -> str:
@@ -54,14 +62,6 @@ def validate_role(role: str) -> str:
     if not _ROLE.fullmatch(role):
         raise ValueError(f"role {role!r}: allowed are 1 to 16 of a-z and 0-9, a letter first")
     return role
-
-
-MAX_SLOTS = 1024
-_LOCK_FILE = re.compile(r"(?P<role>[a-z][a-z0-9]{0,15})-(?P<number>\d{1,4})\.lock")
-
-# Held around every fork (values.py), so that no descriptor of ours is copied in mid-use:
-# a child's stray copy of a slot's lock would keep that slot taken for the child's life.
-process_lock = threading.RLock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +168,10 @@ def read_owner(path: Path) -> Owner | None:
     match = _LOCK_FILE.fullmatch(path.name)
     if match is None:
         return None
+    record = read_json(path, _OWNER_BYTES)
     try:
-        record = json.loads(read_bounded(path, 256))
         pid, start_ticks = int(record["pid"]), int(record["start_ticks"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
     return Owner(match["role"], int(match["number"]), pid, start_ticks)
 
@@ -199,6 +199,6 @@ def _write_owner(slot: Slot) -> None:
     try:
         record = json.dumps({"pid": pid, "start_ticks": start_ticks(pid)})
         os.ftruncate(slot.descriptor, 0)
-        os.pwrite(slot.descriptor, record.encode(), 0)
+        write_all(slot.descriptor, record.encode(), 0)
     except OSError:
         pass  # No /proc or no space: the lock itself holds, only process metrics miss this slot.

@@ -1,9 +1,9 @@
-"""The value class behind prometheus-client's metrics: one aligned store into this process's slot.
+"""This process's side of storage: the values of its metrics, its role, slot, exemplars and drops.
 
 prometheus-client makes its Counters, Gauges and Histograms from `values.ValueClass`; `install` puts
-SlotValue there. Compared with the stock multiprocess value: no getpid() per operation, no second
-copy of the number (the mapped cell is the value), and a write that finds no space is dropped and
-counted instead of ending the process.
+SlotValue there: a write is one aligned store into this process's slot. Compared with the stock
+multiprocess value: no getpid() per operation, no second copy of the number (the mapped cell is the
+value), and a write that finds no space is dropped and counted instead of ending the process.
 """
 
 import os

@@ -16,7 +16,7 @@ from monitoring.storage import directory as metrics_directory
 from project import environment
 from project.environment import Environment
 from project.run import launch, listening, output, watching
-from project.run.redis_server import RedisServer, choose
+from project.run.redis_choice import RedisChoice, choose
 from project.run.supervisor import Service, Supervisor
 from project.run.watching import Watcher
 
@@ -55,7 +55,7 @@ def run_everything() -> int:
 
 
 def _stages(
-    site: Environment, redis: RedisServer, watchers: list[Watcher], directory: Path
+    site: Environment, redis: RedisChoice, watchers: list[Watcher], directory: Path
 ) -> list[list[Service]]:
     programs = Path(sys.executable).parent
     web = Service(
@@ -117,7 +117,7 @@ def _migrate() -> str | None:
 
 
 def _announce(
-    supervisor: Supervisor, site: Environment, redis: RedisServer, watchers: list[Watcher]
+    supervisor: Supervisor, site: Environment, redis: RedisChoice, watchers: list[Watcher]
 ) -> None:
     """Print the URLs once they answer."""
     late = time.monotonic() + _LATE_SECONDS
@@ -137,7 +137,7 @@ def _announce(
         output.write(_banner(site, redis, watchers))
 
 
-def _banner(site: Environment, redis: RedisServer, watchers: list[Watcher]) -> str:
+def _banner(site: Environment, redis: RedisChoice, watchers: list[Watcher]) -> str:
     web = listening.url(site.bind)
     demo = f"  Demo      {web}/demo/ok/   (more on the front page)\n"
     watching_lines = "".join(

@@ -1,17 +1,17 @@
-"""Write the rule files. Each field of Settings is an option: `--selector 'job="shop"'`."""
+"""Write the rule files. Each field of RuleOptions is an option: `--selector 'job="shop"'`."""
 
 import argparse
 from dataclasses import fields
 from pathlib import Path
 
 from prometheus.source.files import rule_files
-from prometheus.source.settings import Settings
+from prometheus.source.options import RuleOptions
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m prometheus.source", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("prometheus/rules"), metavar="DIR")
-    for field in fields(Settings):
+    for field in fields(RuleOptions):
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
             type=type(field.default),
@@ -21,7 +21,7 @@ def main() -> None:
     given = vars(parser.parse_args())
     output: Path = given.pop("output")
     output.mkdir(parents=True, exist_ok=True)
-    for name, text in rule_files(Settings(**given)).items():
+    for name, text in rule_files(RuleOptions(**given)).items():
         (output / name).write_text(text)
 
 

@@ -1,25 +1,27 @@
 """Alerts on health checks, on Celery, and on the exporter itself."""
 
+from monitoring.conf.health_table import CELERY, DATABASE
 from monitoring.metrics import names
+from monitoring.storage.own_counters import DROP_MAX_ROUTES
 from prometheus.source import recorded
+from prometheus.source.options import RuleOptions
 from prometheus.source.rule import Alert, Group
-from prometheus.source.settings import Settings
 
 _COUNT = '{{ $value | printf "%.0f" }}'
 _WHERE = "{{ $labels.instance }}"
 
 
-def dependency_groups(settings: Settings) -> tuple[Group, ...]:
+def dependency_groups(options: RuleOptions) -> tuple[Group, ...]:
     return (
-        Group("django-health", _health(settings)),
-        Group("django-celery", _celery(settings)),
-        Group("django-exporter", _exporter(settings)),
+        Group("django-health", _health(options)),
+        Group("django-celery", _celery(options)),
+        Group("django-exporter", _exporter(options)),
     )
 
 
-def _health(settings: Settings) -> tuple[Alert, ...]:
-    database = settings.series(names.MONITORING_HEALTH_STATUS, 'check="database"')
-    others = settings.series(names.MONITORING_HEALTH_STATUS, 'check!~"database|celery"')
+def _health(options: RuleOptions) -> tuple[Alert, ...]:
+    database = options.series(names.MONITORING_HEALTH_STATUS, f'check="{DATABASE}"')
+    others = options.series(names.MONITORING_HEALTH_STATUS, f'check!~"{DATABASE}|{CELERY}"')
     return (
         Alert(
             "DjangoDatabaseDown",
@@ -41,12 +43,12 @@ def _health(settings: Settings) -> tuple[Alert, ...]:
     )
 
 
-def _celery(settings: Settings) -> tuple[Alert, ...]:
-    series = settings.series
+def _celery(options: RuleOptions) -> tuple[Alert, ...]:
+    series = options.series
     total = recorded.TASKS
     failures = series(names.CELERY_TASK_DURATION_SECONDS.count, 'state="FAILURE"')
     queue = series(names.CELERY_QUEUE_LENGTH)
-    workers = series(names.MONITORING_HEALTH_STATUS, 'check="celery"')
+    workers = series(names.MONITORING_HEALTH_STATUS, f'check="{CELERY}"')
     return (
         Alert(
             "DjangoCeleryNoWorkers",
@@ -80,11 +82,11 @@ def _celery(settings: Settings) -> tuple[Alert, ...]:
     )
 
 
-def _exporter(settings: Settings) -> tuple[Alert, ...]:
-    series = settings.series
+def _exporter(options: RuleOptions) -> tuple[Alert, ...]:
+    series = options.series
     scrape = series(names.MONITORING_SCRAPE_DURATION_SECONDS)
-    dropped = series(names.MONITORING_DROPPED, 'reason!="max_routes"')
-    routes = series(names.MONITORING_DROPPED, 'reason="max_routes"')
+    dropped = series(names.MONITORING_DROPPED, f'reason!="{DROP_MAX_ROUTES}"')
+    routes = series(names.MONITORING_DROPPED, f'reason="{DROP_MAX_ROUTES}"')
     return (
         Alert(
             "DjangoMetricsAbsent",

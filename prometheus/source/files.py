@@ -7,29 +7,29 @@ import yaml
 
 from prometheus.source.dependencies import dependency_groups
 from prometheus.source.objectives import objective_groups
+from prometheus.source.options import RuleOptions
 from prometheus.source.recording import recording_groups
 from prometheus.source.resources import resource_groups
 from prometheus.source.rule import Alert, Group, Recording, runbook_anchor
-from prometheus.source.settings import Settings
 
 _HEADER = "# Made by `make rules` from prometheus/source/: change that, or give its options.\n"
 
 
-def rule_files(settings: Settings) -> dict[str, str]:
+def rule_files(options: RuleOptions) -> dict[str, str]:
     """The text of each rule file by its name. An adopter may leave out files of alerts."""
     files = {
-        "recording.yml": recording_groups(settings),
-        "objectives.yml": objective_groups(settings),
-        "resources.yml": resource_groups(settings),
-        "dependencies.yml": dependency_groups(settings),
+        "recording.yml": recording_groups(options),
+        "objectives.yml": objective_groups(options),
+        "resources.yml": resource_groups(options),
+        "dependencies.yml": dependency_groups(options),
     }
-    return {name: _text(groups, settings) for name, groups in files.items()}
+    return {name: _text(groups, options) for name, groups in files.items()}
 
 
-def _text(groups: Iterable[Group], settings: Settings) -> str:
+def _text(groups: Iterable[Group], options: RuleOptions) -> str:
     document = {
         "groups": [
-            {"name": group.name, "rules": [_rule(rule, settings) for rule in group.rules]}
+            {"name": group.name, "rules": [_rule(rule, options) for rule in group.rules]}
             for group in groups
         ]
     }
@@ -37,7 +37,7 @@ def _text(groups: Iterable[Group], settings: Settings) -> str:
     return _HEADER + dumped
 
 
-def _rule(rule: Recording | Alert, settings: Settings) -> dict[str, Any]:
+def _rule(rule: Recording | Alert, options: RuleOptions) -> dict[str, Any]:
     if isinstance(rule, Recording):
         recording: dict[str, Any] = {"record": rule.record, "expr": rule.expr}
         if rule.labels:
@@ -50,7 +50,7 @@ def _rule(rule: Recording | Alert, settings: Settings) -> dict[str, Any]:
     alert["annotations"] = {
         "summary": rule.summary,
         "description": rule.description,
-        "runbook_url": f"{settings.runbook_url}#{runbook_anchor(rule.name)}",
+        "runbook_url": f"{options.runbook_url}#{runbook_anchor(rule.name)}",
     }
     return alert
 

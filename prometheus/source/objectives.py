@@ -6,10 +6,11 @@ window shows that the budget really burns, the short one that it still does.
 
 from dataclasses import dataclass
 
+from monitoring.alerts import definitions
 from monitoring.metrics import names
 from prometheus.source import recorded
+from prometheus.source.options import RuleOptions
 from prometheus.source.rule import Alert, Group, Severity
-from prometheus.source.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +35,20 @@ _VALUE = "{{ $value | humanizePercentage }}"
 _SITE = "job {{ $labels.job }}"
 
 
-def objective_groups(settings: Settings) -> tuple[Group, ...]:
+def objective_groups(options: RuleOptions) -> tuple[Group, ...]:
     return (
         Group(
             "django-availability",
             tuple(
                 _burn_alert(
-                    settings,
+                    options,
                     burn,
                     "DjangoErrorBudgetBurn",
                     recorded.FAILED,
-                    settings.availability_budget,
+                    options.availability_budget,
                     "Requests fail faster than the availability objective allows.",
                     f"{_VALUE} of the requests of {_SITE} failed (5xx) in the last {burn.long}; "
-                    f"the objective allows {settings.availability_budget * 100:g}%.",
+                    f"the objective allows {options.availability_budget * 100:g}%.",
                 )
                 for burn in BURNS
             ),
@@ -56,25 +57,25 @@ def objective_groups(settings: Settings) -> tuple[Group, ...]:
             "django-latency",
             tuple(
                 _burn_alert(
-                    settings,
+                    options,
                     burn,
                     "DjangoLatencyBudgetBurn",
                     recorded.OVER_TARGET,
-                    settings.latency_budget,
+                    options.latency_budget,
                     "More requests are slow than the latency objective allows.",
                     f"{_VALUE} of the requests of {_SITE} took longer than "
-                    f"{settings.latency_seconds:g} s in the last {burn.long}; the objective "
-                    f"allows {settings.latency_budget * 100:g}%.",
+                    f"{options.latency_seconds:g} s in the last {burn.long}; the objective "
+                    f"allows {options.latency_budget * 100:g}%.",
                 )
                 for burn in BURNS
             ),
         ),
-        Group("django-thresholds", _thresholds(settings)),
+        Group("django-thresholds", _thresholds(options)),
     )
 
 
 def _burn_alert(
-    settings: Settings,
+    options: RuleOptions,
     burn: Burn,
     name: str,
     part: str,
@@ -90,7 +91,7 @@ def _burn_alert(
             f"{recorded.share(part, burn.long)} > {limit}\n"
             f"and\n{recorded.share(part, burn.short)} > {limit}\n"
             f"and\navg_over_time(job:{recorded.REQUESTS}[{burn.long}]) "
-            f"> {settings.minimum_rate:g}"
+            f"> {options.minimum_rate:g}"
         ),
         wait=burn.wait,
         summary=summary,
@@ -99,44 +100,44 @@ def _burn_alert(
     )
 
 
-def _thresholds(settings: Settings) -> tuple[Alert, ...]:
+def _thresholds(options: RuleOptions) -> tuple[Alert, ...]:
     """Alerts on the thresholds that admins set at run time. One that is off has no series."""
 
     def threshold(name: str) -> str:
-        family = settings.series(names.MONITORING_THRESHOLD, f'name="{name}"')
+        family = options.series(names.MONITORING_THRESHOLD, f'name="{name}"')
         return f"max without (instance, name) ({family})"
 
-    enough = f"and\njob:{recorded.REQUESTS} > {settings.minimum_rate:g}"
-    sessions = settings.series(names.HTTP_ACTIVE_SESSIONS)
+    enough = f"and\njob:{recorded.REQUESTS} > {options.minimum_rate:g}"
+    sessions = options.series(names.HTTP_ACTIVE_SESSIONS)
     rows = (
         (
-            "error_rate",
+            definitions.ERROR_RATE,
             "DjangoErrorRateAboveThreshold",
             f"100 * job:{recorded.ERRORS} / job:{recorded.REQUESTS} > "
-            f"{threshold('error_rate')}\n{enough}",
+            f"{threshold(definitions.ERROR_RATE)}\n{enough}",
             "The share of answers with status 400 and above exceeds the site's threshold.",
             'Of the answers of {site}, {{{{ $value | printf "%.1f" }}}}% had a status of 400 or '
             "above in the last 5 minutes.",
         ),
         (
-            "avg_response_time",
+            definitions.AVG_RESPONSE_TIME,
             "DjangoResponseTimeAboveThreshold",
-            f"1000 * {recorded.JOB_MEAN} > {threshold('avg_response_time')}\n{enough}",
+            f"1000 * {recorded.JOB_MEAN} > {threshold(definitions.AVG_RESPONSE_TIME)}\n{enough}",
             "The mean response time exceeds the site's threshold.",
             'Requests of {site} took {{{{ $value | printf "%.0f" }}}} ms on average in the last '
             "5 minutes.",
         ),
         (
-            "slow_request_count",
+            definitions.SLOW_REQUEST_COUNT,
             "DjangoSlowRequestsAboveThreshold",
-            f"job:{recorded.SLOW} > {threshold('slow_request_count')}",
+            f"job:{recorded.SLOW} > {threshold(definitions.SLOW_REQUEST_COUNT)}",
             "The number of slow requests exceeds the site's threshold.",
             '{site} had {{{{ $value | printf "%.0f" }}}} slow requests in the last 5 minutes.',
         ),
         (
-            "active_sessions",
+            definitions.ACTIVE_SESSIONS,
             "DjangoActiveSessionsAboveThreshold",
-            f"max without (instance) ({sessions}) > {threshold('active_sessions')}",
+            f"max without (instance) ({sessions}) > {threshold(definitions.ACTIVE_SESSIONS)}",
             "The number of active sessions exceeds the site's threshold.",
             '{site} has {{{{ $value | printf "%.0f" }}}} active sessions.',
         ),

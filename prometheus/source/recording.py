@@ -6,8 +6,8 @@ stay. The `instance` level is for dashboards, the `job` level for alerts.
 
 from monitoring.metrics import names
 from prometheus.source import recorded
+from prometheus.source.options import RuleOptions
 from prometheus.source.rule import Group, Recording
-from prometheus.source.settings import Settings
 
 WINDOWS = ("30m", "1h", "2h", "6h", "1d", "3d")
 QUANTILES = (0.5, 0.95, 0.99)
@@ -15,15 +15,15 @@ QUANTILES = (0.5, 0.95, 0.99)
 _REQUEST = "method, route, status"
 
 
-def recording_groups(settings: Settings) -> tuple[Group, ...]:
+def recording_groups(options: RuleOptions) -> tuple[Group, ...]:
     return (
         # In one group, because the later rules read the earlier ones.
         Group(
             "django-http.rules",
-            (*_traffic(settings), *_duration(settings), *_site(), *_slo()),
+            (*_traffic(options), *_duration(options), *_site(), *_slo()),
         ),
-        Group("django-saturation.rules", _saturation(settings)),
-        Group("django-data.rules", _data(settings)),
+        Group("django-saturation.rules", _saturation(options)),
+        Group("django-data.rules", _data(options)),
     )
 
 
@@ -31,8 +31,8 @@ def _rate(selector: str, without: str) -> str:
     return f"sum without ({without}) (rate({selector}[5m]))"
 
 
-def _traffic(settings: Settings) -> tuple[Recording, ...]:
-    series = settings.series
+def _traffic(options: RuleOptions) -> tuple[Recording, ...]:
+    series = options.series
     # An instance without a failure has no such series, but its rate must be 0.
     zero = f"instance:{recorded.REQUESTS} * 0"
     failed = series(names.HTTP_REQUESTS, 'status=~"5.."')
@@ -46,11 +46,11 @@ def _traffic(settings: Settings) -> tuple[Recording, ...]:
     )
 
 
-def _duration(settings: Settings) -> tuple[Recording, ...]:
-    series = settings.series
+def _duration(options: RuleOptions) -> tuple[Recording, ...]:
+    series = options.series
     total = _rate(series(names.HTTP_REQUEST_DURATION_SECONDS.count), "method, route")
     within = _rate(
-        series(names.HTTP_REQUEST_DURATION_SECONDS.bucket, f'le="{settings.latency_seconds:g}"'),
+        series(names.HTTP_REQUEST_DURATION_SECONDS.bucket, f'le="{options.latency_seconds:g}"'),
         "le, method, route",
     )
     fine = series(names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.bucket)
@@ -119,10 +119,10 @@ def _slo() -> tuple[Recording, ...]:
     return tuple(rules)
 
 
-def _saturation(settings: Settings) -> tuple[Recording, ...]:
-    workers = settings.series(names.GUNICORN_WORKERS)
-    busy = settings.series(names.GUNICORN_WORKERS, 'state="busy"')
-    queue = settings.series(names.HTTP_REQUEST_QUEUE_SECONDS.bucket)
+def _saturation(options: RuleOptions) -> tuple[Recording, ...]:
+    workers = options.series(names.GUNICORN_WORKERS)
+    busy = options.series(names.GUNICORN_WORKERS, 'state="busy"')
+    queue = options.series(names.HTTP_REQUEST_QUEUE_SECONDS.bucket)
     return (
         Recording(
             recorded.WORKERS_BUSY,
@@ -135,8 +135,8 @@ def _saturation(settings: Settings) -> tuple[Recording, ...]:
     )
 
 
-def _data(settings: Settings) -> tuple[Recording, ...]:
-    series = settings.series
+def _data(options: RuleOptions) -> tuple[Recording, ...]:
+    series = options.series
     duration = names.DJANGO_DB_QUERY_DURATION_SECONDS
     queries = f"sum without (vendor) (rate({series(duration.count)}[5m]))"
     zero = f"{recorded.QUERIES} * 0"

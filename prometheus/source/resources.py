@@ -2,8 +2,8 @@
 
 from monitoring.metrics import names
 from prometheus.source import recorded
+from prometheus.source.options import RuleOptions
 from prometheus.source.rule import Alert, Group
-from prometheus.source.settings import Settings
 
 _PERCENT = "{{ $value | humanizePercentage }}"
 _COUNT = '{{ $value | printf "%.0f" }}'
@@ -11,16 +11,16 @@ _SECONDS = "{{ $value | humanizeDuration }}"
 _WHERE = "{{ $labels.instance }}"
 
 
-def resource_groups(settings: Settings) -> tuple[Group, ...]:
+def resource_groups(options: RuleOptions) -> tuple[Group, ...]:
     return (
-        Group("django-saturation", (*_workers(settings), *_waiting(settings))),
-        Group("django-database", _database(settings)),
-        Group("django-cache", _cache(settings)),
+        Group("django-saturation", (*_workers(options), *_waiting(options))),
+        Group("django-database", _database(options)),
+        Group("django-cache", _cache(options)),
     )
 
 
-def _workers(settings: Settings) -> tuple[Alert, ...]:
-    series = settings.series
+def _workers(options: RuleOptions) -> tuple[Alert, ...]:
+    series = options.series
     alive = f"sum without (state) ({series(names.GUNICORN_WORKERS)})"
     exits = series(names.GUNICORN_WORKER_EXITS, 'reason!="exit_0"')
     return (
@@ -59,8 +59,8 @@ def _workers(settings: Settings) -> tuple[Alert, ...]:
     )
 
 
-def _waiting(settings: Settings) -> tuple[Alert, ...]:
-    series = settings.series
+def _waiting(options: RuleOptions) -> tuple[Alert, ...]:
+    series = options.series
     backlog = (
         f"{series(names.GUNICORN_LISTEN_BACKLOG_CONNECTIONS)}\n/\n"
         f"{series(names.GUNICORN_LISTEN_BACKLOG_LIMIT_CONNECTIONS)}"
@@ -86,7 +86,7 @@ def _waiting(settings: Settings) -> tuple[Alert, ...]:
         Alert(
             "DjangoRequestQueueTime",
             "warning",
-            f"{recorded.QUEUE_P95} > 0.5\nand\n{queued} > {settings.minimum_rate:g}",
+            f"{recorded.QUEUE_P95} > 0.5\nand\n{queued} > {options.minimum_rate:g}",
             "10m",
             "Requests wait long between the proxy and the application.",
             f"5% of the requests of {_WHERE} wait longer than {_SECONDS} for a worker.",
@@ -103,9 +103,9 @@ def _waiting(settings: Settings) -> tuple[Alert, ...]:
     )
 
 
-def _database(settings: Settings) -> tuple[Alert, ...]:
-    series = settings.series
-    floor = f"and\n{recorded.QUERIES} > {settings.minimum_rate:g}"
+def _database(options: RuleOptions) -> tuple[Alert, ...]:
+    series = options.series
+    floor = f"and\n{recorded.QUERIES} > {options.minimum_rate:g}"
     refused = f"rate({series(names.DJANGO_DB_NEW_CONNECTION_ERRORS)}[5m])"
     by_request = names.HTTP_REQUEST_QUERIES
     per_request = f"rate({series(by_request.sum)}[15m])\n/\nrate({series(by_request.count)}[15m])"
@@ -140,7 +140,7 @@ def _database(settings: Settings) -> tuple[Alert, ...]:
             "DjangoManyQueriesPerRequest",
             "info",
             f"{per_request}\n> 50\n"
-            f"and\nrate({series(by_request.count)}[15m]) > {settings.minimum_rate:g}",
+            f"and\nrate({series(by_request.count)}[15m]) > {options.minimum_rate:g}",
             "30m",
             "Requests make many database queries on average.",
             f"A request of {_WHERE} makes {_COUNT} queries on average.",
@@ -148,15 +148,15 @@ def _database(settings: Settings) -> tuple[Alert, ...]:
     )
 
 
-def _cache(settings: Settings) -> tuple[Alert, ...]:
-    series = settings.series
+def _cache(options: RuleOptions) -> tuple[Alert, ...]:
+    series = options.series
     reads = f"rate({series(names.DJANGO_CACHE_GET)}[5m])"
     failed = f"rate({series(names.DJANGO_CACHE_GET_FAIL)}[5m])"
     return (
         Alert(
             "DjangoCacheErrors",
             "warning",
-            f"{failed} / {reads} > 0.01\nand\n{reads} > {settings.minimum_rate:g}",
+            f"{failed} / {reads} > 0.01\nand\n{reads} > {options.minimum_rate:g}",
             "5m",
             "Reads from the cache fail.",
             f"{_PERCENT} of the reads from {{{{ $labels.backend }}}} by {_WHERE} fail.",

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.adoption.readme import documented_lines
+from tests.paths import ROOT
 from tests.servers.exposition import Series, parse
-from tests.servers.gunicorn import ROOT, end_session
+from tests.servers.gunicorn import end_session
 from tests.servers.ports import free_port, wait_for
 
 SCRAPE = "/api/metrics/prometheus/"

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from tests.servers.gunicorn import ROOT
+from tests.paths import ROOT
 
 _HEADING = "## Use it in your project"
 

@@ -9,7 +9,7 @@ from typing import Any
 import promql_parser as promql
 import yaml
 
-from tests.servers.gunicorn import ROOT
+from tests.paths import ROOT
 
 RULES = ROOT / "prometheus" / "rules"
 DASHBOARDS = ROOT / "grafana" / "dashboards"

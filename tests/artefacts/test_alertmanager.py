@@ -9,7 +9,7 @@ import pytest
 
 from project.run.listening import url
 from project.run.watching import prepare
-from tests.servers.gunicorn import ROOT
+from tests.paths import ROOT
 from tests.servers.ports import wait_for
 from tests.servers.prometheus import program
 

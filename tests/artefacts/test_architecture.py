@@ -2,11 +2,11 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
+
 PAGE = (ROOT / "docs/architecture.md").read_text()
 PICTURE = (ROOT / "docs/images/house.svg").read_text()
 

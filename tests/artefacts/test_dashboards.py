@@ -12,7 +12,7 @@ import promql_parser as promql
 import pytest
 
 from grafana.source.dashboards import dashboard_files
-from prometheus.source.settings import Settings
+from prometheus.source.options import RuleOptions
 from tests.artefacts.queries import (
     DASHBOARDS,
     dashboards,
@@ -22,7 +22,7 @@ from tests.artefacts.queries import (
     selectors,
     substitute,
 )
-from tests.servers.gunicorn import ROOT
+from tests.paths import ROOT
 
 ALL = dashboards()
 PANELS = [(name, panel) for name, dashboard in ALL.items() for panel in panels(dashboard)]
@@ -45,7 +45,7 @@ def queried(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_the_files_are_those_that_the_source_makes() -> None:
     committed = {path.name: path.read_text() for path in DASHBOARDS.iterdir()}
-    assert committed == dashboard_files(Settings()), "run `make dashboards`"
+    assert committed == dashboard_files(RuleOptions()), "run `make dashboards`"
 
 
 def test_uids_and_titles_are_fixed_and_each_its_own() -> None:
@@ -73,7 +73,7 @@ def test_a_dashboard_is_uneditable_in_utc_tagged_and_linked(name: str) -> None:
     assert others["keepTime"]
     assert others["includeVars"]
     url, _, anchor = runbook["url"].partition("#")
-    assert url == Settings().runbook_url
+    assert url == RuleOptions().runbook_url
     headings = re.findall(r"^## (\w+)$", (ROOT / "docs/runbook.md").read_text(), re.MULTILINE)
     assert anchor in {"", *(heading.lower() for heading in headings)}
 

@@ -11,7 +11,7 @@ import compose_spec
 import pytest
 import yaml
 
-from tests.servers.gunicorn import ROOT
+from tests.paths import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

@@ -24,7 +24,7 @@ from monitoring.conf import Settings
 from monitoring.conf.health_table import OWN_HEALTH_CHECKS
 from tests.artefacts.documents import Document, code_in, documents, said_by, target_of
 from tests.artefacts.queries import dashboards, family, metrics
-from tests.servers.gunicorn import ROOT
+from tests.paths import ROOT
 from tests.servers.prometheus import program
 
 EVERY = pytest.mark.parametrize("name", sorted(documents()))

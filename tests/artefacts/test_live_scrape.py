@@ -30,10 +30,11 @@ from tests.artefacts.queries import (
     selectors,
 )
 from tests.load.client import MIX, Call, Load
+from tests.paths import ROOT
 from tests.servers.admin import make_users
 from tests.servers.celery import run_celery
 from tests.servers.exporter import run_exporter
-from tests.servers.gunicorn import ROOT, Gunicorn, environment, run_gunicorn
+from tests.servers.gunicorn import Gunicorn, environment, run_gunicorn
 from tests.servers.ports import wait_for
 from tests.servers.prometheus import Prometheus, run_prometheus
 from tests.servers.redis import run_redis

@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 
 from monitoring import db_logging, tracking, urls
 from tests.artefacts.documents import code_in, documents
-from tests.servers.gunicorn import ROOT
+from tests.paths import ROOT
 
 # A package whose __init__ hands names to the app itself.
 INTERNAL = {"monitoring.conf"}

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from prometheus.source.files import rule_files
-from prometheus.source.settings import Settings
+from prometheus.source.options import RuleOptions
 from tests.artefacts.queries import RULES, metrics, nodes, rules, selectors
-from tests.servers.gunicorn import ROOT
+from tests.paths import ROOT
 from tests.servers.prometheus import program
 
 TESTS = sorted((ROOT / "prometheus" / "tests").glob("*.yml"))
@@ -40,7 +40,7 @@ def name_of(rule: dict[str, Any]) -> str:
 
 def test_the_files_are_those_that_the_source_makes() -> None:
     committed = {path.name: path.read_text() for path in RULES.iterdir()}
-    assert committed == rule_files(Settings()), "run `make rules`"
+    assert committed == rule_files(RuleOptions()), "run `make rules`"
 
 
 def test_a_selector_given_once_is_in_every_selector_of_a_scraped_series(tmp_path: Path) -> None:

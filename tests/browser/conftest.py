@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from tests.browser.site import Site, run_site
+from tests.paths import ROOT
 from tests.servers.admin import User
-from tests.servers.gunicorn import ROOT
 from tests.servers.ports import wait_for
 
 SCREENSHOTS = ROOT / "screenshots"

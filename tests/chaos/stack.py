@@ -18,9 +18,10 @@ from tests.chaos.ledger import CHILDREN, Ledger
 from tests.chaos.task_load import TaskLoad
 from tests.chaos.tasks import MARKS
 from tests.load.client import MIX, Load
+from tests.paths import ROOT
 from tests.servers.celery import CeleryWorker, run_celery
 from tests.servers.exporter import Exporter, start_exporter
-from tests.servers.gunicorn import ROOT, Gunicorn, children, environment, run_gunicorn
+from tests.servers.gunicorn import Gunicorn, children, environment, run_gunicorn
 from tests.servers.ports import free_port, wait_for
 from tests.servers.postgresql import PostgreSQL, run_postgresql
 from tests.servers.redis import RedisServer, run_redis

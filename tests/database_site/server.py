@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.servers.gunicorn import ROOT, Gunicorn, environment, run_gunicorn
+from tests.paths import ROOT
+from tests.servers.gunicorn import Gunicorn, environment, run_gunicorn
 from tests.servers.json_requests import answer_of
 
 UVICORN = ("-k", "uvicorn_worker.UvicornWorker", "project.asgi:application")

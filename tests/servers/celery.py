@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers.gunicorn import ROOT, children
+from tests.paths import ROOT
+from tests.servers.gunicorn import children
 from tests.servers.ports import wait_for
 
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.paths import ROOT
 from tests.servers.exposition import Series, parse
-from tests.servers.gunicorn import ROOT, environment
+from tests.servers.gunicorn import environment
 from tests.servers.ports import wait_for
 
 

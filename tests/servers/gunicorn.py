@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.paths import ROOT
 from tests.servers.exposition import Series, parse
 from tests.servers.ports import free_port, wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
 SCRAPE = "/api/metrics/prometheus/"
 # What a process that no admin asks, and nobody scrapes, does without.
 FOR_ADMINS = ("numpy", "rest_framework", "drf_spectacular")

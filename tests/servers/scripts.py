@@ -4,7 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.servers.gunicorn import ROOT, environment
+from tests.paths import ROOT
+from tests.servers.gunicorn import environment
 
 
 def run_script(

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitoring import storage
+from tests.paths import ROOT
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-_ROOT = Path(__file__).resolve().parents[2]
 _directory = tempfile.mkdtemp(prefix="monitoring-unit-", dir="/dev/shm")
 atexit.register(shutil.rmtree, _directory, ignore_errors=True)
 storage.install(role="pytest", directory=_directory)
@@ -47,7 +47,7 @@ def run_script(script: str, directory: Path) -> str:
         [sys.executable, "-c", _PREAMBLE + script],
         env={
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(_ROOT),
+            "PYTHONPATH": str(ROOT),
             "PROMETHEUS_MULTIPROC_DIR": str(directory),
         },
         capture_output=True,

@@ -12,10 +12,10 @@ from django.test import override_settings
 
 from monitoring.checks import check_directory
 from monitoring.storage.directory import Host, mark
+from tests.paths import ROOT
 
 MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
 COMMON = "django.middleware.common.CommonMiddleware"
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def found() -> list[str]:

@@ -52,7 +52,7 @@ class Command(BaseCommand):
         # Imported here: the other commands need neither numpy nor a server.
         from monitoring.exporter.scraper import exporter_scraper  # noqa: PLC0415
         from monitoring.exporter.server import DRAIN_SECONDS, ExporterServer  # noqa: PLC0415
-        from monitoring.exposition.access import Security  # noqa: PLC0415
+        from monitoring.exposition.access import ScrapeAccess  # noqa: PLC0415
 
         host, port = parse_bind(options["bind"])
         username, password = _read_basic_auth(options["basic_auth_file"])
@@ -66,7 +66,7 @@ class Command(BaseCommand):
             scraper = exporter_scraper(directory)
         except MonitoringError as error:
             raise CommandError(str(error)) from error
-        security = Security(
+        access = ScrapeAccess(
             token or settings.SCRAPE_TOKEN,
             username,
             password,
@@ -74,7 +74,7 @@ class Command(BaseCommand):
             tls,
         )
         try:
-            server = ExporterServer(host, port, scraper, security)
+            server = ExporterServer(host, port, scraper, access)
         except OSError as error:
             raise CommandError(
                 f"--bind {options['bind']}: {error.strerror or error}; choose another address"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.gunicorn import ROOT, environment
+from tests.paths import ROOT
+from tests.servers.gunicorn import environment
 from tests.servers.mariadb import run_mariadb
 from tests.servers.postgresql import run_postgresql
 

@@ -19,9 +19,10 @@ from typing import Any
 import pytest
 
 from project.run.watching import prepare
+from tests.paths import ROOT
 from tests.servers.celery import CeleryWorker, run_celery
 from tests.servers.exporter import run_exporter
-from tests.servers.gunicorn import ROOT, Gunicorn, environment, run_gunicorn
+from tests.servers.gunicorn import Gunicorn, environment, run_gunicorn
 from tests.servers.json_requests import answer_of
 from tests.servers.ports import wait_for
 from tests.servers.postgresql import PostgreSQL, run_postgresql

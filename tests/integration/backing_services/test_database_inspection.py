@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.database_site.asking import ask
-from tests.servers.gunicorn import ROOT, environment
+from tests.paths import ROOT
+from tests.servers.gunicorn import environment
 from tests.servers.postgresql import PostgreSQL, program, run_postgresql
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.load.writers import WRITERS
+from tests.paths import ROOT
 from tests.servers.exporter import Exporter, read, run_exporter
-from tests.servers.gunicorn import ROOT, environment
+from tests.servers.gunicorn import environment
 
 SCRAPES = 1000
 THREADS = 4

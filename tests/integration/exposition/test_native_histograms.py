@@ -21,7 +21,8 @@ from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
 from monitoring.exposition.negotiation import Format
-from monitoring.exposition.protobuf import NATIVE_FAMILY, Exemplars, ProtobufRenderer
+from monitoring.exposition.protobuf import NATIVE_FAMILY, ProtobufRenderer
+from monitoring.merging.exemplar_reader import Exemplars
 from monitoring.merging.merge import Merger
 from monitoring.metrics.request_families import HIGHR_BOUNDS
 from tests.servers.ports import wait_for

@@ -10,7 +10,7 @@ import pytest
 from monitoring.conf import Settings, parse_settings
 from monitoring.figures.intervals import latency_histogram, points
 from monitoring.figures.prometheus_source import PrometheusSource
-from monitoring.figures.request_figures import figures
+from monitoring.figures.request_figures import request_figures
 from monitoring.figures.traffic import SourceUnavailableError
 from monitoring.figures.window import Window
 from tests.load.client import Load, Result
@@ -31,7 +31,9 @@ def settings_for(prometheus: Prometheus, **more: Any) -> Settings:
 
 
 def figures_from(prometheus: Prometheus, window: float | None = 300.0, **more: Any) -> Any:
-    return figures(PrometheusSource(settings_for(prometheus, **more)).traffic(Window(window)))
+    return request_figures(
+        PrometheusSource(settings_for(prometheus, **more)).traffic(Window(window))
+    )
 
 
 @pytest.fixture

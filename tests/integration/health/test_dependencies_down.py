@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from tests.paths import ROOT
 from tests.servers.celery import CeleryWorker, run_celery
-from tests.servers.gunicorn import ROOT, Gunicorn, environment, run_gunicorn
+from tests.servers.gunicorn import Gunicorn, environment, run_gunicorn
 from tests.servers.ports import wait_for
 from tests.servers.postgresql import PostgreSQL, run_postgresql
 from tests.servers.redis import RedisServer, run_redis

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 from tests.load.client import Load
+from tests.paths import ROOT
 from tests.servers.exporter import run_exporter
-from tests.servers.gunicorn import FOR_ADMINS, ROOT, run_gunicorn
+from tests.servers.gunicorn import FOR_ADMINS, run_gunicorn
 
 CONFIGURATION = f"""
 import json, os, runpy, sys

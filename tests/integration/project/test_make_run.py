@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.gunicorn import ROOT, children, is_dead
+from tests.paths import ROOT
+from tests.servers.gunicorn import children, is_dead
 from tests.servers.ports import free_port, wait_for
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.gunicorn import ROOT, command, environment, run_gunicorn
+from tests.paths import ROOT
+from tests.servers.gunicorn import command, environment, run_gunicorn
 
 
 def said_by(arguments: list[str], directory: Path, **extra: str) -> str:

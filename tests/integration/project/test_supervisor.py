@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.gunicorn import ROOT, is_dead
+from tests.paths import ROOT
+from tests.servers.gunicorn import is_dead
 from tests.servers.ports import wait_for
 
 # A service says its pid, writes its name when it is asked to stop, and stops.

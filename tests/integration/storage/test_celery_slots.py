@@ -13,7 +13,8 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitoring.exposition.scrape import Scraper
-from tests.servers.gunicorn import ROOT, children
+from tests.paths import ROOT
+from tests.servers.gunicorn import children
 from tests.servers.ports import wait_for
 
 APP = """

@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.paths import ROOT
 from tests.servers.exposition import series
 from tests.servers.gunicorn import (
-    ROOT,
     Gunicorn,
     command,
     environment,

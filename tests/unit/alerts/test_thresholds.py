@@ -5,11 +5,8 @@ import math
 import pytest
 from django.contrib.auth.models import User
 
-from monitoring.alerts.thresholds import (
-    InvalidThresholdsError,
-    change_thresholds,
-    current_thresholds,
-)
+from monitoring.alerts.definitions import InvalidThresholdsError
+from monitoring.alerts.thresholds import change_thresholds, current_thresholds
 from monitoring.models import ThresholdChange
 
 pytestmark = pytest.mark.django_db

@@ -1,9 +1,12 @@
-"""The scrape endpoint of a worker: read only, never cached, of all families or those named."""
+"""The scrape endpoint of a worker: who may scrape; read only, never cached, families by name."""
+
+from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 
 URL = "/api/metrics/prometheus/"
+TOKEN = "a-long-enough-token"
 
 
 @pytest.mark.parametrize(
@@ -24,3 +27,33 @@ def test_names_in_the_query_select_families() -> None:
     assert {line.split("{")[0] for line in body.splitlines() if line[0] != "#"} == {
         "monitoring_files"
     }
+
+
+@pytest.mark.parametrize(
+    ("monitoring", "headers", "address", "status"),
+    [
+        ({}, {}, "203.0.113.9", 200),
+        ({"SCRAPE_TOKEN": TOKEN}, {}, "127.0.0.1", 401),
+        ({"SCRAPE_TOKEN": TOKEN}, {"Authorization": "Bearer wrong-wrong-wrong"}, "::1", 403),
+        ({"SCRAPE_TOKEN": TOKEN}, {"Authorization": f"Basic {TOKEN}"}, "::1", 403),
+        ({"SCRAPE_TOKEN": TOKEN}, {"Authorization": "Bearer \xfftoken"}, "::1", 403),
+        ({"SCRAPE_TOKEN": TOKEN}, {"Authorization": f"bearer {TOKEN}"}, "::1", 200),
+        ({"SCRAPE_ALLOWED_NETWORKS": ["10.0.0.0/8"]}, {}, "10.2.3.4", 200),
+        ({"SCRAPE_ALLOWED_NETWORKS": ["10.0.0.0/8"]}, {}, "::ffff:10.2.3.4", 200),
+        ({"SCRAPE_ALLOWED_NETWORKS": ["10.0.0.0/8"]}, {}, "11.2.3.4", 403),
+        ({"SCRAPE_ALLOWED_NETWORKS": ["10.0.0.0/8"]}, {}, "", 403),
+        (
+            {"SCRAPE_ALLOWED_NETWORKS": ["10.0.0.0/8"]},
+            {"X-Forwarded-For": "10.0.0.1"},
+            "11.2.3.4",
+            403,
+        ),
+    ],
+)
+def test_who_may_scrape(
+    monitoring: dict[str, Any], headers: dict[str, str], address: str, status: int
+) -> None:
+    with override_settings(MONITORING=monitoring):
+        response = Client().get(URL, headers=headers, REMOTE_ADDR=address)
+    assert response.status_code == status
+    assert (b"# TYPE" in response.content) == (status == 200)

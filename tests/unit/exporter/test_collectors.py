@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from monitoring.errors import SettingsError
 from monitoring.exporter.collectors import MAX_SAMPLES, CustomCollectors, checked
-from monitoring.exposition.family_names import FamilyNames
+from monitoring.exposition.claims import ClaimedNames
 from monitoring.metrics.own_families import collector_errors_total
 
 HERE = "tests.unit.exporter.test_collectors"
@@ -72,7 +72,7 @@ def hanging() -> Iterator[None]:
 def test_one_that_fails_is_counted_and_the_others_are_served(bad: str) -> None:
     before = errors(bad)
     collectors = CustomCollectors([f"{HERE}.{bad}", f"{HERE}.Good"], 0.1)
-    assert names(collectors.collect(5.0, FamilyNames())) == ["good"]
+    assert names(collectors.collect(5.0, ClaimedNames())) == ["good"]
     assert errors(bad) == before + 1
 
 
@@ -81,42 +81,42 @@ def test_one_that_hangs_takes_its_time_once_and_runs_again_when_it_has_ended() -
     before = errors("Hangs")
     threads = threading.active_count()
     for _ in range(20):
-        assert names(collectors.collect(0.1, FamilyNames())) == []
+        assert names(collectors.collect(0.1, ClaimedNames())) == []
     assert threading.active_count() == threads + 1
     assert errors("Hangs") == before + 20
     _release.set()
     for thread in threading.enumerate():
         if thread.name == f"{HERE}.Hangs":
             thread.join(10)
-    assert names(collectors.collect(5.0, FamilyNames())) == ["late"]
+    assert names(collectors.collect(5.0, ClaimedNames())) == ["late"]
 
 
 def test_scrapes_that_follow_each_other_at_once_all_have_its_families() -> None:
     before = errors("Good")
     collectors = CustomCollectors([f"{HERE}.Good"], 5.0)
     for _ in range(300):
-        assert names(collectors.collect(5.0, FamilyNames())) == ["good"]
+        assert names(collectors.collect(5.0, ClaimedNames())) == ["good"]
     assert errors("Good") == before
 
 
 def test_the_scrape_may_have_less_time_than_the_setting_gives() -> None:
     collectors = CustomCollectors([f"{HERE}.Hangs", f"{HERE}.Good"], 3600)
     began = time.monotonic()
-    assert names(collectors.collect(0.1, FamilyNames())) == ["good"]
+    assert names(collectors.collect(0.1, ClaimedNames())) == ["good"]
     assert time.monotonic() - began < 60  # and not an hour
 
 
 def test_a_family_that_is_there_already_is_left_out_and_counted() -> None:
     before = errors("Twin")
     collectors = CustomCollectors([f"{HERE}.Good", f"{HERE}.Twin"], 5.0)
-    assert names(collectors.collect(5.0, FamilyNames())) == ["good", "twin"]
+    assert names(collectors.collect(5.0, ClaimedNames())) == ["good", "twin"]
     assert errors("Twin") == before + 1
 
 
 @pytest.mark.parametrize("taken", ["good", "good_total"])
 def test_names_that_the_registry_uses_are_taken(taken: str) -> None:
     collectors = CustomCollectors([f"{HERE}.Twin"], 5.0)
-    assert names(collectors.collect(5.0, FamilyNames([taken]))) == ["twin"]
+    assert names(collectors.collect(5.0, ClaimedNames([taken]))) == ["twin"]
 
 
 @pytest.mark.parametrize("path", ["nowhere.Collector", f"{HERE}.Missing", f"{HERE}.Broken", "x"])
@@ -168,6 +168,6 @@ def test_an_endless_collector_is_stopped() -> None:
 
 
 def test_metric_names_that_are_escaped_to_one_are_one() -> None:
-    claimed = FamilyNames()
+    claimed = ClaimedNames()
     assert claimed.claim("a.b", "gauge")
     assert not claimed.claim("a_b", "gauge")

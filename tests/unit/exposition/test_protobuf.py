@@ -25,7 +25,8 @@ from prometheus_client.core import (
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
-from monitoring.exposition.protobuf import NATIVE_FAMILY, Exemplars, ProtobufRenderer
+from monitoring.exposition.protobuf import NATIVE_FAMILY, ProtobufRenderer
+from monitoring.merging.exemplar_reader import Exemplars
 from monitoring.merging.merge import Merged, Merger
 from monitoring.metrics.request_families import HIGHR_BOUNDS
 from tests.unit.exposition.protobuf_decoder import (

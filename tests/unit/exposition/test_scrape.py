@@ -8,7 +8,7 @@ import pytest
 from django.test import override_settings
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from monitoring.exposition.family_names import FamilyNames
+from monitoring.exposition.claims import ClaimedNames
 from monitoring.exposition.negotiation import Format
 from monitoring.exposition.scrape import BusyError, Scraper
 from monitoring.merging.merge import Merged
@@ -34,7 +34,7 @@ class Gate:
         self.released = threading.Event()
         self.seconds: list[float] = []
 
-    def __call__(self, merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+    def __call__(self, merged: Merged, seconds: float, claimed: ClaimedNames) -> Iterator[Metric]:
         self.seconds.append(seconds)
         self.entered.set()
         assert self.released.wait(30)
@@ -105,7 +105,7 @@ def test_sources_get_less_than_prometheus_waits(
 
 
 def test_a_part_that_fails_costs_only_itself(metrics_directory: Path) -> None:
-    def fails(merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+    def fails(merged: Merged, seconds: float, claimed: ClaimedNames) -> Iterator[Metric]:
         yield GaugeMetricFamily("before_it_failed", "Help.", value=1)
         raise OSError("no /proc")
 
@@ -127,7 +127,7 @@ def test_a_family_of_the_site_with_a_name_of_ours_is_served_once(metrics_directo
 
 
 def test_names_select_families(metrics_directory: Path) -> None:
-    def source(merged: Merged, seconds: float, names: FamilyNames) -> Iterator[Metric]:
+    def source(merged: Merged, seconds: float, claimed: ClaimedNames) -> Iterator[Metric]:
         yield CounterMetricFamily("made", "Help.", value=1)
 
     write_highr(metrics_directory)

@@ -16,7 +16,7 @@ from monitoring.figures.intervals import (
 )
 from monitoring.figures.local_source import LocalSource
 from monitoring.figures.quantile import Buckets
-from monitoring.figures.request_figures import figures
+from monitoring.figures.request_figures import request_figures
 from monitoring.figures.ring_file import start_afresh
 from monitoring.figures.snapshots import Snapshots, take_snapshot
 from monitoring.figures.window import Window
@@ -107,7 +107,7 @@ def test_the_points_of_a_host_add_up_to_the_summary(
         count_requests(requests)
         take_snapshot(metrics_directory)
     found = source.intervals(Window(300))
-    whole = figures(source.traffic(Window(300)))
+    whole = request_figures(source.traffic(Window(300)))
     assert sum(sum(each.classes.values()) for each in found.intervals) == 4
     assert sum(each.classes.get("5xx", 0) for each in found.intervals) == 1
     assert sum(bar["count"] for bar in latency_histogram(found.duration)) == whole["request_count"]

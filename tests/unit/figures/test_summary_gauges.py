@@ -4,7 +4,7 @@ from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from monitoring.exposition.family_names import FamilyNames
+from monitoring.exposition.claims import ClaimedNames
 from monitoring.figures.ring_file import start_afresh
 from monitoring.figures.summary_gauges import SummaryGauges
 from monitoring.merging.merge import shared_merger
@@ -14,7 +14,7 @@ from tests.unit.figures.conftest import CountRequests
 def gauges(directory: Path) -> dict[str, Metric]:
     source = SummaryGauges(directory)
     merged = shared_merger(directory).merge()
-    return {metric.name: metric for metric in source(merged, 1.0, FamilyNames(frozenset()))}
+    return {metric.name: metric for metric in source(merged, 1.0, ClaimedNames(frozenset()))}
 
 
 def test_the_error_rate_gauge_is_that_of_the_window(

@@ -177,10 +177,10 @@ def test_a_job_that_ends_its_thread_does_not_end_the_queue() -> None:
             job()
 
     queue: Background[Callable[[], object]] = Background(NAME, run, 10, batch_seconds=0)
+    before = set(threading.enumerate())
     queue.put(lambda: sys.exit(0), None)
-    for thread in threading.enumerate():
-        if thread.name == NAME:
-            thread.join(WAIT)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(WAIT)
     queue.put(done.set, None)
     assert done.wait(WAIT)
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import Client, override_settings
 from django.urls import include, path
 
-from monitoring.alerts.thresholds import DEFINITIONS
+from monitoring.alerts.definitions import DEFINITIONS
 from monitoring.page.status_admin import endpoint_urls
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from monitoring.primitives.lock_files import locked
-from monitoring.primitives.small_files import CREATE, open_owned, read_bounded, replace_whole
+from monitoring.primitives.small_files import (
+    CREATE,
+    open_owned,
+    read_bounded,
+    read_json,
+    replace_whole,
+    write_json,
+)
 from tests.unit.conftest import RunPython
 
 
@@ -183,3 +190,25 @@ def test_readers_see_a_whole_file_while_it_is_replaced(tmp_path: Path) -> None:
             replace_whole(path, str(number % 10).encode() * 1000)
         done.set()
         assert set().union(*reading) <= {b"whole"}
+
+
+def test_json_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    write_json(path, {"name": "é", "ports": [1, 2], "none": None})
+    assert read_json(path, 1000) == {"name": "é", "ports": [1, 2], "none": None}
+
+
+@pytest.mark.parametrize("data", [b"", b'{"cut": ', b"\xff\xfe\xfd", b"[" * 50_000])
+def test_json_that_is_damaged_is_none(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    path.write_bytes(data)
+    assert read_json(path, 100_000) is None
+
+
+def test_json_that_is_missing_too_long_or_a_link_is_none(tmp_path: Path) -> None:
+    path, link = tmp_path / "facts.json", tmp_path / "link.json"
+    assert read_json(path, 1000) is None
+    write_json(path, ["x" * 100])
+    link.symlink_to(path)
+    assert read_json(path, 50) is None
+    assert read_json(link, 1000) is None

@@ -22,6 +22,7 @@ from monitoring.storage.directory import (
     network_file_system,
     other_host,
 )
+from tests.paths import ROOT
 from tests.unit.conftest import run_script
 from tests.unit.stock import stock_samples
 
@@ -69,7 +70,7 @@ print(directory, *sorted(os.listdir(directory)))
 """
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env={"PYTHONPATH": str(Path(__file__).parents[3])},
+        env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,

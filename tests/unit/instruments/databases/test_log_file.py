@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from monitoring.instruments.databases.log_file import SharedLogFile
+from tests.paths import ROOT
 from tests.servers.prometheus import program
 
 PROCESSES = 8
 LINES = 1500
-_ROOT = Path(__file__).resolve().parents[4]
 
 
 def start_writers(path: Path, max_bytes: int) -> "list[subprocess.Popen[bytes]]":
@@ -20,7 +20,7 @@ def start_writers(path: Path, max_bytes: int) -> "list[subprocess.Popen[bytes]]"
     return [
         subprocess.Popen(
             [sys.executable, script, str(path), str(max_bytes), f"w{number}", str(LINES)],
-            env={"PYTHONPATH": str(_ROOT)},
+            env={"PYTHONPATH": str(ROOT)},
         )
         for number in range(PROCESSES)
     ]
@@ -116,7 +116,7 @@ def test_a_full_disk_is_an_error_and_leaves_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "slow.log"
     done = subprocess.run(
         [sys.executable, "-c", script, str(path)],
-        env={"PYTHONPATH": str(_ROOT)},
+        env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,

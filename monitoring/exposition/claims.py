@@ -21,7 +21,7 @@ def names_of(name: str, kind: str) -> frozenset[str]:
     return frozenset((shown, *(f"{shown}{suffix}" for suffix in _SUFFIXES.get(kind, ()))))
 
 
-class FamilyNames:
+class ClaimedNames:
     """The names that are taken in one exposition."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:

@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 from tests.database_site.server import SETTINGS, call
+from tests.paths import ROOT
 from tests.servers.exposition import Series
-from tests.servers.gunicorn import ROOT, Gunicorn, environment, run_gunicorn
+from tests.servers.gunicorn import Gunicorn, environment, run_gunicorn
 from tests.servers.ports import wait_for
 
 MONITORING = '{"MIGRATIONS_EVERY_SECONDS": 1, "SLOW_QUERY_LOG": ""}'

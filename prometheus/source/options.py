@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class RuleOptions:
     """Durations in seconds, ratios from 0 to 1, rates in requests a second."""
 
     # Label matchers for every series, such as `job="shop"`. Empty: every job with our families.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from project.run.redis_server import choose
+from project.run.redis_choice import choose
 
 
 def test_a_given_url_is_used_and_nothing_is_started(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitoring.exposition.scrape import Scraper
+from tests.paths import ROOT
 from tests.servers.celery import CeleryWorker, run_celery
 from tests.servers.exporter import run_exporter
 from tests.servers.exposition import series
-from tests.servers.gunicorn import ROOT, environment
+from tests.servers.gunicorn import environment
 from tests.servers.ports import wait_for
 from tests.servers.redis import RedisServer, run_redis
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class RedisServer:
+class RedisChoice:
     """Where Redis answers, and the command that starts it; None if it runs already."""
 
     url: str
@@ -15,10 +15,10 @@ class RedisServer:
     origin: str
 
 
-def choose(given_url: str, directory: Path) -> RedisServer:
+def choose(given_url: str, directory: Path) -> RedisChoice:
     """REDIS_URL if set; else our own server in `directory`, on loopback, without persistence."""
     if given_url:
-        return RedisServer(given_url, None, "REDIS_URL")
+        return RedisChoice(given_url, None, "REDIS_URL")
     program = shutil.which("redis-server")
     origin = "redis-server on PATH"
     if program is None:
@@ -30,7 +30,7 @@ def choose(given_url: str, directory: Path) -> RedisServer:
         program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory),
         "--save", "", "--appendonly", "no",
     ]  # fmt: skip
-    return RedisServer(f"redis://127.0.0.1:{port}/0", arguments, origin)
+    return RedisChoice(f"redis://127.0.0.1:{port}/0", arguments, origin)
 
 
 def _free_port() -> int:
