@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from monitoring.primitives.deadline import NoThreadError
+from monitoring.primitives.one_thread import Periodic
 from monitoring.primitives.per_process import per_process
-from monitoring.primitives.periodic import Periodic
 from monitoring.storage.self_report import report_error
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from monitoring.figures.ring_file import SNAPSHOT_SECONDS
 from monitoring.primitives.lock_files import lock_now, open_lock
+from monitoring.primitives.one_thread import Periodic
 from monitoring.primitives.per_process import per_process
-from monitoring.primitives.periodic import Periodic
 from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
 from monitoring.storage.self_report import report_error

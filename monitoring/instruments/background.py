@@ -1,12 +1,13 @@
 """A thread with a bounded queue, for work that a request must not wait for."""
 
 import atexit
-import threading
 import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
+from monitoring.primitives.deadline import NoThreadError
+from monitoring.primitives.one_thread import OneThread
 from monitoring.primitives.per_process import per_process
 from monitoring.storage import values
 from monitoring.storage.self_report import report_error
@@ -75,8 +76,7 @@ class _Queue(Generic[T]):
         self._batch_seconds = batch_seconds
         # SimpleQueue, because a signal handler or a finaliser may call `put` inside a `put`.
         self._items: SimpleQueue[T | None] = SimpleQueue()
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread = OneThread(name, self._run)
 
     def add(self, item: T) -> bool:
         """Queue the item; False if the queue is full."""
@@ -91,29 +91,15 @@ class _Queue(Generic[T]):
         Every item asks, also one that finds the queue full: the system may have had no more threads
         before, and a job may have ended the thread (by SystemExit, say).
         """
-        # If another thread holds the lock, it starts the thread: there is no need to wait.
-        if self._is_running() or not self._starting.acquire(blocking=False):
-            return False
         try:
-            if self._is_running():
-                return False
-            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            thread.start()
-            self._thread = thread
-        except RuntimeError:
+            return self._thread.ensure()
+        except NoThreadError:
             report_error(f"{self._name}: no thread can be started")
             return False
-        finally:
-            self._starting.release()
-        return True
-
-    def _is_running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
 
     def finish(self, seconds: float) -> None:
-        if self._thread is not None:
-            self._items.put(None)
-            self._thread.join(seconds)
+        self._items.put(None)
+        self._thread.join(seconds)
 
     def _run(self) -> None:
         is_last = False

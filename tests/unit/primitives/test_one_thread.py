@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from monitoring.primitives.deadline import NoThreadError
-from monitoring.primitives.periodic import Periodic
+from monitoring.primitives.one_thread import Periodic
 from tests.unit.conftest import RunPython
 
 NAME = "monitoring-test-periodic"
@@ -20,7 +20,7 @@ def threads() -> int:
 def test_the_work_is_repeated(run_python: RunPython) -> None:
     output = run_python(
         """
-from monitoring.primitives.periodic import Periodic
+from monitoring.primitives.one_thread import Periodic
 calls = threading.Semaphore(0)
 Periodic("work", calls.release, 0.001).ensure()
 print(all(calls.acquire(timeout=30) for _ in range(3)))
@@ -67,7 +67,7 @@ def test_a_process_that_got_no_thread_gets_one_later() -> None:
 def test_a_forked_child_has_a_thread_of_its_own(run_python: RunPython) -> None:
     output = run_python(
         """
-from monitoring.primitives.periodic import Periodic
+from monitoring.primitives.one_thread import Periodic
 done = threading.Event()
 periodic = Periodic("work", lambda: (print(os.getpid(), flush=True), done.set()), 60)
 periodic.ensure()
@@ -87,7 +87,7 @@ os.wait()
 def test_a_thread_that_ended_is_replaced(run_python: RunPython) -> None:
     output = run_python(
         """
-from monitoring.primitives.periodic import Periodic
+from monitoring.primitives.one_thread import Periodic
 calls = threading.Semaphore(0)
 def work():
     calls.release()
