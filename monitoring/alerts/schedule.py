@@ -1,4 +1,7 @@
-"""The entries of alerts for Celery's beat schedule, for a project's celery.py."""
+"""The entries of alerts for Celery's beat schedule, for a project's celery.py.
+
+Apart from the tasks, because a celery.py is read before Django has loaded any model.
+"""
 
 from typing import Any
 
