@@ -11,6 +11,8 @@ from tests.servers.gunicorn import is_dead, run_gunicorn
 from tests.servers.ports import wait_for
 
 NO_SPACE = series("monitoring_dropped_total", reason="no_space")
+# As prometheus-client writes a series into a metric file.
+OK_SERIES = b'"http_requests_total", {"method": "GET", "route": "/demo/ok/", "status": "200"}'
 
 
 def test_nothing_dies_nothing_fails_and_drops_are_counted(
@@ -23,9 +25,22 @@ def test_nothing_dies_nothing_fails_and_drops_are_counted(
         for status in range(300, 500)
         if status not in (304,)
     ]
+    ok = ("GET", "/demo/ok/", "200")
+
+    def counters() -> list[Path]:
+        return list(small_tmpfs.glob("counter_web-*.db"))
+
     with run_gunicorn(tmp_path, directory=small_tmpfs) as server:
         workers = sorted(server.workers())
-        before = Load(server.address, old).start(400).finish()
+        answered = 0
+
+        def each_worker_has_its_place() -> bool:
+            nonlocal answered
+            answered += Load(server.address, old).start(400).finish().answered[ok]
+            return sum(OK_SERIES in path.read_bytes() for path in counters()) == len(workers)
+
+        # The first requests may all be over before the last worker has started.
+        wait_for("each worker has a place for what it answers", each_worker_has_its_place)
         load = Load(server.address, old + new, seed=2).start(4000)
         filler = fill(small_tmpfs)
         during = load.finish()
@@ -34,8 +49,7 @@ def test_nothing_dies_nothing_fails_and_drops_are_counted(
         samples = server.scrape()
         assert samples[NO_SPACE] > 0
         # What had its place before keeps its exact count.
-        ok = ("GET", "/demo/ok/", "200")
-        assert requests_by_series(samples)[ok] == before.answered[ok] + during.answered[ok]
+        assert requests_by_series(samples)[ok] == answered + during.answered[ok]
 
         filler.unlink()
         teapot = ("GET", "/demo/items/<int:pk>/", "200")
