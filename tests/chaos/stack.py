@@ -112,6 +112,7 @@ class Stack:
         Celery, whose new workers are looked for once a minute, in more than that."""
 
         def told() -> bool:
+            self.celery.start_again_if_ended()
             try:
                 return statuses.items() <= self.health().items()
             except (http.client.HTTPException, ValueError):

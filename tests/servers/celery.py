@@ -39,6 +39,14 @@ class CeleryWorker:
             )
         wait_for("the Celery worker", lambda: log.read_text().count(" ready.") > seen, 60)
 
+    def start_again_if_ended(self) -> None:
+        """As its supervisor would: kombu 5.7's consumer can end with an AttributeError
+        (`'NoneType' object has no attribute 'connection_errors'`) when its broker goes away.
+        """
+        if self.process is not None and self.process.poll() is not None:
+            self.kill()  # what is left of its children
+            self.start()
+
     def children(self) -> list[int]:
         assert self.process is not None
         return children(self.process.pid)
