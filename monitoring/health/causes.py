@@ -17,11 +17,9 @@ _CREDENTIALS = re.compile(r"(\w+://)[^/\s]*@")
 
 def describe(error: BaseException | None) -> str:
     """The error for the log, without secrets; empty for None."""
-    return (
-        ""
-        if error is None
-        else without_secrets(f"{type(error).__name__}: {error}")[:_MOST_CHARACTERS]
-    )
+    if error is None:
+        return ""
+    return without_secrets(f"{type(error).__name__}: {error}")[:_MOST_CHARACTERS]
 
 
 def without_secrets(text: str) -> str:

@@ -113,7 +113,7 @@ class Runs(Generic[T]):
         """
         run: Run[T] = Run()
         while (earlier := self._enter(key, run)) is not run:
-            if not earlier._ended.wait(max(0.0, patience_until - time.monotonic())):
+            if not earlier.wait_for_end(patience_until):
                 raise StillRunningError
         self._launch(key, run, work, name, afterwards)
         return run
