@@ -26,7 +26,8 @@ All metric families of this app, with their types and labels. `make references` 
 from the definitions in `monitoring/metrics/`.
 
 Durations are in seconds, sizes in bytes. The set of label values is bounded. `method` is a standard
-method or `_OTHER`. `route` is the URL template (`/demo/items/<int:pk>/`), `unmatched` when no URL
+method or `_OTHER`. `route` is the URL template (`/demo/items/<int:pk>/`; a regular expression reads
+the same way, `/two/<var>/x/<name>/`, with `<var>` for text that has no name), `unmatched` when no URL
 matched, or `_overflow` when the process already has `MAX_ROUTES` routes. A histogram has the
 samples `_bucket` (with the label `le`), `_sum` and `_count`. A family with labels has no series
 before its first event; a family without labels begins at 0.

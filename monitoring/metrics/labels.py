@@ -3,14 +3,9 @@
 import fnmatch
 from dataclasses import dataclass
 
-from django.contrib.admindocs.utils import (
-    remove_non_capturing_groups,
-    replace_metacharacters,
-    replace_named_groups,
-    replace_unnamed_groups,
-)
 from django.urls import ResolverMatch
 
+from monitoring.metrics.route_templates import template_label
 from monitoring.primitives.bounded_names import BoundedNames
 
 UNMATCHED = "unmatched"
@@ -59,16 +54,3 @@ class Routes:
         if ignored:  # it has no series, so the limit does not apply
             return self._known.setdefault(match.route, Route(label, ignored=True))
         return self._known.learn(match.route, Route(label))
-
-
-def template_label(route: str) -> str:
-    """The template with a leading slash; regular expressions are simplified to a readable form."""
-    if any(sign in route for sign in "^$(\\"):
-        for simplify in (
-            remove_non_capturing_groups,
-            replace_named_groups,
-            replace_unnamed_groups,
-            replace_metacharacters,
-        ):
-            route = simplify(route)
-    return route if route.startswith("/") else f"/{route}"

@@ -18,7 +18,8 @@ from monitoring.instruments.databases.query_log import (
 from monitoring.instruments.databases.trackers import RequestTracker, Tracker, current
 from monitoring.instruments.request_headers import request_id_of
 from monitoring.metrics.database_families import database_metrics
-from monitoring.metrics.labels import OTHER, UNMATCHED, template_label
+from monitoring.metrics.labels import OTHER, UNMATCHED
+from monitoring.metrics.route_templates import template_label
 from monitoring.primitives.bounded_names import BoundedNames
 from monitoring.storage import own_counters
 from monitoring.storage.self_report import report_error
