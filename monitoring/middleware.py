@@ -9,16 +9,16 @@ from django.core.signals import got_request_exception
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from monitoring.instruments.requests.recorder import request_recorder
+from monitoring.instruments.requests.recorder import CLIENT_CLOSED_REQUEST, request_recorder
 from monitoring.instruments.requests.streams import watch_stream
 
 __all__ = ["PerformanceMonitoringMiddleware"]
 
-_CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that left before the answer
-
 
 class PerformanceMonitoringMiddleware:
     """Counts each request once, whatever its end. Its own errors never reach the request.
+
+    A request that is run within another one, in the same thread or task, is a part of that one.
 
     A streamed answer is counted when it ends or when the client leaves, with the time until then.
     """
@@ -38,6 +38,8 @@ class PerformanceMonitoringMiddleware:
         if self._is_async:
             return self._call_async(request)
         started = self._recorder.begin(request)
+        if started is None:
+            return cast(HttpResponseBase, self.get_response(request))
         try:
             response = cast(HttpResponseBase, self.get_response(request))
         except BaseException as error:
@@ -48,6 +50,8 @@ class PerformanceMonitoringMiddleware:
 
     async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
         started = self._recorder.begin(request)
+        if started is None:
+            return cast(HttpResponseBase, await self.get_response(request))
         try:
             response = cast(HttpResponseBase, await self.get_response(request))
         except BaseException as error:
@@ -58,6 +62,7 @@ class PerformanceMonitoringMiddleware:
 
     def _finish(self, request: HttpRequest, started: float, response: HttpResponseBase) -> None:
         if response.streaming:
+            self._recorder.begin_stream(request)
             watch_stream(
                 response,
                 lambda: self._recorder.finish(request, started, response.status_code),
@@ -76,5 +81,5 @@ def count_exception(*, request: HttpRequest | None = None, **_: Any) -> None:
 def _status_of(error: BaseException) -> int:
     """The status of a request that ends in an exception which Django does not answer."""
     if isinstance(error, asyncio.CancelledError):
-        return _CLIENT_CLOSED_REQUEST
+        return CLIENT_CLOSED_REQUEST
     return 500  # such as SystemExit in a worker that stops: servers answer 500

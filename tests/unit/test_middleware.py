@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.base import BaseHandler
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.test import AsyncClient, Client, override_settings
+from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.urls import path
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
@@ -58,6 +59,10 @@ def unheard_of(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok")
 
 
+def reads(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(request.body)
+
+
 async def waits(request: HttpRequest) -> HttpResponse:
     await asyncio.sleep(60)
     return HttpResponse("late")
@@ -76,6 +81,7 @@ urlpatterns = [
     path("stream/", stream),
     path("broken/", broken_stream),
     path("unheard-of/", unheard_of),
+    path("reads/", reads),
     path("waits/", waits),
 ]
 
@@ -269,6 +275,32 @@ def test_a_client_that_leaves_an_async_view_is_a_499() -> None:
 
     asyncio.run(leave())
     assert counts.changes() == counted("GET", "/waits/", "499")
+
+
+class CutUpload:
+    """The input of a WSGI server whose client resets the connection in the middle of an upload."""
+
+    def read(self, *_: int) -> bytes:
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    readline = read
+
+
+@pytest.mark.parametrize("stack", ["sync", "async"])
+def test_an_upload_that_its_client_cuts_is_a_499_and_no_exception(stack: str) -> None:
+    counts = Counts()
+    factory, middleware = RequestFactory(), [MIDDLEWARE]
+    request = factory.generic(
+        "POST", "/reads/", **{"wsgi.input": CutUpload(), "CONTENT_LENGTH": "1000"}
+    )
+    with override_settings(MIDDLEWARE=middleware):
+        handler = BaseHandler()
+        handler.load_middleware(is_async=stack == "async")
+    if stack == "async":
+        asyncio.run(handler.get_response_async(request)).close()
+    else:
+        handler.get_response(request).close()
+    assert counts.changes() == counted("POST", "/reads/", "499")
 
 
 def internal_errors() -> float:

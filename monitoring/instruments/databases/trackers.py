@@ -37,15 +37,19 @@ class Tracker:
 
 
 class RequestTracker(Tracker):
-    """Counts a request's queries by statement. `request` is None once it has ended."""
+    """Counts a request's queries by statement. `request` is None once it has ended.
 
-    __slots__ = ("request", "statements")
+    `is_answering` until the middleware has its answer, whose content may be streamed after that.
+    """
+
+    __slots__ = ("is_answering", "request", "statements")
 
     def __init__(self, parent: Tracker | None, request: HttpRequest) -> None:
         self.parent = parent  # without super(), because every request makes a tracker
         self.count = 0
         self._lock = threading.Lock()
         self.request: HttpRequest | None = request
+        self.is_answering = True
         self.statements: dict[tuple[str, str, str], int] = {}  # by alias, vendor, SQL
 
     def add(self, alias: str, vendor: str, sql: object, seconds: float) -> None:
@@ -63,6 +67,19 @@ class RequestTracker(Tracker):
 current: ContextVar[Tracker | None] = ContextVar("monitoring_queries", default=None)
 
 
+def is_within_request() -> bool:
+    """Whether a request is being answered in this context, however deep it called us.
+
+    A stream that nobody closed does not count: it would swallow its thread's further requests.
+    """
+    tracker = current.get()
+    while tracker is not None:
+        if isinstance(tracker, RequestTracker) and tracker.is_answering:
+            return True
+        tracker = tracker.parent
+    return False
+
+
 def begin_request(request: HttpRequest) -> RequestTracker:
     """Count the request's queries from now on, in this context."""
     parent = current.get()
@@ -76,5 +93,6 @@ def begin_request(request: HttpRequest) -> RequestTracker:
 def end_request(tracker: RequestTracker) -> None:
     """Stop counting. The request may end in another context than it began in."""
     tracker.request = None
+    tracker.is_answering = False
     if current.get() is tracker:
         current.set(tracker.parent)

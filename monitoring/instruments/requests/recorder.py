@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from functools import cache
 from time import perf_counter, time
 
-from django.http import HttpRequest
+from django.http import HttpRequest, UnreadablePostError
 from django.urls import ResolverMatch, resolve
 from django.urls.exceptions import Resolver404
 
 from monitoring.conf import Settings, get_settings
-from monitoring.instruments.databases.trackers import RequestTracker, begin_request, end_request
+from monitoring.instruments.databases.trackers import (
+    RequestTracker,
+    begin_request,
+    current,
+    end_request,
+    is_within_request,
+)
 from monitoring.instruments.request_headers import REQUEST_START, queue_seconds, sampled_trace
 from monitoring.instruments.requests.sessions import session_watch
 from monitoring.instruments.requests.slow_requests import keep_details
@@ -27,6 +33,8 @@ from monitoring.storage import own_counters, values
 from monitoring.storage.exemplars import Trace
 from monitoring.storage.self_report import report_error
 from monitoring.storage.values import SlotValue, add_all, value_of
+
+CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that left before the answer
 
 _MAX_CACHED_SERIES = 10_000
 _MAX_EXCEPTION_TYPES = 100
@@ -62,15 +70,27 @@ class RequestRecorder:
         self._sessions = session_watch()
         self._next_tick = float("-inf")
 
-    def begin(self, request: HttpRequest) -> float:
-        """Record the start of a request; returns its time (perf_counter seconds) for `finish`."""
+    def begin(self, request: HttpRequest) -> float | None:
+        """Record the start of a request; returns its time (perf_counter seconds) for `finish`.
+
+        None for a request that a view runs through MIDDLEWARE while it answers another, as a
+        preview does: it is a part of that one, which counts for both.
+        """
         try:
+            if current.get() is not None and is_within_request():
+                return None
             self._in_progress.inc(1)
             request.monitoring_in_progress = True  # type: ignore[attr-defined]
             request.monitoring_queries = begin_request(request)  # type: ignore[attr-defined]
         except Exception:
             report_error("a request's start could not be recorded")
         return perf_counter()
+
+    def begin_stream(self, request: HttpRequest) -> None:
+        """Its answer is ready, and its content follows. `finish` counts it at the end of that."""
+        tracker = getattr(request, "monitoring_queries", None)
+        if tracker is not None:
+            tracker.is_answering = False
 
     def leave(self, request: HttpRequest) -> None:
         """Stop counting the request as in progress, before it ends."""
@@ -86,7 +106,7 @@ class RequestRecorder:
         return ((self._in_progress, -1.0),)
 
     def finish(self, request: HttpRequest, started: float, status: int) -> None:
-        """Count the answered request. Call it once for each `begin`."""
+        """Count the answered request. Call it once for each `begin` that gave a time."""
         now = perf_counter()
         seconds = now - started
         try:
@@ -97,6 +117,8 @@ class RequestRecorder:
                 upkeep().tick()
             if self._sessions is not None:
                 self._sessions.note(request)
+            if status == 500 and hasattr(request, "monitoring_upload_cut"):
+                status = CLIENT_CLOSED_REQUEST
             match = request.resolver_match
             template = None if match is None else match.route
             key = (METHODS.get(request.method or "", OTHER), template, status)
@@ -141,9 +163,15 @@ class RequestRecorder:
         values.put_exemplars(places, trace, seconds, time())
 
     def count_exception(self, request: HttpRequest) -> None:
-        """Count the exception being handled, which becomes a 500 or interrupts a response."""
+        """Count the exception being handled, which becomes a 500 or interrupts a response.
+
+        An upload that its client cut is not the project's mistake: `finish` counts it as 499.
+        """
         try:
             kind = sys.exc_info()[0]
+            if kind is not None and issubclass(kind, UnreadablePostError):
+                request.monitoring_upload_cut = True  # type: ignore[attr-defined]
+                return
             route = self._routes.of(request.resolver_match or _refused_match(request))
             if kind is not None and not route.ignored:
                 known = self._exception_types
