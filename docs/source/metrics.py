@@ -44,7 +44,7 @@ _HIGHR = (
 _NOTES = {
     names.HTTP_REQUESTS: "A streamed answer counts at its last byte, or when the client leaves."
     " A request whose client leaves before the answer has status 499: in an async stack while the view"
-    " runs, in any stack if the view reads an upload that is cut. A request that a view runs through"
+    " runs, in a sync one when the view reads an upload whose connection breaks. A request that a view runs through"
     " MIDDLEWARE itself, as a preview does, is a part of the view's own.",
     names.HTTP_REQUEST_DURATION_SECONDS.family: "Its buckets are the setting"
     " `LATENCY_BUCKETS`. It carries exemplars.",

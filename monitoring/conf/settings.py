@@ -136,8 +136,9 @@ class Settings:
     IGNORE_ROUTES: tuple[str, ...] = _setting(
         ("monitoring:*", "admin:monitoring_*"),
         values.strings,
-        "Requests that do not count as traffic, by route template (`/healthz/`) or URL name"
-        " (`shop:ping`). `*` matches any text.",
+        "Requests that do not count as traffic, by route label (`/healthz/`, `/users/<int:pk>/`,"
+        " `unmatched`) or URL name (`shop:ping`). A path (`/static/*`) also matches what no view"
+        " answers, such as files that WhiteNoise serves. `*` matches any text.",
     )
     MAX_ROUTES: int = _setting(
         1000,

@@ -1,6 +1,8 @@
 """Maps methods and routes to a bounded set of label values, whatever clients send."""
 
 import fnmatch
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.urls import ResolverMatch
@@ -28,29 +30,40 @@ class Route:
     overflow: bool = False
 
 
-_UNMATCHED_ROUTE = Route(UNMATCHED)
-_OVERFLOW_ROUTE = Route(OVERFLOW, overflow=True)
-
-
 class Routes:
-    """Maps URL templates to labels: at most `limit`, all further ones share `_overflow`."""
+    """Maps URL templates to labels: at most `limit`, all further ones share `_overflow`.
+
+    `ignored` has patterns of templates, of URL names, and of the labels `unmatched` and `_overflow`.
+    `ignored_path`, if not None, tells of a path that no view answers whether a pattern matches it.
+    """
 
     def __init__(self, limit: int, ignored: tuple[str, ...]) -> None:
-        self._ignored = ignored
-        self._known = BoundedNames(limit, _OVERFLOW_ROUTE)
+        self._ignored = _pattern_of(ignored)
+        # A path or a label may match; the name of a URL (`shop:ping`) never matches a path.
+        paths = [pattern for pattern in ignored if pattern.startswith(("/", "*", "?", "["))]
+        self.ignored_path = _pattern_of(paths).match if paths else None
+        self._unmatched = Route(UNMATCHED, ignored=self._is_ignored(UNMATCHED))
+        overflow = Route(OVERFLOW, ignored=self._is_ignored(OVERFLOW), overflow=True)
+        self._known = BoundedNames(limit, overflow)
 
     def of(self, match: ResolverMatch | None) -> Route:
         if match is None:
-            return _UNMATCHED_ROUTE
+            return self._unmatched
         route = self._known.get(match.route)
         return route if route is not None else self._learn(match)
 
     def _learn(self, match: ResolverMatch) -> Route:
         label = template_label(match.route)
-        names = (label, match.view_name or "")
-        ignored = any(
-            fnmatch.fnmatchcase(name, pattern) for name in names for pattern in self._ignored
-        )
-        if ignored:  # it has no series, so the limit does not apply
+        if self._is_ignored(label) or self._is_ignored(
+            match.view_name or ""
+        ):  # it has no series, so the limit does not apply
             return self._known.setdefault(match.route, Route(label, ignored=True))
         return self._known.learn(match.route, Route(label))
+
+    def _is_ignored(self, name: str) -> bool:
+        return self._ignored.match(name) is not None
+
+
+def _pattern_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Matches what any of the patterns with `*` matches; nothing if there is none."""
+    return re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)")

@@ -73,6 +73,19 @@ def refuse(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest]
     return lambda request: HttpResponse("refused", status=429)
 
 
+def serve_files(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """An inner middleware that answers for files, before the URL is resolved, as WhiteNoise does."""
+
+    def answer(request: HttpRequest) -> Any:
+        if request.path_info == "/static/broken":
+            raise LookupError("on purpose")
+        if request.path_info.startswith("/static/a"):
+            return HttpResponse("file")
+        return get_response(request)
+
+    return answer
+
+
 urlpatterns = [
     path("ok/", ok),
     path("fails/", fails),
@@ -202,6 +215,25 @@ def test_a_request_refused_by_an_inner_middleware_has_its_route() -> None:
         **counted("GET", "unmatched", "429"),
         ("highr",): 2.0,
     }
+
+
+@pytest.mark.parametrize("pattern", ["/static/*", "unmatched"])
+def test_files_that_a_middleware_serves_can_be_left_out(pattern: str) -> None:
+    counts = Counts()
+    request_recorder.cache_clear()
+    with override_settings(
+        MONITORING={"IGNORE_ROUTES": [pattern]}, MIDDLEWARE=[MIDDLEWARE, f"{__name__}.serve_files"]
+    ):
+        client = Client(raise_request_exception=False)
+        for name in ("a.css", "a.js", "broken", "missing.png"):
+            client.get(f"/static/{name}")
+        client.get("/ok/")
+        client.get("/nowhere/")
+    request_recorder.cache_clear()
+    expected = counted("GET", "/ok/", "200")
+    if pattern == "/static/*":
+        expected |= {**counted("GET", "unmatched", "404"), ("highr",): 2.0}
+    assert counts.changes() == expected
 
 
 def test_a_stream_is_counted_once_when_its_content_ends() -> None:

@@ -120,6 +120,9 @@ class RequestRecorder:
             if status == 500 and hasattr(request, "monitoring_upload_cut"):
                 status = CLIENT_CLOSED_REQUEST
             match = request.resolver_match
+            if match is None and self._ignores_path_of(request):
+                add_all(self._leaving(request))
+                return
             template = None if match is None else match.route
             key = (METHODS.get(request.method or "", OTHER), template, status)
             try:
@@ -172,6 +175,8 @@ class RequestRecorder:
             if kind is not None and issubclass(kind, UnreadablePostError):
                 request.monitoring_upload_cut = True  # type: ignore[attr-defined]
                 return
+            if request.resolver_match is None and self._ignores_path_of(request):
+                return
             route = self._routes.of(request.resolver_match or _refused_match(request))
             if kind is not None and not route.ignored:
                 known = self._exception_types
@@ -179,6 +184,14 @@ class RequestRecorder:
                 self._metrics.exceptions.labels(name, route.label).inc()
         except Exception:
             report_error("an exception could not be counted")
+
+    def _ignores_path_of(self, request: HttpRequest) -> bool:
+        """Whether IGNORE_ROUTES matches the path of a request that reached no view.
+
+        Only of such: a route is looked up once, whereas each path is another text.
+        """
+        ignores = self._routes.ignored_path
+        return ignores is not None and ignores(request.path_info) is not None
 
     def _find_series(self, request: HttpRequest, key: _SeriesKey) -> _Series | None:
         method, _, status = key

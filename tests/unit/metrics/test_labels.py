@@ -28,6 +28,14 @@ def test_routes_past_the_limit_share_one_label() -> None:
     assert routes.of(match("r9/")).overflow
 
 
+def test_requests_without_a_route_are_ignored_by_their_label() -> None:
+    assert Routes(10, ("unmatched",)).of(None).ignored
+    assert not Routes(10, ()).of(None).ignored
+    full = Routes(1, ("_overflow",))
+    assert not full.of(match("a/")).ignored
+    assert full.of(match("b/")).ignored
+
+
 def test_routes_are_ignored_by_template_or_by_name() -> None:
     routes = Routes(10, ("/healthz/", "/static/*", "monitoring:*"))
     assert routes.of(match("healthz/")).ignored
