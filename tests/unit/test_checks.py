@@ -15,6 +15,7 @@ from monitoring.storage.directory import Host, mark
 from tests.paths import ROOT
 
 MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
+TRACER = "opentelemetry.instrumentation.django.middleware.otel_middleware._DjangoMiddleware"
 COMMON = "django.middleware.common.CommonMiddleware"
 
 
@@ -31,6 +32,8 @@ def test_the_reference_project_has_no_problem() -> None:
     [
         ([COMMON], ["monitoring.W001"]),
         ([COMMON, MIDDLEWARE], ["monitoring.W002"]),
+        ([TRACER, MIDDLEWARE, COMMON], []),
+        ([TRACER, COMMON, MIDDLEWARE], ["monitoring.W002"]),
         ([MIDDLEWARE, COMMON, MIDDLEWARE], ["monitoring.E002"]),
     ],
 )

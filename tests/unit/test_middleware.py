@@ -322,9 +322,8 @@ class CutUpload:
 def test_an_upload_that_its_client_cuts_is_a_499_and_no_exception(stack: str) -> None:
     counts = Counts()
     factory, middleware = RequestFactory(), [MIDDLEWARE]
-    request = factory.generic(
-        "POST", "/reads/", **{"wsgi.input": CutUpload(), "CONTENT_LENGTH": "1000"}
-    )
+    cut: dict[str, Any] = {"wsgi.input": CutUpload(), "CONTENT_LENGTH": "1000"}
+    request = factory.generic("POST", "/reads/", **cut)
     with override_settings(MIDDLEWARE=middleware):
         handler = BaseHandler()
         handler.load_middleware(is_async=stack == "async")

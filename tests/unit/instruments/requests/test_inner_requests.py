@@ -39,7 +39,7 @@ def answer_of(url: str) -> Any:
     """The answer of the site's whole stack, loaded anew, as a preview gets it."""
     handler = BaseHandler()
     handler.load_middleware()
-    return handler.get_response(RequestFactory().get(url))  # type: ignore[arg-type]  # of WSGI
+    return handler.get_response(RequestFactory().get(url))
 
 
 left_contexts: list[contextvars.Context] = []
