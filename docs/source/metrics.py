@@ -27,7 +27,7 @@ from the definitions in `monitoring/metrics/`.
 
 Durations are in seconds, sizes in bytes. The set of label values is bounded. `method` is a standard
 method or `_OTHER`. `route` is the URL template (`/demo/items/<int:pk>/`; a regular expression reads
-the same way, `/two/<var>/x/<name>/`, with `<var>` for text that has no name), `unmatched` when no URL
+the same way, `/two/<var>/x/<name>/`, with `<var>` for text without a name), `unmatched` when no URL
 matched, or `_overflow` when the process already has `MAX_ROUTES` routes. A histogram has the
 samples `_bucket` (with the label `le`), `_sum` and `_count`. A family with labels has no series
 before its first event; a family without labels begins at 0.
@@ -43,9 +43,9 @@ _HIGHR = (
 )
 _NOTES = {
     names.HTTP_REQUESTS: "A streamed answer counts at its last byte, or when the client leaves."
-    " A request whose client leaves before the answer has status 499: in an async stack while the view"
-    " runs, in a sync one when the view reads an upload whose connection breaks. A request that a view runs through"
-    " MIDDLEWARE itself, as a preview does, is a part of the view's own.",
+    " A request whose client leaves before the answer has status 499: in an async stack while the"
+    " view runs, in a sync one when the view reads an upload whose connection breaks. A request"
+    " that a view runs through MIDDLEWARE itself, as a preview does, is a part of the view's own.",
     names.HTTP_REQUEST_DURATION_SECONDS.family: "Its buckets are the setting"
     " `LATENCY_BUCKETS`. It carries exemplars.",
     names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.family: _HIGHR,

@@ -33,7 +33,7 @@ class Route:
 class Routes:
     """Maps URL templates to labels: at most `limit`, all further ones share `_overflow`.
 
-    `ignored` has patterns of templates, of URL names, and of the labels `unmatched` and `_overflow`.
+    `ignored` has patterns of labels (`unmatched` and `_overflow` too), URL names and paths.
     `ignored_path`, if not None, tells of a path that no view answers whether a pattern matches it.
     """
 

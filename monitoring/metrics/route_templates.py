@@ -1,4 +1,4 @@
-r"""Writes a URL pattern the way a reader expects: `^users\.(?P<format>[a-z]+)$` is `/users.<format>`.
+r"""Writes a URL pattern the way a reader expects: `^users\.(?P<end>\w+)$` as `/users.<end>`.
 
 A route is one text that Django joins from `path()` and `re_path()` patterns of nested includes, so
 a part of it may be a regular expression while another is not. Django's own `simplify_regex` repeats
@@ -35,6 +35,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _QUANTIFIER = re.compile(r"(?:[*+?]|\{[0-9]+(?:,[0-9]*)?\}|\{,[0-9]+\})[?+]?")
+_OPENING = {"named", "group", "plain", "choice", "look"}
 _UNNAMED = "\0"  # stands for text that varies and that no group captures, until neighbours are one
 
 
@@ -82,30 +83,19 @@ class _Reader:
         return branches
 
     def _written(self, kind: str | None, token: str) -> str:
-        match kind:
-            case "escape":
-                return _escaped(token)
-            case "class":
-                return _one_of(token[1:-1])
-            case "reference":
-                return _UNNAMED
-            case "named":
-                self._branches()
-                return token[3:]
-            case "group":
-                self._branches()
-                return VARIABLE
-            case "choice":
-                self._branches()
-                return _UNNAMED
-            case "look":
-                self._branches()
-                return ""
-            case "plain":
-                return _alternatives(self._branches())
-            case "comment" | "anchor":
-                return ""
-        return token  # text, a converter of a path(), or a dot, which mostly means itself
+        if kind in _OPENING:
+            inside = self._branches()
+            if kind == "plain":
+                return _alternatives(inside)
+            return {"named": token[3:], "group": VARIABLE, "choice": _UNNAMED, "look": ""}[kind]
+        if kind == "escape":
+            return _escaped(token)
+        if kind == "class":
+            return _one_of(token[1:-1])
+        if kind == "reference":
+            return _UNNAMED
+        # Text, a converter of a path(), or a dot, which mostly means itself.
+        return "" if kind in {"comment", "anchor"} else token
 
 
 def _escaped(token: str) -> str:

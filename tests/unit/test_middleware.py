@@ -74,7 +74,7 @@ def refuse(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest]
 
 
 def serve_files(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """An inner middleware that answers for files, before the URL is resolved, as WhiteNoise does."""
+    """An inner middleware that answers for files before the URL is resolved: WhiteNoise."""
 
     def answer(request: HttpRequest) -> Any:
         if request.path_info == "/static/broken":
