@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -234,6 +235,32 @@ def test_files_that_a_middleware_serves_can_be_left_out(pattern: str) -> None:
     if pattern == "/static/*":
         expected |= {**counted("GET", "unmatched", "404"), ("highr",): 2.0}
     assert counts.changes() == expected
+
+
+def test_files_of_whitenoise_can_be_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.css").write_text("a {}")
+    counts = Counts()
+    request_recorder.cache_clear()
+    with override_settings(
+        MONITORING={"IGNORE_ROUTES": ["/static/*"]},
+        MIDDLEWARE=[MIDDLEWARE, "whitenoise.middleware.WhiteNoiseMiddleware"],
+        STATIC_URL="/static/",
+        STATIC_ROOT=tmp_path,
+    ):
+        client = Client()
+        response = client.get("/static/a.css")
+        assert b"".join(body_of(response)) == b"a {}"
+        response.close()
+        client.get("/ok/")
+    request_recorder.cache_clear()
+    assert counts.changes() == counted("GET", "/ok/", "200")
+
+
+def test_a_middleware_that_is_listed_twice_counts_once() -> None:
+    counts = Counts()
+    with override_settings(MIDDLEWARE=[MIDDLEWARE, MIDDLEWARE]):
+        Client().get("/ok/")
+    assert counts.changes() == counted("GET", "/ok/", "200")
 
 
 def test_a_stream_is_counted_once_when_its_content_ends() -> None:

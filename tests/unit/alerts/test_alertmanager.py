@@ -31,6 +31,25 @@ def test_an_alert_is_told_to_every_admin(admins: list[User]) -> None:
     assert AlertNotification.objects.count() == 2
 
 
+@pytest.mark.parametrize(
+    ("labels", "severity"),
+    [
+        ({"severity": "Critical"}, "critical"),
+        ({"severity": "page"}, "critical"),
+        ({"severity": "warning"}, "warning"),
+        ({"severity": "info"}, "info"),
+        ({"severity": "none"}, "info"),
+        ({"severity": "P1"}, "warning"),
+        ({}, "warning"),
+    ],
+)
+def test_a_severity_that_is_none_of_ours_is_a_warning(
+    labels: dict[str, str], severity: str, admins: list[User]
+) -> None:
+    deliver(message(labels={"alertname": "HighLatency", **labels}))
+    assert AlertEvent.objects.get().severity == severity
+
+
 def test_a_repeated_message_tells_nothing_new(admins: list[User]) -> None:
     assert [deliver(MESSAGE) for _ in range(3)] == [1, 0, 0]
 
