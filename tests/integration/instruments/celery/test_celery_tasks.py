@@ -32,6 +32,8 @@ def fail(): raise ValueError("wrong")
 def die(): os.kill(os.getpid(), signal.SIGKILL)
 @app.task(name="again", bind=True, max_retries=1)
 def again(self): raise self.retry(countdown=0)
+@app.task(name="solo")
+def solo(seconds): time.sleep(seconds)
 @app.task(name="sleep")
 def sleep(seconds): time.sleep(seconds)
 """
@@ -126,6 +128,22 @@ def test_a_task_that_runs_is_in_progress_until_it_ends_or_is_killed(site: Site) 
     site.wait_for(0, "celery_tasks_in_progress", task="sleep")
     site.wait_for(1, COUNT, task="sleep", state="FAILURE")
     assert site.sum("celery_task_duration_seconds_sum", task="sleep") > 0
+
+
+def test_a_solo_worker_counts_its_tasks_and_answers_no_ping_during_one(
+    site: Site, tmp_path: Path
+) -> None:
+    options = ("--pool", "solo", "-Q", "solo", "-n", "solo@here")
+    ping = "tasks6.app.control.ping(destination=['solo@here'], timeout=2)"
+    with run_celery(tmp_path, site.environment, *options, app="tasks6"):
+        site.send(f"tasks6.solo.apply_async([0], queue='solo'); assert {ping}")
+        site.wait_for(1, COUNT, task="solo", state="SUCCESS")
+        site.send("tasks6.solo.apply_async([600], queue='solo')")
+        site.wait_for(1, "celery_tasks_in_progress", task="solo")
+        site.send(f"assert not {ping}")
+    # Killed: nobody is left to count the end of the second.
+    assert site.sum("celery_tasks_started_total", task="solo") == 2
+    assert site.sum(COUNT, task="solo") == 1
 
 
 def test_names_that_no_worker_knows_make_no_series(site: Site) -> None:
