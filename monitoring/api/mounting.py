@@ -64,12 +64,13 @@ def admin_view(name: str) -> LazyView:
 def not_in_progress(view: PlainView) -> PlainView:
     """A view whose requests are not counted as in progress: a scrape would always count itself.
 
-    The default of IGNORE_ROUTES leaves them out of the other metrics.
+    The default of IGNORE_ROUTES leaves them out of the other metrics. What the project's prefix
+    captures from the path is not for the view.
     """
 
     @wraps(view)
     def leave_first(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         request_recorder().leave(request)
-        return view(request, *args, **kwargs)
+        return view(request)
 
     return leave_first
