@@ -23,7 +23,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "host.sqlite3"}}
 """
 _URLS = """
 from django.urls import include, path
@@ -38,7 +38,7 @@ call_command("migrate", verbosity=0)
 from django.contrib.auth import get_user_model
 from django.test import Client
 admin, anybody = Client(), Client()
-admin.force_login(get_user_model().objects.create_user("anna", is_staff=True))
+admin.force_login(get_user_model().objects.get_or_create(username="anna", is_staff=True)[0])
 """
 
 
