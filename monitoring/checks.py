@@ -175,7 +175,7 @@ def check_ssl_redirect(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMess
     is_redirected = settings.SECURE_SSL_REDIRECT and any(
         name.endswith(".SecurityMiddleware") for name in settings.MIDDLEWARE
     )
-    if not is_redirected or not hasattr(settings, "ROOT_URLCONF"):
+    if not is_redirected or not getattr(settings, "ROOT_URLCONF", ""):
         return []
     exempt = [re.compile(pattern) for pattern in settings.SECURE_REDIRECT_EXEMPT]
     root = get_script_prefix().lstrip("/")
@@ -201,7 +201,7 @@ def check_ssl_redirect(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMess
 
 @register("monitoring")
 def check_language_prefix(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    if not hasattr(settings, "ROOT_URLCONF") or not any(
+    if not getattr(settings, "ROOT_URLCONF", "") or not any(
         url.in_language_prefix for url in our_urls()
     ):
         return []
@@ -217,7 +217,7 @@ def check_language_prefix(app_configs: AppConfigs, **kwargs: Any) -> list[CheckM
 
 @register("monitoring")
 def check_overlapping_urls(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    if not hasattr(settings, "ROOT_URLCONF"):
+    if not getattr(settings, "ROOT_URLCONF", ""):
         return []
     return [
         checks.Warning(

@@ -85,7 +85,10 @@ def _sample(pattern: URLPattern | URLResolver) -> str | None:
         return matcher.language_prefix
     for text, names in normalize(matcher.regex.pattern):
         for sample in _SAMPLES:
-            path = str(text) % dict.fromkeys(names, sample)
-            if matcher.match(path) is not None:
+            path = str(text)
+            for name in names:  # by hand: a path may have a percent sign of its own
+                path = path.replace(f"%({name})s", sample)
+            # Not `match()`, which runs the project's converters.
+            if matcher.regex.search(path) is not None:
                 return path
     return None

@@ -82,6 +82,14 @@ def test_a_cache_of_the_whole_site_keeps_no_answer_of_ours(tmp_path: Path) -> No
             "W022",
         ),
         ("", "urlpatterns += [path('api/token/', lambda request: None)]", ""),
+        (
+            "",
+            "from django.urls import re_path\n"
+            "urlpatterns += [re_path(r'^(100%|a.b)/(?:x|y)+/[%]d/(?P<a>.*)$', lambda r: None),"
+            " path('api/100%/%s/', lambda request: None)]",
+            "",
+        ),
+        ("ROOT_URLCONF = None", "", ""),
     ],
     ids=[
         "fresh",
@@ -95,6 +103,8 @@ def test_a_cache_of_the_whole_site_keeps_no_answer_of_ours(tmp_path: Path) -> No
         "catch-all-after",
         "hides-in-an-include",
         "beside",
+        "hard-to-read",
+        "no-urls",
     ],
 )
 def test_check_tells_what_stands_in_the_way(
