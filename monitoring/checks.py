@@ -1,5 +1,6 @@
 """Django system checks, by which `manage.py check` reports misconfigurations."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,12 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
+from django.urls import get_script_prefix
 from django.utils.module_loading import import_string
 from prometheus_client import REGISTRY, values
 from prometheus_client.metrics import MetricWrapperBase
 
+from monitoring.api.mounted import our_urls, overlaps
 from monitoring.backing_services import redis_client
 from monitoring.conf import APP_LABEL, Settings, parse_settings
 from monitoring.conf.health_table import HealthRole, own_checks_with
@@ -20,6 +23,7 @@ from monitoring.storage import directory as metrics_directory
 
 AppConfigs = Sequence[AppConfig] | None
 
+_ASKED_BY_MACHINES = ("health", "health-live", "health-ready", "scrape", "webhook")
 _MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
 # It opens a span and answers nothing. Exemplars need the span, so it stands first.
 _TRACER = "opentelemetry."
@@ -166,6 +170,71 @@ def check_admin_header(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMess
             hint="Put 'monitoring' before 'django.contrib.admin' in INSTALLED_APPS.",
             id="monitoring.W004",
         )
+    ]
+
+
+@register("monitoring")
+def check_ssl_redirect(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    is_redirected = settings.SECURE_SSL_REDIRECT and any(
+        name.endswith(".SecurityMiddleware") for name in settings.MIDDLEWARE
+    )
+    if not is_redirected or not getattr(settings, "ROOT_URLCONF", ""):
+        return []
+    exempt = [re.compile(pattern) for pattern in settings.SECURE_REDIRECT_EXEMPT]
+    root = get_script_prefix().lstrip("/")
+    paths = [
+        root + url.path
+        for url in our_urls()
+        if url.name in _ASKED_BY_MACHINES
+        and not any(pattern.search(root + url.path) for pattern in exempt)
+    ]
+    if not paths:
+        return []
+    shown = ", ".join(f'r"^{re.escape(path)}$"' for path in paths)
+    return [
+        checks.Warning(
+            "SECURE_SSL_REDIRECT answers 301 to probes, scrapes and webhooks that come over plain "
+            f"http: {', '.join(f'/{path}' for path in paths)}.",
+            hint=f"SECURE_REDIRECT_EXEMPT = [{shown}]; or, if all of them come over https, add "
+            "'monitoring.W020' to SILENCED_SYSTEM_CHECKS.",
+            id="monitoring.W020",
+        )
+    ]
+
+
+@register("monitoring")
+def check_language_prefix(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    if not getattr(settings, "ROOT_URLCONF", "") or not any(
+        url.in_language_prefix for url in our_urls()
+    ):
+        return []
+    return [
+        checks.Warning(
+            "The addresses of health checks and scrapes depend on the language: monitoring.urls "
+            "is mounted in i18n_patterns().",
+            hint='Mount path("api/", include("monitoring.urls")) outside of i18n_patterns().',
+            id="monitoring.W021",
+        )
+    ]
+
+
+@register("monitoring")
+def check_overlapping_urls(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    if not getattr(settings, "ROOT_URLCONF", ""):
+        return []
+    return [
+        checks.Warning(
+            f"{overlap.path} reaches {overlap.reached}, which hides "
+            + (
+                f"the endpoint {overlap.hidden.name!r} of monitoring.urls."
+                if overlap.hidden.is_ours
+                else "a URL of the project: monitoring.urls has the same path and stands before it."
+            ),
+            hint='Choose another prefix, such as path("monitoring/", include("monitoring.urls")), '
+            "or another order of urlpatterns.",
+            id="monitoring.W022",
+        )
+        for overlap in overlaps()
     ]
 
 

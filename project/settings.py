@@ -3,7 +3,6 @@
 import os
 from datetime import timedelta
 
-from monitoring import __version__
 from project import environment, logs
 from project.environment import VAR_DIR
 from project.secret_key import secret_key
@@ -107,7 +106,6 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "monitoring.api.error_answers.handle_error",
 }
 SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(hours=1), "UPDATE_LAST_LOGIN": True}
-SPECTACULAR_SETTINGS = {"TITLE": "Monitoring", "VERSION": __version__}
 
 MONITORING: dict[str, object] = {
     "CELERY_APP": "project.celery.app",

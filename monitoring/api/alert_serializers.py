@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from monitoring.alerts.definitions import DEFINITIONS
 from monitoring.alerts.states import AlertOutcome
+from monitoring.api.openapi import Choice
 from monitoring.models import AlertEvent
 
 
@@ -67,11 +68,11 @@ class _ChangeThresholdsExtension(OpenApiSerializerExtension):  # type: ignore[no
 
 
 class CheckedAlertSerializer(serializers.Serializer[Any]):
-    name = serializers.ChoiceField(choices=list(DEFINITIONS))
+    name = Choice(choices=list(DEFINITIONS))
     is_breached = serializers.BooleanField()
     value = serializers.FloatField(allow_null=True)
     threshold = serializers.FloatField(allow_null=True)
-    outcome = serializers.ChoiceField(choices=[outcome.value for outcome in AlertOutcome])
+    outcome = Choice(choices=[outcome.value for outcome in AlertOutcome])
 
 
 class CheckSerializer(serializers.Serializer[Any]):
@@ -89,9 +90,9 @@ class CheckSerializer(serializers.Serializer[Any]):
 class NotificationSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     name = serializers.CharField()
-    status = serializers.ChoiceField(choices=AlertEvent.Status.values)
-    severity = serializers.ChoiceField(choices=AlertEvent.Severity.values)
-    alert_source = serializers.ChoiceField(choices=AlertEvent.Source.values)
+    status = Choice(choices=AlertEvent.Status.values)
+    severity = Choice(choices=AlertEvent.Severity.values)
+    alert_source = Choice(choices=AlertEvent.Source.values)
     summary = serializers.CharField()
     value = serializers.FloatField(allow_null=True)
     threshold = serializers.FloatField(allow_null=True)

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed, ValidationError
 from rest_framework.permissions import AllowAny
@@ -35,6 +35,7 @@ from monitoring.api.error_answers import (
     ErrorAnswerSerializer,
     ServiceUnavailable,
 )
+from monitoring.api.openapi import described
 from monitoring.conf import get_settings
 from monitoring.exposition.access import is_bearer
 from monitoring.figures.traffic import SourceUnavailableError
@@ -51,14 +52,14 @@ class AlreadyRunning(APIException):
 class ThresholdsView(AdminView):
     """The thresholds that alerts compare with, live in every process within seconds."""
 
-    @extend_schema(
+    @described(
         operation_id="thresholds",
         responses={200: ThresholdsSerializer, **ERRORS, **UNAVAILABLE},
     )
     def get(self, request: Request) -> Response:
         return Response({"thresholds": current_thresholds()})
 
-    @extend_schema(
+    @described(
         operation_id="change_thresholds",
         description="Any subset; all of it is taken or nothing. `null` switches one off.",
         request=ChangeThresholdsSerializer,
@@ -80,7 +81,7 @@ class ThresholdsView(AdminView):
 class CheckAlertsView(AdminView):
     """Evaluates the thresholds now, over the last interval; the schedule goes on as it was."""
 
-    @extend_schema(
+    @described(
         operation_id="check_alerts",
         request=None,
         responses={
@@ -135,6 +136,14 @@ class _WebhookToken(BaseAuthentication):
         return "Bearer"
 
 
+class _WebhookTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = _WebhookToken
+    name = "webhookToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer", "description": "WEBHOOK_TOKEN"}
+
+
 class _Message(BoundedJson):
     most = MAX_BODY_BYTES
 
@@ -162,7 +171,7 @@ class WebhookView(AdminView):
             self.perform_authentication(request)
         super().initial(request, *args, **kwargs)
 
-    @extend_schema(
+    @described(
         operation_id="alertmanager_webhook",
         request={"application/json": dict},
         responses={200: WebhookSerializer, **ERRORS, **BODY_ERRORS, **UNAVAILABLE},

@@ -5,7 +5,6 @@ from time import monotonic
 from typing import Any
 
 from django.http import HttpRequest
-from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
@@ -18,6 +17,7 @@ from rest_framework.views import APIView
 
 from monitoring.api.database_gate import check_database
 from monitoring.api.error_answers import handle_error
+from monitoring.api.openapi import SchemaInProject
 from monitoring.conf import get_settings
 
 __all__ = ["OnlyJson"]
@@ -83,11 +83,17 @@ class AdminView(APIView):
     content_negotiation_class: type[BaseContentNegotiation] = OnlyJson
     throttle_classes = ()
     versioning_class = None
-    schema = AutoSchema()
+    schema = SchemaInProject()
     # Without OPTIONS: DRF's answer would describe the view.
     http_method_names = ("get", "head", "post", "put")
+    # Names of what its own path captures; a project's prefix may capture more.
+    path_arguments: tuple[str, ...] = ()
     # When the answer is due, in monotonic seconds; set at the start of each request.
     deadline = 0.0
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        own = {name: kwargs[name] for name in self.path_arguments}
+        return super().dispatch(request, **own)
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         classes: list[Any] = list(api_settings.DEFAULT_AUTHENTICATION_CLASSES)

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings as django_settings
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,6 +16,7 @@ from monitoring.api.figure_serializers import (
     CacheSerializer,
     DatabaseSerializer,
 )
+from monitoring.api.openapi import described
 from monitoring.api.summary import window_of
 from monitoring.backing_services.redis_info import redis_info, redis_urls
 from monitoring.conf import get_settings
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class DatabaseView(AdminView):
     """Queries of a window; connections and tables now."""
 
-    @extend_schema(
+    @described(
         operation_id="metrics_database",
         parameters=[WINDOW],
         responses={200: DatabaseSerializer, **ERRORS, **UNAVAILABLE},
@@ -64,7 +64,7 @@ class DatabaseView(AdminView):
 class CacheView(AdminView):
     """Cache operations of a window; Redis now."""
 
-    @extend_schema(
+    @described(
         operation_id="metrics_cache",
         parameters=[WINDOW],
         responses={200: CacheSerializer, **ERRORS, **UNAVAILABLE},

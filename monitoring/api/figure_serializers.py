@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
+from monitoring.api.openapi import Choice
 from monitoring.backing_services.database_inspection import MAX_TABLES
 from monitoring.figures.intervals import MOST_BARS, MOST_POINTS
 from monitoring.figures.recent_queries import MOST_RECENT
@@ -102,7 +103,7 @@ class SummarySerializer(serializers.Serializer[Any]):
     in_progress = serializers.IntegerField(allow_null=True)
     workers = WorkersSerializer()
     window = WindowSerializer()
-    source = serializers.ChoiceField(  # type: ignore[assignment]
+    source = Choice(  # type: ignore[assignment]
         choices=[LOCAL, PROMETHEUS]
     )
     fallback_reason = serializers.CharField(
@@ -143,7 +144,7 @@ class SeriesSerializer(serializers.Serializer[Any]):
         help_text=f"Of the whole window; at most {MOST_BARS}, from the first with a request.",
     )
     window = WindowSerializer()
-    source = serializers.ChoiceField(  # type: ignore[assignment]
+    source = Choice(  # type: ignore[assignment]
         choices=[LOCAL, PROMETHEUS]
     )
     fallback_reason = serializers.CharField(
@@ -224,7 +225,7 @@ class DatabaseSerializer(serializers.Serializer[Any]):
     connections = serializers.DictField(child=ConnectionsSerializer(), help_text="By alias.")
     tables = TableSerializer(many=True, help_text=f"The {MAX_TABLES} largest of each alias.")
     window = WindowSerializer()
-    source = serializers.ChoiceField(choices=[LOCAL])  # type: ignore[assignment]
+    source = Choice(choices=[LOCAL])  # type: ignore[assignment]
     timestamp = _number("Unix seconds.")
 
 
@@ -262,5 +263,5 @@ class CacheSerializer(serializers.Serializer[Any]):
         help_text="Why a server's figures are null, by its name in redis_servers.",
     )
     window = WindowSerializer()
-    source = serializers.ChoiceField(choices=[LOCAL])  # type: ignore[assignment]
+    source = Choice(choices=[LOCAL])  # type: ignore[assignment]
     timestamp = _number("Unix seconds.")

@@ -30,6 +30,7 @@ class LazyView:
     """
 
     csrf_exempt = True  # DRF's session authentication checks the token
+    login_required = False  # DRF's views answer 401, which LoginRequiredMiddleware makes a redirect
     initkwargs: dict[str, Any] = {}  # noqa: RUF012  (the arguments of `as_view()`)
 
     def __init__(self, path: str, *, is_traffic: bool = True) -> None:
@@ -41,7 +42,7 @@ class LazyView:
 
     def __call__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not self._is_traffic:
-            request_recorder().leave(request)
+            _leave(request)
         view = self._view = self._view or self.cls.as_view()
         return view(request, *args, **kwargs)
 
@@ -62,14 +63,26 @@ def admin_view(name: str) -> LazyView:
 
 
 def not_in_progress(view: PlainView) -> PlainView:
-    """A view whose requests are not counted as in progress: a scrape would always count itself.
+    """A public view that is not counted as in progress: a scrape would always count itself.
 
-    The default of IGNORE_ROUTES leaves them out of the other metrics.
+    The default of IGNORE_ROUTES leaves them out of the other metrics. What the project's prefix
+    captures from the path is not for the view.
     """
 
     @wraps(view)
     def leave_first(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        request_recorder().leave(request)
-        return view(request, *args, **kwargs)
+        _leave(request)
+        return view(request)
 
+    leave_first.login_required = False  # type: ignore[attr-defined]
     return leave_first
+
+
+def _leave(request: HttpRequest) -> None:
+    """Not in progress, and never kept by Django's cache of the whole site.
+
+    That cache looks at `Cache-Control`, which older releases of Django read in part and which a
+    middleware of the project may replace. This is its own mark of an answer that it must not keep.
+    """
+    request_recorder().leave(request)
+    request._cache_update_cache = False  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, cast
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from monitoring.api.alert_serializers import NotificationSerializer, NotificationsSerializer
 from monitoring.api.base import AdminView
 from monitoring.api.error_answers import BODY_ERRORS, ERRORS, UNAVAILABLE, ErrorAnswerSerializer
+from monitoring.api.openapi import described
 from monitoring.models import AlertNotification
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def notification_json(notification: AlertNotification) -> dict[str, Any]:
 class NotificationsView(AdminView):
     """The admin's own notifications, newest first, 50 a page."""
 
-    @extend_schema(
+    @described(
         operation_id="notifications",
         parameters=[
             OpenApiParameter(
@@ -79,7 +80,9 @@ class NotificationsView(AdminView):
 class ReadNotificationView(AdminView):
     """Marks one of the admin's own as read; again is no error."""
 
-    @extend_schema(
+    path_arguments = ("id",)
+
+    @described(
         operation_id="read_notification",
         parameters=[
             OpenApiParameter(

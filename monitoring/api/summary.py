@@ -2,7 +2,6 @@
 
 import time
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +14,7 @@ from monitoring.api.figure_serializers import (
     SeriesSerializer,
     SummarySerializer,
 )
+from monitoring.api.openapi import described
 from monitoring.conf import get_settings
 from monitoring.figures.traffic import SourceUnavailableError
 from monitoring.figures.window import LOCAL_SECONDS, MOST_SECONDS, Window, WindowError, parse_window
@@ -35,7 +35,7 @@ def window_of(request: Request) -> Window:
 class SummaryView(AdminView):
     """Requests, times and errors of a window."""
 
-    @extend_schema(
+    @described(
         operation_id="metrics_summary",
         parameters=[WINDOW],
         responses={200: SummarySerializer, **ERRORS, **UNAVAILABLE},
@@ -81,7 +81,7 @@ class SummaryView(AdminView):
 class SeriesView(AdminView):
     """Traffic, errors and percentiles over a window, in at most 120 points."""
 
-    @extend_schema(
+    @described(
         operation_id="metrics_series",
         parameters=[WINDOW],
         responses={200: SeriesSerializer, **ERRORS, **UNAVAILABLE},

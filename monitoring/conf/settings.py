@@ -202,6 +202,12 @@ class Settings:
         values.url("redis", "rediss", "unix"),
         "Redis for active sessions and the details of slow requests. Empty: Redis is not used.",
     )
+    SCHEMA_IN_PROJECT: bool = _setting(
+        False,
+        values.boolean,
+        "List the endpoints for admins in the project's own OpenAPI schema (drf-spectacular,"
+        " drf-yasg, DRF's generateschema) as well. `schema/` beside them has them in any case.",
+    )
     SCRAPE_ALLOWED_NETWORKS: tuple[IPNetwork, ...] = _setting(
         (),
         values.networks,

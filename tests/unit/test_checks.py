@@ -1,14 +1,19 @@
 """`manage.py check` finds each misconfiguration and says what to do."""
 
+import ast
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from django.conf import settings
+from django.conf.urls.i18n import i18n_patterns
 from django.core.checks import run_checks
 from django.test import override_settings
+from django.urls import include, path
+from django.views.generic import RedirectView
 
 from monitoring.checks import check_directory
 from monitoring.storage.directory import Host, mark
@@ -16,6 +21,7 @@ from tests.paths import ROOT
 
 MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
 TRACER = "opentelemetry.instrumentation.django.middleware.otel_middleware._DjangoMiddleware"
+OURS = path("api/", include("monitoring.urls"))
 COMMON = "django.middleware.common.CommonMiddleware"
 
 
@@ -130,6 +136,41 @@ def test_a_short_webhook_token_is_refused_and_not_shown() -> None:
         messages = run_checks(tags=["monitoring"])
     assert [message.id for message in messages] == ["monitoring.E001"]
     assert "fifteen" not in messages[0].msg
+
+
+def test_probes_that_are_redirected_to_https_are_named() -> None:
+    with override_settings(SECURE_SSL_REDIRECT=True):
+        (message,) = run_checks(tags=["monitoring"])
+    assert message.id == "monitoring.W020"
+    assert "/api/health/ready/" in message.msg
+    hint = (message.hint or "").removeprefix("SECURE_REDIRECT_EXEMPT = ").partition(";")[0]
+    exempt = ast.literal_eval(hint)
+    with override_settings(SECURE_SSL_REDIRECT=True, SECURE_REDIRECT_EXEMPT=exempt):
+        assert found() == []
+
+
+def test_urls_below_a_language_are_told() -> None:
+    with urls(*i18n_patterns(OURS)):
+        assert found() == ["monitoring.W021"]
+
+
+def test_urls_that_hide_each_other_are_named() -> None:
+    theirs = path("api/schema/", RedirectView.as_view(url="/"))
+    with urls(OURS, theirs):
+        (message,) = run_checks(tags=["monitoring"])
+    assert message.id == "monitoring.W022"
+    assert "hides a URL of the project" in message.msg
+    with urls(theirs, OURS):
+        (message,) = run_checks(tags=["monitoring"])
+    assert "hides the endpoint 'schema' of monitoring.urls" in message.msg
+    with urls(path("monitoring/", include("monitoring.urls")), theirs):
+        assert found() == []
+
+
+def urls(*patterns: object) -> override_settings:
+    conf = ModuleType("urls")
+    conf.urlpatterns = patterns  # type: ignore[attr-defined]
+    return override_settings(ROOT_URLCONF=conf)
 
 
 def test_an_admin_that_stands_first_hides_unread_alerts() -> None:
