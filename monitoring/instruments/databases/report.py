@@ -117,7 +117,9 @@ def _composed(sql: Any) -> str | None:
     Their own `as_string` needs the connection for names and literals, which by now another query
     may use. Literals become `?`: the log has no values.
     """
-    content = getattr(sql, "_wrapped", getattr(sql, "_obj", None))  # psycopg2's, else psycopg's
+    content: Any = getattr(
+        sql, "_wrapped", getattr(sql, "_obj", None)
+    )  # psycopg2's, else psycopg's
     for cls in type(sql).__mro__:
         if cls.__module__.partition(".")[0] not in ("psycopg", "psycopg2"):
             continue
