@@ -29,3 +29,7 @@ class DatabaseUnavailableError(MonitoringError):
 
 class RedisUnavailableError(MonitoringError):
     """A Redis server did not answer in time, or refused. The message is for administrators."""
+
+
+class BrokerUnavailableError(MonitoringError):
+    """Celery's broker cannot be asked. The message is for the log."""

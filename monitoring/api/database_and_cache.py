@@ -18,7 +18,7 @@ from monitoring.api.figure_serializers import (
 )
 from monitoring.api.openapi import described
 from monitoring.api.summary import window_of
-from monitoring.backing_services.redis_info import redis_info, redis_urls
+from monitoring.backing_services.redis_info import redis_info, redis_servers
 from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError, RedisUnavailableError
 from monitoring.figures.recent_queries import recent
@@ -77,12 +77,12 @@ class CacheView(AdminView):
         counted = read_counted(window)
         servers: dict[str, dict[str, Any] | None] = {}
         unavailable = {}
-        for name, url in redis_urls().items():
-            servers[name] = None
+        for server in redis_servers():
+            servers[server.name] = None
             try:
-                servers[name] = asdict(redis_info(url, self.seconds_left()))
+                servers[server.name] = asdict(redis_info(server, self.seconds_left()))
             except RedisUnavailableError as error:
-                unavailable[name] = str(error)
+                unavailable[server.name] = str(error)
         return Response(
             {
                 **cache_figures(counted.lines, counted.added, list(django_settings.CACHES)),

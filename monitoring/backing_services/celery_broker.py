@@ -7,6 +7,7 @@ from typing import Any, cast
 from django.utils.module_loading import import_string
 
 from monitoring.conf import get_settings
+from monitoring.errors import BrokerUnavailableError
 
 _MAX_QUEUES = 100
 
@@ -65,25 +66,25 @@ def ping(app: Any, seconds: float, silence_seconds: float, limit: int | None) ->
 def queue_lengths(seconds: float) -> dict[str, float]:
     """Messages in each queue, all priorities together; {} if the broker is not Redis or is down.
 
+    Raises BrokerUnavailableError if the URL is not usable, and ImportError if a package is missing.
+
     Messages that a worker has fetched but not started are no longer in the queue.
     """
     app = celery_app()
     if app is None:
         return {}
     names = get_settings().CELERY_QUEUES or tuple(app.amqp.queues)
-    with broker_connection(app, seconds) as connection:
-        if connection.transport.driver_type != "redis":
-            return {}
-        try:
-            connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
-            channel = connection.default_channel
-            return {name: _length(connection, channel, name) for name in names[:_MAX_QUEUES]}
-        except connection.connection_errors:
-            return {}
-
-
-def _length(connection: Any, channel: Any, name: str) -> float:
     try:
-        return float(channel.queue_declare(queue=name, passive=True).message_count)
-    except connection.channel_errors:  # Redis keeps no empty queue
-        return 0.0
+        with broker_connection(app, seconds) as connection:
+            if connection.transport.driver_type != "redis":
+                return {}
+            try:
+                connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+                channel = connection.default_channel
+                # Not a passive `queue_declare`, which looks for keys without `global_keyprefix`.
+                return {name: float(channel._size(name)) for name in names[:_MAX_QUEUES]}
+            except connection.connection_errors:
+                return {}
+    except ValueError as error:
+        # Only the type: the text may contain a piece of the broker's URL with its password.
+        raise BrokerUnavailableError(f"Celery's broker: {type(error).__name__}") from None

@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from monitoring.conf import get_settings
 from monitoring.errors import RedisUnavailableError
@@ -17,33 +19,65 @@ PAUSE_SECONDS = 2.0
 WRITE_SECONDS = 1.0  # the time limit of a background thread
 READ_SECONDS = 0.1  # the time limit of a request or a scrape, which waits for the answer
 
+_CLIENTS = {"redis": "Redis", "valkey": "Valkey"}  # the client of each library
+
 T = TypeVar("T")
 
 
 def redis_client(url: str, seconds: float) -> "Redis":
     """A new client that waits at most `seconds` for a connection or an answer, and never retries.
 
-    It connects with its first command. Raises RedisUnavailableError if redis-py is not installed
-    or the URL is not usable.
+    It connects with its first command. `valkey://` and `valkeys://` are taken as `redis://` and
+    `rediss://`. Raises RedisUnavailableError if redis-py is not installed or the URL is not usable.
     """
     try:
         # Imported here: redis-py is optional, and most processes never need it.
-        from redis import Redis  # noqa: PLC0415
-        from redis.backoff import NoBackoff  # noqa: PLC0415
-        from redis.retry import Retry  # noqa: PLC0415
+        from redis import ConnectionPool  # noqa: PLC0415
 
-        return Redis.from_url(
-            url,
-            socket_connect_timeout=seconds,
-            socket_timeout=seconds,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=True,
-        )
+        scheme, mark, rest = url.partition("://")
+        scheme = {"valkey": "redis", "valkeys": "rediss"}.get(scheme, scheme)
+        return cast("Redis", client_like(ConnectionPool.from_url(scheme + mark + rest), seconds))
     except ImportError:
         raise RedisUnavailableError("the package redis is not installed") from None
     except ValueError as error:
         # Only the type: the error's text may contain the URL with its password.
         raise RedisUnavailableError(type(error).__name__) from None
+
+
+def client_like(pool: Any, seconds: float) -> Any:
+    """As `redis_client`, to the server of a pool of redis-py or of valkey-py.
+
+    The client has a pool of its own and the library's own class.
+    """
+    names = (cls.__module__.partition(".")[0] for cls in type(pool).__mro__)
+    library = import_module(next(name for name in names if name in _CLIENTS))
+    retry = import_module(f"{library.__name__}.retry").Retry
+    no_backoff = import_module(f"{library.__name__}.backoff").NoBackoff
+    options = {
+        **pool.connection_kwargs,
+        "socket_connect_timeout": seconds,
+        "socket_timeout": seconds,
+        "retry": retry(no_backoff(), 0),
+        "retry_on_timeout": False,
+        "decode_responses": True,
+    }
+    if not _limits_connecting(pool.connection_class):
+        del options["socket_connect_timeout"]
+    own = library.ConnectionPool(connection_class=pool.connection_class, **options)
+    client = getattr(library, _CLIENTS[library.__name__])(connection_pool=own)
+    client.auto_close_connection_pool = True  # closing the client closes its connection
+    client.pool_of_the_cache = pool  # a Sentinel's connections refer to it weakly
+    return client
+
+
+def _limits_connecting(connection: type) -> bool:
+    """Whether a class of connections takes `socket_connect_timeout`; not every unix socket does."""
+    constructors = (vars(cls).get("__init__") for cls in connection.__mro__[:-1])
+    return any(
+        "socket_connect_timeout" in signature(constructor).parameters
+        for constructor in constructors
+        if constructor is not None
+    )
 
 
 class RedisStore:

@@ -199,7 +199,7 @@ class Settings:
     )
     REDIS_URL: str = _setting(
         "",
-        values.url("redis", "rediss", "unix"),
+        values.url("redis", "rediss", "valkey", "valkeys", "unix"),
         "Redis for active sessions and the details of slow requests. Empty: Redis is not used.",
     )
     SCHEMA_IN_PROJECT: bool = _setting(

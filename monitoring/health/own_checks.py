@@ -22,6 +22,9 @@ REDIS_WORKS = Finding(Status.HEALTHY, "Redis answers.")
 REDIS_SILENT = Finding(Status.UNHEALTHY, "Redis does not answer.")
 REDIS_REFUSES = Finding(Status.UNHEALTHY, "Redis does not keep what it is given.")
 NO_CELERY = Finding(Status.DISABLED, "Not configured.", {"workers": []})
+NO_DRIVER = Finding(
+    Status.UNHEALTHY, "A Python package for the broker is missing.", {"workers": []}
+)
 NO_BROKER = Finding(Status.UNHEALTHY, "The broker does not answer.", {"workers": []})
 
 _REDIS_TTL_SECONDS = 10  # of a key that could not be deleted
@@ -139,6 +142,8 @@ def _probe_celery(seconds: float, last: Finding | None) -> Finding:
             0.4 * left,  # kombu may wait twice as long
             None if search else len(known),
         )
+    except ImportError as error:  # the log names the package
+        raise CheckError(NO_DRIVER) from error
     except Exception as error:
         raise CheckError(NO_BROKER) from error
     memory = {"workers": names, "searched": now if search else searched}

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,8 @@ class RedisServer:
 
     port: int
     work: Path
+    options: Sequence[str] = ()
+    password: str = ""
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -27,7 +29,9 @@ class RedisServer:
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Redis]:
-        with Redis.from_url(self.url, decode_responses=True) as client:
+        with Redis.from_url(
+            self.url, decode_responses=True, password=self.password or None
+        ) as client:
             yield client
 
     def start(self) -> None:
@@ -36,6 +40,8 @@ class RedisServer:
                 [
                     *(program("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1"),
                     *("--save", "", "--dir", str(self.work)),
+                    *(("--requirepass", self.password) if self.password else ()),
+                    *self.options,
                 ],
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -61,12 +67,30 @@ class RedisServer:
 
 
 @contextlib.contextmanager
-def run_redis(work: Path) -> Iterator[RedisServer]:
-    """On a free port, empty, in memory."""
+def run_redis(work: Path, *options: str, password: str = "") -> Iterator[RedisServer]:
+    """On a free port, empty, in memory; `options` are those of `redis-server`."""
     work.mkdir(parents=True, exist_ok=True)
-    server = RedisServer(free_port(), work)
+    server = RedisServer(free_port(), work, options, password)
     server.start()
     try:
         yield server
     finally:
         server.stop()
+
+
+@contextlib.contextmanager
+def run_sentinel(work: Path, configuration: Path) -> Iterator[int]:
+    """A Sentinel of Redis; gives its port."""
+    port = free_port()
+    with (work / "sentinel.log").open("ab") as output:
+        process = subprocess.Popen(
+            [program("redis-server"), str(configuration), "--sentinel", "--port", str(port)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_for("the Sentinel", RedisServer(port, work)._answers)
+        yield port
+    finally:
+        process.kill()
+        process.wait(10)

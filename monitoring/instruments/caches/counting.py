@@ -1,5 +1,9 @@
 """Makes a subclass of a cache's class that counts operations and changes no argument or value.
 
+Tracers patch the same methods, before us or after us, on the class or on the instance. Each method
+is looked up at its call, so that a later patch works; `count_own_methods` counts those of an
+instance.
+
 Only methods that the backend itself implements are counted. Methods inherited from Django's
 BaseCache (such as `get_or_set`) call other operations, which count themselves. An operation inside
 another one of the same cache is not counted again.
@@ -9,6 +13,7 @@ from collections.abc import Callable, Iterable, Sized
 from contextvars import ContextVar
 from functools import lru_cache, wraps
 from inspect import iscoroutinefunction
+from types import MethodType
 from typing import Any
 
 from django.core.cache.backends.base import BaseCache
@@ -16,7 +21,8 @@ from django.core.cache.backends.base import BaseCache
 from monitoring.instruments.caches.recorder import CacheRecorder, cache_recorder
 from monitoring.metrics.cache_families import ERROR, EXISTS, HIT, MISS, OK
 
-_MISSING = object()
+# Django's own mark of a missing key: a tracer between us and the backend knows it (Datadog's does).
+_MISSING: Any = BaseCache._missing_key
 _MANY = {"get_many": "keys", "set_many": "data", "delete_many": "keys"}  # their first parameter
 
 _OUTCOMES: dict[str, Callable[[Any], str]] = {
@@ -50,8 +56,53 @@ def counting_class(cls: type, alias: str) -> type:
         for name in (operation, f"a{operation}"):
             method = getattr(cls, name, None)
             if method is not None and method is not getattr(BaseCache, name, None):
-                methods[name] = _counted(operation, method, recorder, alias)
+                methods[name] = _counted(operation, _looked_up(cls, name, method), recorder, alias)
     return type(cls.__name__, (cls,), methods)
+
+
+def count_own_methods(instance: BaseCache, cls: type, alias: str) -> None:
+    """Count the operations that are attributes of this instance, as with Sentry's `cache_spans`."""
+    recorder = cache_recorder(alias, cls)
+    for operation in ("get", *_MANY, *_OUTCOMES):
+        for name in (operation, f"a{operation}"):
+            method = vars(instance).get(name)
+            if callable(method):
+                counted = _counted(operation, _without_self(method), recorder, alias)
+                setattr(instance, name, MethodType(counted, instance))
+
+
+def _looked_up(cls: type, name: str, method: Method) -> Method:
+    """Calls the method that `cls` has at the time of the call."""
+    if iscoroutinefunction(method):
+
+        @wraps(method)
+        async def call_async(*args: Any, **kwargs: Any) -> Any:
+            return await getattr(cls, name)(*args, **kwargs)
+
+        return call_async
+
+    @wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return getattr(cls, name)(*args, **kwargs)
+
+    return call
+
+
+def _without_self(method: Method) -> Method:
+    """A bound method as a function of its class; it ignores the instance."""
+    if iscoroutinefunction(method):
+
+        @wraps(method)
+        async def call_async(_: Any, *args: Any, **kwargs: Any) -> Any:
+            return await method(*args, **kwargs)
+
+        return call_async
+
+    @wraps(method)
+    def call(_: Any, *args: Any, **kwargs: Any) -> Any:
+        return method(*args, **kwargs)
+
+    return call
 
 
 def _counted(operation: str, method: Method, recorder: CacheRecorder, alias: str) -> Method:

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 
-from monitoring.instruments.caches.counting import counting_class
+from monitoring.instruments.caches.counting import count_own_methods, counting_class
 from monitoring.metrics.cache_families import cache_metrics
 from monitoring.storage.self_report import report_error
 
@@ -14,17 +14,18 @@ from monitoring.storage.self_report import report_error
 def instrument_caches() -> None:
     """Count the operations of this process's caches from now on. Opens nothing."""
     cache_metrics()  # built now, before several threads could build them at once
-    if isinstance(vars(caches).get("create_connection"), partial):
+    own = vars(caches).get("create_connection")
+    if isinstance(own, partial):
         return
-    caches.create_connection = partial(  # type: ignore[method-assign]
-        _create_cache, caches.create_connection
-    )
+    caches.create_connection = partial(_create_cache, own)  # type: ignore[method-assign]
     for alias in caches:
         if hasattr(caches._connections, alias):  # type: ignore[attr-defined]
             watch_cache(caches[alias], alias)
 
 
-def _create_cache(create: Any, alias: str) -> BaseCache:
+def _create_cache(own: Any, alias: str) -> BaseCache:
+    # The class's method is looked up now: Sentry may have patched it after us.
+    create = own or partial(type(caches).create_connection, caches)
     instance: BaseCache = create(alias)
     watch_cache(instance, alias)
     return instance
@@ -37,5 +38,6 @@ def watch_cache(instance: BaseCache, alias: str) -> None:
         # keep the cache's connections open after its thread or async request has ended.
         given: Any = type(instance)
         instance.__class__ = counting_class(given, alias)
+        count_own_methods(instance, given, alias)
     except Exception:
         report_error("a cache could not be instrumented")

@@ -108,7 +108,29 @@ def text_of(sql: Any) -> str:
         return sql
     if isinstance(sql, bytes):
         return sql.decode(errors="replace")
-    as_string = getattr(sql, "as_string", None)
-    if as_string is not None:
-        return str(as_string(None))
-    return type(sql).__name__
+    text = _composed(sql)
+    return type(sql).__name__ if text is None else text
+
+
+def _composed(sql: Any) -> str | None:
+    """The text of what `psycopg.sql` or `psycopg2.sql` composed; None if it is something else.
+
+    Their own `as_string` needs the connection for names and literals, which by now another query
+    may use. Literals become `?`: the log has no values.
+    """
+    content: Any = getattr(
+        sql, "_wrapped", getattr(sql, "_obj", None)
+    )  # psycopg2's, else psycopg's
+    for cls in type(sql).__mro__:
+        if cls.__module__.partition(".")[0] not in ("psycopg", "psycopg2"):
+            continue
+        if cls.__name__ == "Composed":
+            parts = (_composed(part) for part in content)
+            return "".join("?" if part is None else part for part in parts)
+        if cls.__name__ == "SQL":
+            return str(content)
+        if cls.__name__ == "Identifier":
+            return ".".join('"' + str(name).replace('"', '""') + '"' for name in content)
+        if cls.__name__ == "Placeholder":
+            return f"%({content})s" if content else "%s"
+    return None

@@ -4,9 +4,10 @@
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ _MAX_MEMBERS = 1_000_000  # of the sorted set in Redis: some 100 MB
 _MAX_REMEMBERED = 50_000  # further sessions within 30 s are not recorded
 _MAX_WAITING = 5_000
 _MAX_LOADS = 100  # sessions that one batch loads from the session store
+_MAX_KEY = 128  # characters; a longer key is not a key but the session itself, in a cookie
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,14 @@ class _Seen:
     kind: str
     identity: str
     is_known: bool
+
+    @property
+    def name(self) -> str:
+        """What it is remembered by; short, because a cookie has up to 4 KB."""
+        identity = self.identity
+        if len(identity) > _MAX_KEY:
+            identity = sha256(identity.encode()).hexdigest()
+        return self.kind + identity
 
 
 class SessionWatch:
@@ -72,7 +82,7 @@ class SessionWatch:
         if seen is None:
             return
         now = monotonic()
-        name = seen.kind + seen.identity
+        name = seen.name
         if now < self._touched.get(name, float("-inf")) + TOUCH_SECONDS:
             return
         if len(self._touched) >= _MAX_REMEMBERED and not self._make_room(now):
@@ -89,20 +99,23 @@ class SessionWatch:
 
     def _record(self, batch: Sequence[_Seen]) -> None:
         """Work of the background thread."""
-        self._send([seen for seen in batch if seen.is_known])
+        self._send([(seen, seen.identity) for seen in batch if seen.is_known])
         unknown = [seen for seen in batch if not seen.is_known]
         for seen in unknown[_MAX_LOADS:]:  # their next request tries again
-            self._touched.pop(seen.kind + seen.identity, None)
+            self._touched.pop(seen.name, None)
         if unknown := unknown[:_MAX_LOADS]:
             logged_in = _logged_in([seen.identity for seen in unknown])
-            self._send([seen for seen in unknown if seen.identity in logged_in])
+            self._send(
+                [(seen, logged_in[seen.identity]) for seen in unknown if seen.identity in logged_in]
+            )
 
-    def _send(self, active: Sequence[_Seen]) -> None:
+    def _send(self, active: Sequence[tuple[_Seen, str]]) -> None:
+        """Mark these as active, each under its identity."""
         try:
-            touch([hash_of(seen.kind, seen.identity) for seen in active])
+            touch([hash_of(seen.kind, identity) for seen, identity in active])
         except RedisUnavailableError:
-            for seen in active:  # their next request tries again
-                self._touched.pop(seen.kind + seen.identity, None)
+            for seen, _ in active:  # their next request tries again
+                self._touched.pop(seen.name, None)
 
 
 def _bearer(request: HttpRequest) -> _Seen | None:
@@ -121,17 +134,25 @@ def _session(request: HttpRequest) -> _Seen | None:
     loaded = getattr(session, "__dict__", {}).get("_session_cache")
     if loaded is None:
         return _Seen("session", key, is_known=False)
-    return _Seen("session", key, is_known=True) if SESSION_KEY in loaded else None
+    if SESSION_KEY not in loaded:
+        return None
+    return _Seen("session", _identity(key, loaded), is_known=True)
 
 
-def _logged_in(keys: Sequence[str]) -> set[str]:
-    """The session keys of logged-in users. Runs in the background thread."""
+def _identity(key: str, session: Mapping[str, Any]) -> str:
+    """The key; the user, if the key holds the session and so changes whenever it is saved."""
+    return key if len(key) <= _MAX_KEY else f"user {session[SESSION_KEY]}"
+
+
+def _logged_in(keys: Sequence[str]) -> dict[str, str]:
+    """The identities of logged-in users' sessions by key. Runs in the background thread."""
     from django.conf import settings  # noqa: PLC0415
     from django.db import connections  # noqa: PLC0415
 
     store = import_module(settings.SESSION_ENGINE).SessionStore
     try:
-        return {key for key in keys if SESSION_KEY in store(key).load()}
+        sessions = {key: store(key).load() for key in keys}
+        return {k: _identity(k, data) for k, data in sessions.items() if SESSION_KEY in data}
     finally:
         connections.close_all()  # this thread's own
 
