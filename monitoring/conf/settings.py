@@ -134,10 +134,10 @@ class Settings:
         " False leaves only `+Inf` there; scrapers that accept native histograms still get all.",
     )
     IGNORE_ROUTES: tuple[str, ...] = _setting(
-        ("monitoring:*", "admin:monitoring_*"),
+        ("monitoring:*",),
         values.strings,
         "Requests that do not count as traffic, by route template (`/healthz/`) or URL name"
-        " (`shop:ping`). `*` matches any text.",
+        " (`shop:ping`). `*` matches any text. Our pages in the admin never count.",
     )
     MAX_ROUTES: int = _setting(
         1000,

@@ -1,7 +1,9 @@
 """Maps methods and routes to a bounded set of label values, whatever clients send."""
 
 import fnmatch
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from django.contrib.admindocs.utils import (
     remove_non_capturing_groups,
@@ -33,6 +35,15 @@ class Route:
     overflow: bool = False
 
 
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def no_traffic(view: View) -> View:
+    """Mark a view, under whatever name a project has it: its requests are no traffic."""
+    view.is_no_traffic = True  # type: ignore[attr-defined]
+    return view
+
+
 _UNMATCHED_ROUTE = Route(UNMATCHED)
 _OVERFLOW_ROUTE = Route(OVERFLOW, overflow=True)
 
@@ -53,7 +64,7 @@ class Routes:
     def _learn(self, match: ResolverMatch) -> Route:
         label = template_label(match.route)
         names = (label, match.view_name or "")
-        ignored = any(
+        ignored = getattr(match.func, "is_no_traffic", False) or any(
             fnmatch.fnmatchcase(name, pattern) for name in names for pattern in self._ignored
         )
         if ignored:  # it has no series, so the limit does not apply

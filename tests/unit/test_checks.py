@@ -135,6 +135,38 @@ def test_an_admin_that_stands_first_hides_unread_alerts() -> None:
         assert found() == ["monitoring.W004"]
 
 
+@pytest.mark.parametrize(
+    ("templates", "ids"),
+    [
+        ({"base_site": '{% extends "admin/base_site.html" %}'}, []),
+        ({"base_site": '{% extends "admin/base.html" %}'}, ["monitoring.W004"]),
+        ({"base_site": "{% load monitoring_alerts %}{% unread_alerts %}"}, []),
+        ({"base_site": '{% extends "admin/other.html" %}', "other": ""}, ["monitoring.W004"]),
+        # A theme's base, below which ours stands with blocks that nobody asks for.
+        ({"base": "{% block page %}{% endblock %}"}, ["monitoring.W004"]),
+        ({"base": "{% block a %}{% block messages %}{% endblock %}{% endblock %}"}, []),
+        ({"base": '{% extends chosen|default:"" %}'}, []),
+    ],
+)
+def test_templates_of_the_site_or_a_theme_that_hide_unread_alerts_are_named(
+    templates: dict[str, str], ids: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "admin").mkdir()
+    for name, text in templates.items():
+        (tmp_path / "admin" / f"{name}.html").write_text(text)
+    engines = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    with override_settings(TEMPLATES=engines):
+        messages = run_checks(tags=["monitoring"])
+    assert [message.id for message in messages] == ids
+    assert all(f"{tmp_path}/admin/" in message.msg for message in messages)
+
+
+def test_a_project_without_the_admin_hears_nothing_of_it() -> None:
+    apps = [app for app in settings.INSTALLED_APPS if app != "django.contrib.admin"]
+    with override_settings(INSTALLED_APPS=apps):
+        assert found() == []
+
+
 def test_redis_without_its_client_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with override_settings(MONITORING={"REDIS_URL": "redis://127.0.0.1"}):
         assert found() == []
