@@ -111,7 +111,7 @@ SPECTACULAR_SETTINGS = {"TITLE": "Monitoring", "VERSION": __version__}
 
 MONITORING: dict[str, object] = {
     "CELERY_APP": "project.celery.app",
-    "IGNORE_ROUTES": ["monitoring:*", "token"],
+    "IGNORE_ROUTES": ["multiprocess_exporter:*", "token"],
     "PROMETHEUS_URL": os.environ.get("PROMETHEUS_URL", "").strip(),
     "REDIS_URL": REDIS_URL,
     "WEBHOOK_TOKEN": os.environ.get("WEBHOOK_TOKEN", "").strip(),

@@ -11,6 +11,7 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
+from monitoring.conf import APP_LABEL
 from monitoring.metrics.labels import no_traffic
 from monitoring.page.own_admin import OwnAdmin
 
@@ -34,7 +35,7 @@ _ENDPOINTS = {
 
 
 class StatusEntry(models.Model):
-    """A model without a table, so that the admin has the URL `monitoring/status/` and a link to it.
+    """A model without a table, so that the admin has a URL of its own and a link to it.
 
     It is in its own app registry (like the model of Django's MigrationRecorder), so that it gets no
     migration, permission or content type.
@@ -42,7 +43,7 @@ class StatusEntry(models.Model):
 
     class Meta:
         apps = Apps()
-        app_label = "monitoring"
+        app_label = APP_LABEL
         managed = False
         default_permissions = ()
         verbose_name = verbose_name_plural = "status"
@@ -51,7 +52,7 @@ class StatusEntry(models.Model):
         return "status"
 
 
-# The admin builds paths (/admin/monitoring/status/) and names of URLs from these.
+# The admin builds paths (`status/`) and names of URLs from these.
 StatusEntry._meta.object_name, StatusEntry._meta.model_name = "Status", "status"
 
 
@@ -72,7 +73,7 @@ class StatusAdmin(OwnAdmin):
     def get_urls(self) -> list[URLPattern]:
         # The URL name of a model's list, to which the admin's index links.
         view = no_traffic(self.admin_site.admin_view(self.status_page))
-        return [path("", view, name="monitoring_status_changelist")]
+        return [path("", view, name=f"{APP_LABEL}_status_changelist")]
 
     @method_decorator(require_safe)
     def status_page(self, request: HttpRequest) -> HttpResponse:
@@ -85,7 +86,7 @@ class StatusAdmin(OwnAdmin):
             # The header's name, from its name in META.
             "csrf_header": settings.CSRF_HEADER_NAME.removeprefix("HTTP_").replace("_", "-"),
         }
-        return TemplateResponse(request, "admin/monitoring/status.html", context)
+        return TemplateResponse(request, "admin/multiprocess_exporter/status.html", context)
 
 
 def endpoint_urls() -> dict[str, str]:
@@ -96,6 +97,6 @@ def endpoint_urls() -> dict[str, str]:
 
 def _url(view: str, *args: int) -> str:
     try:
-        return reverse(f"monitoring:{view}", args=args)
+        return reverse(f"{APP_LABEL}:{view}", args=args)
     except NoReverseMatch:
         return ""

@@ -6,16 +6,17 @@ from django import template
 from django.db import Error, transaction
 from django.urls import NoReverseMatch, reverse
 
+from monitoring.conf import APP_LABEL
 from monitoring.models import AlertNotification
 
 register = template.Library()
 
 MOST = 99  # counting stops here
-LIST = "admin:monitoring_alertnotification_changelist"
+LIST = f"admin:{APP_LABEL}_alertnotification_changelist"
 _IS_SHOWN = "monitoring_unread_alerts"
 
 
-@register.inclusion_tag("admin/monitoring_unread.html", takes_context=True)
+@register.inclusion_tag("admin/multiprocess_exporter/unread.html", takes_context=True)
 def unread_alerts(context: template.Context, *, among_messages: bool = False) -> dict[str, Any]:
     """The admin's unread alerts and the URL of their list; empty for others and on an error.
 

@@ -1,4 +1,4 @@
-"""Write monitoring/static/monitoring/status/status.js."""
+"""Write monitoring/static/multiprocess_exporter/status/status.js."""
 
 from page.source.bundle import SCRIPT, bundled
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SCRIPT = HERE.parents[1] / "monitoring/static/monitoring/status/status.js"
+SCRIPT = HERE.parents[1] / "monitoring/static/multiprocess_exporter/status/status.js"
 MAIN = "status.js"
 
 _IMPORT = re.compile(r'^import \{ ([\w, ]+) \} from "\./(\w+\.js)";\n', re.MULTILINE)

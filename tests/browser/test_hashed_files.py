@@ -26,7 +26,7 @@ def test_the_page_lives_on_files_that_have_only_their_hashed_names(
         check=True,
         timeout=120,
     )
-    assert not (collected / "monitoring/status/status.js").exists()
+    assert not (collected / "multiprocess_exporter/status/status.js").exists()
     with serve(tmp_path, shm_directory, DJANGO_SETTINGS_MODULE=SETTINGS, **env) as server:
         status = open_page(server.address, admin)
         status.open_with_figures()  # no file is missing, and nothing breaks the strict policy

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.paths import ROOT
 
-LIBRARY = ROOT / "monitoring/static/monitoring/vendor/uplot"
+LIBRARY = ROOT / "monitoring/static/multiprocess_exporter/vendor/uplot"
 
 
 def test_the_library_s_files_are_as_they_were_fetched() -> None:
@@ -43,7 +43,7 @@ def test_the_wheel_has_the_templates_and_static_files(tmp_path: Path) -> None:
         for path in (ROOT / "monitoring" / folder).rglob("*")
         if path.is_file()
     }
-    static = "monitoring/static/monitoring"
+    static = "monitoring/static/multiprocess_exporter"
     assert {f"{static}/status/status.js", f"{static}/vendor/uplot/uPlot.iife.min.js"} <= wanted
-    assert "monitoring/templates/admin/monitoring/status.html" in wanted
+    assert "monitoring/templates/admin/multiprocess_exporter/status.html" in wanted
     assert wanted <= names
