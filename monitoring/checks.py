@@ -16,7 +16,7 @@ from monitoring.backing_services import redis_client
 from monitoring.conf import Settings, parse_settings
 from monitoring.conf.health_table import HealthRole, own_checks_with
 from monitoring.errors import MetricsDirectoryError
-from monitoring.page.base_site import alerts_are_hidden_by
+from monitoring.page.base_template import alerts_are_hidden_by
 from monitoring.storage import directory as metrics_directory
 
 AppConfigs = Sequence[AppConfig] | None
@@ -159,8 +159,8 @@ def check_admin_pages(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessa
         checks.Warning(
             f"The admin does not show unread alerts: {hidden_by} comes before ours.",
             hint="Put 'monitoring' before 'django.contrib.admin', and before a theme of the admin, "
-            "in INSTALLED_APPS. Begin a template admin/base_site.html of your own with "
-            '{% extends "admin/base_site.html" %}; if its blocks are others than Django\'s, put '
+            "in INSTALLED_APPS. Begin a template admin/base.html of your own with "
+            '{% extends "admin/base.html" %}; if its blocks are others than Django\'s, put '
             "{% load monitoring_alerts %} and {% unread_alerts %} where the alerts shall be.",
             id="monitoring.W004",
         )

@@ -24,6 +24,7 @@ from monitoring.alerts.events import NewEvent, create_event
 from monitoring.alerts.thresholds import change_thresholds, current_thresholds
 from monitoring.metrics.labels import Routes
 from monitoring.models import AlertEvent, AlertNotification, Threshold, ThresholdChange
+from tests.paths import ROOT
 
 
 def admin_site(name: str, *, ours: bool) -> admin.AdminSite:
@@ -156,7 +157,8 @@ def test_a_page_shows_the_number_once_in_whichever_block_a_theme_has(
     (tmp_path / "admin" / "base.html").write_text(
         f"{{% block {theme} %}}{{% endblock %}}{{% block content %}}{{% endblock %}}"
     )
-    templates = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    ours_first = [ROOT / "monitoring/templates", tmp_path]
+    templates = [{**settings.TEMPLATES[0], "DIRS": ours_first}]
     create_event(event("1"))
     assert page(admins[0]).count("1 unread alert") == 1
     with override_settings(TEMPLATES=templates):
@@ -185,12 +187,13 @@ def test_without_the_table_the_admin_goes_on(admins: list[User]) -> None:
             )
 
 
-def test_a_site_s_own_header_keeps_the_count_by_extending_ours(
-    admins: list[User], tmp_path: Path
+@pytest.mark.parametrize("extended", ["base", "base_site"])
+def test_a_site_s_own_header_keeps_the_count(
+    extended: str, admins: list[User], tmp_path: Path
 ) -> None:
     (tmp_path / "admin").mkdir()
     (tmp_path / "admin" / "base_site.html").write_text(
-        '{% extends "admin/base_site.html" %}{% block branding %}The shop{% endblock %}'
+        f'{{% extends "admin/{extended}.html" %}}{{% block branding %}}The shop{{% endblock %}}'
     )
     templates = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
     create_event(event("1"))

@@ -11,8 +11,9 @@ from django.template.loader_tags import BlockNode, ExtendsNode
 
 _Node = TypeVar("_Node", bound=Node)
 
-_NAME = "admin/base_site.html"
+_NAME = "admin/base.html"
 _OURS = Path(__file__).resolve().parents[1] / "templates" / _NAME
+_OF_PAGES = "admin/base_site.html"  # what most pages extend, and what itself extends the base
 _TAG = "unread_alerts"
 _SHOWN_IN = {"userlinks", "messages"}  # the blocks in which our template shows them
 
@@ -25,7 +26,7 @@ def alerts_are_hidden_by() -> str:
     for engine in engines.all():
         if isinstance(engine, DjangoTemplates):
             try:
-                return _hidden_by(list(_line(engine.engine.get_template(_NAME))))
+                return _hidden_by(list(_line(engine.engine.get_template(_OF_PAGES))))
             except TemplateDoesNotExist:
                 continue  # this engine is not the admin's
             except TemplateSyntaxError:
@@ -39,7 +40,8 @@ def _hidden_by(line: list[Template]) -> str:
     if any(_TAG in template.source for template in theirs):
         return ""
     if _OURS not in files:
-        return str(files[0])
+        in_its_place = (file for file in files if file.match(_NAME))
+        return str(next(in_its_place, files[-1]))
     above = line[files.index(_OURS) + 1 :]
     blocks = {node.name for template in above for node in _nodes(template, BlockNode)}
     return "" if blocks & _SHOWN_IN else str(files[-1])
