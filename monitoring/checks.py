@@ -158,7 +158,7 @@ def check_admin_pages(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessa
     return [
         checks.Warning(
             f"The admin does not show unread alerts: {hidden_by} comes before ours.",
-            hint="Put 'monitoring' before 'django.contrib.admin', and before a theme of the admin, "
+            hint="Put this app before 'django.contrib.admin', and before a theme of the admin, "
             "in INSTALLED_APPS. Begin a template admin/base.html of your own with "
             '{% extends "admin/base.html" %}; if its blocks are others than Django\'s, put '
             "{% load monitoring_alerts %} and {% unread_alerts %} where the alerts shall be.",
@@ -176,7 +176,7 @@ def check_early_metrics(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMes
         checks.Warning(
             f"These metrics were built before the app was set up and are not shared by the "
             f"processes: {', '.join(early[:10])}{' …' if len(early) > 10 else ''}.",
-            hint="Put 'monitoring' first in INSTALLED_APPS, or call monitoring.storage.install() "
+            hint="Put this app first in INSTALLED_APPS, or call monitoring.storage.install() "
             "before the module that builds them is imported.",
             id="monitoring.W003",
         )

@@ -1,8 +1,11 @@
 """A host may have an app labelled `monitoring`; a top-level package `monitoring` is told apart."""
 
 import json
+import subprocess
 from http.client import HTTPConnection
 from pathlib import Path
+
+import pytest
 
 from tests.adoption.host import Environment, Host, adopt
 
@@ -122,3 +125,30 @@ def test_a_host_s_app_labelled_monitoring_lives_beside_ours(
         assert answer.status == 200, answer.read()
         connection.close()
     assert host.manage("shell", "--verbosity", "0", "--command", TOLD).split()[-1] == "1"
+
+
+@pytest.mark.parametrize("name", ["monitoring/__init__.py", "monitoring.py"])
+def test_a_top_level_package_of_the_host_that_hides_ours_is_named(
+    name: str, environment: Environment, tmp_path: Path
+) -> None:
+    host = adopt(tmp_path / "site", environment)
+    write(host, {"monitoring/dashboards/note.txt": ""})  # a folder hides nothing
+    assert "no issues" in host.manage("check")
+    write(host, {name: "", "monitoring/urls.py": "urlpatterns = []"})
+    hidden = f"{host.work / name} hides the package 'monitoring' of django-multiprocess-exporter"
+    for command in (
+        [environment.program("python"), "manage.py", "check"],
+        [environment.program("gunicorn"), "-c", "gunicorn.conf.py", "mysite.wsgi"],
+    ):
+        done = subprocess.run(
+            command,
+            cwd=host.work,
+            env=host.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode != 0
+        assert hidden in done.stderr
+        assert "Rename it" in done.stderr
