@@ -4,6 +4,7 @@ WORKDIR /build
 RUN python -m venv /venv
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY monitoring monitoring
+COPY multiprocess_exporter multiprocess_exporter
 RUN /venv/bin/pip install --no-cache-dir --constraint constraints.txt \
     ".[celery,redis,postgres,project]"
 

@@ -11,7 +11,7 @@ PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-s
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-tools chaos lint format rules dashboards vendor references bench constraints clean
+.PHONY: help setup run test test-tools chaos lint format rules dashboards page vendor references bench constraints clean
 
 help:
 	@echo "make setup   install into $(VENV), start nothing"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench   measure the cost of monitoring"
 	@echo "make rules   write prometheus/rules"
 	@echo "make dashboards  write grafana/dashboards"
+	@echo "make page    write the status page's script"
 	@echo "make references  write docs/metrics.md and docs/settings.md"
 	@echo "make lint    run ruff, mypy and the import contracts"
 	@echo "make format  run ruff's fixes and formatter"
@@ -58,6 +59,9 @@ rules: setup
 
 dashboards: setup
 	$(BIN)/python -m grafana.source
+
+page: setup
+	$(BIN)/python -m page.source
 
 references: setup
 	$(BIN)/python -m docs.source

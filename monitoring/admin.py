@@ -20,6 +20,7 @@ from monitoring.alerts.definitions import (
 from monitoring.alerts.thresholds import change_thresholds, store_defaults
 from monitoring.conf import APP_LABEL
 from monitoring.models import AlertNotification, Threshold, ThresholdChange
+from monitoring.page.own_admin import OwnAdmin
 from monitoring.page.status_admin import StatusAdmin, StatusEntry
 
 __all__ = [
@@ -33,7 +34,7 @@ __all__ = [
 admin.site.register(StatusEntry, StatusAdmin)
 
 
-class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+class _ReadOnly(OwnAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -62,7 +63,7 @@ class ThresholdForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Threshold)
-class ThresholdAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ThresholdAdmin(OwnAdmin):
     """Changes thresholds in the same way as the API, so that their history is kept."""
 
     form = ThresholdForm

@@ -16,9 +16,10 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from monitoring.api.mounted import our_urls, overlaps
 from monitoring.backing_services import redis_client
-from monitoring.conf import APP_LABEL, Settings, parse_settings
+from monitoring.conf import Settings, parse_settings
 from monitoring.conf.health_table import HealthRole, own_checks_with
 from monitoring.errors import MetricsDirectoryError
+from monitoring.page.base_template import alerts_are_hidden_by
 from monitoring.storage import directory as metrics_directory
 
 AppConfigs = Sequence[AppConfig] | None
@@ -158,16 +159,16 @@ def check_health_roles(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMess
 
 
 @register("monitoring")
-def check_admin_header(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    ours, admins = apps.get_app_config(APP_LABEL), "admin"
-    labels = [config.label for config in apps.get_app_configs()]
-    if admins not in labels or labels.index(ours.label) < labels.index(admins):
+def check_admin_pages(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    if not apps.is_installed("django.contrib.admin") or not (hidden_by := alerts_are_hidden_by()):
         return []
     return [
         checks.Warning(
-            "The admin does not show unread alerts: its header comes from an app that stands "
-            "before 'monitoring'.",
-            hint="Put 'monitoring' before 'django.contrib.admin' in INSTALLED_APPS.",
+            f"The admin does not show unread alerts: {hidden_by} comes before ours.",
+            hint="Put this app before 'django.contrib.admin', and before a theme of the admin, "
+            "in INSTALLED_APPS. Begin a template admin/base.html of your own with "
+            '{% extends "admin/base.html" %}; if its blocks are others than Django\'s, put '
+            "{% load monitoring_alerts %} and {% unread_alerts %} where the alerts shall be.",
             id="monitoring.W004",
         )
     ]
@@ -247,7 +248,7 @@ def check_early_metrics(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMes
         checks.Warning(
             f"These metrics were built before the app was set up and are not shared by the "
             f"processes: {', '.join(early[:10])}{' …' if len(early) > 10 else ''}.",
-            hint="Put 'monitoring' first in INSTALLED_APPS, or call monitoring.storage.install() "
+            hint="Put this app first in INSTALLED_APPS, or call monitoring.storage.install() "
             "before the module that builds them is imported.",
             id="monitoring.W003",
         )

@@ -109,7 +109,7 @@ SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(hours=1), "UPDATE_LAST_LOGIN": 
 
 MONITORING: dict[str, object] = {
     "CELERY_APP": "project.celery.app",
-    "IGNORE_ROUTES": ["multiprocess_exporter:*", "admin:multiprocess_exporter_*", "token"],
+    "IGNORE_ROUTES": ["multiprocess_exporter:*", "token"],
     "PROMETHEUS_URL": os.environ.get("PROMETHEUS_URL", "").strip(),
     "REDIS_URL": REDIS_URL,
     "WEBHOOK_TOKEN": os.environ.get("WEBHOOK_TOKEN", "").strip(),

@@ -137,11 +137,12 @@ class Settings:
         " False leaves only `+Inf` there; scrapers that accept native histograms still get all.",
     )
     IGNORE_ROUTES: tuple[str, ...] = _setting(
-        (f"{APP_LABEL}:*", f"admin:{APP_LABEL}_*"),
+        (f"{APP_LABEL}:*",),
         values.strings,
         "Requests that do not count as traffic, by route label (`/healthz/`, `/users/<int:pk>/`,"
         " `unmatched`) or URL name (`shop:ping`). A path (`/static/*`) also matches what no view"
-        " answers, such as files that WhiteNoise serves. `*` matches any text.",
+        " answers, such as files that WhiteNoise serves. `*` matches any text. Our pages in the admin"
+        " never count.",
     )
     MAX_ROUTES: int = _setting(
         1000,

@@ -2,8 +2,9 @@
 
 import fnmatch
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from django.urls import ResolverMatch
 
@@ -30,6 +31,15 @@ class Route:
     overflow: bool = False
 
 
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def no_traffic(view: View) -> View:
+    """Mark a view, under whatever name a project has it: its requests are no traffic."""
+    view.is_no_traffic = True  # type: ignore[attr-defined]
+    return view
+
+
 class Routes:
     """Maps URL templates to labels: at most `limit`, all further ones share `_overflow`.
 
@@ -54,9 +64,12 @@ class Routes:
 
     def _learn(self, match: ResolverMatch) -> Route:
         label = template_label(match.route)
-        if self._is_ignored(label) or self._is_ignored(
-            match.view_name or ""
-        ):  # it has no series, so the limit does not apply
+        ignored = (
+            getattr(match.func, "is_no_traffic", False)
+            or self._is_ignored(label)
+            or self._is_ignored(match.view_name or "")
+        )
+        if ignored:  # it has no series, so the limit does not apply
             return self._known.setdefault(match.route, Route(label, ignored=True))
         return self._known.learn(match.route, Route(label))
 

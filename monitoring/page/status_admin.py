@@ -4,7 +4,6 @@ from typing import Any
 
 from django.apps.registry import Apps
 from django.conf import settings
-from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -13,6 +12,8 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
 from monitoring.conf import APP_LABEL
+from monitoring.metrics.labels import no_traffic
+from monitoring.page.own_admin import OwnAdmin
 
 WINDOWS = (
     ("5m", "5 min"),
@@ -55,7 +56,7 @@ class StatusEntry(models.Model):
 StatusEntry._meta.object_name, StatusEntry._meta.model_name = "Status", "status"
 
 
-class StatusAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class StatusAdmin(OwnAdmin):
     """The page, for every active user with `is_staff`, like the endpoints."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -71,11 +72,12 @@ class StatusAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_urls(self) -> list[URLPattern]:
         # The URL name of a model's list, to which the admin's index links.
-        view = self.admin_site.admin_view(self.status_page)
+        view = no_traffic(self.admin_site.admin_view(self.status_page))
         return [path("", view, name=f"{APP_LABEL}_status_changelist")]
 
     @method_decorator(require_safe)
     def status_page(self, request: HttpRequest) -> HttpResponse:
+        request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
             "title": "Status",

@@ -1,4 +1,4 @@
-"""A template tag: the number of unread alerts in the admin's header."""
+"""A template tag: the number of unread alerts on the admin's pages."""
 
 from typing import Any
 
@@ -12,20 +12,39 @@ from monitoring.models import AlertNotification
 register = template.Library()
 
 MOST = 99  # counting stops here
+LIST = f"admin:{APP_LABEL}_alertnotification_changelist"
+_IS_SHOWN = "monitoring_unread_alerts"
 
 
 @register.inclusion_tag("admin/multiprocess_exporter/unread.html", takes_context=True)
-def unread_alerts(context: template.Context) -> dict[str, Any]:
-    """The admin's unread alerts and the URL of their list; empty for others and on an error."""
-    user = getattr(context.get("request"), "user", None)
+def unread_alerts(context: template.Context, *, among_messages: bool = False) -> dict[str, Any]:
+    """The admin's unread alerts and the URL of their list; empty for others and on an error.
+
+    A page shows them once: in its header, and `among_messages` if its theme has no such header.
+    """
+    shown = context.render_context
+    if among_messages and (shown.get(_IS_SHOWN) or context.get("is_popup")):
+        return {}
+    shown[_IS_SHOWN] = True
+    request = context.get("request")
+    user = getattr(request, "user", None)
     if user is None or not (user.is_active and user.is_staff):
         return {}
     try:
-        page = f"admin:{APP_LABEL}_alertnotification_changelist"
-        url = reverse(page, query={"is_read__exact": 0})
         with transaction.atomic():  # a missing table must not break a transaction around the page
             own = AlertNotification.objects.filter(user_id=user.pk, is_read=False)
             unread = own[:MOST].count()
-    except (Error, NoReverseMatch):
+    except Error:
         return {}
-    return {"unread": unread, "url": url, "most": MOST}
+    url = _list_url(getattr(request, "current_app", None))
+    return {"unread": unread, "url": url, "most": MOST, "among_messages": among_messages}
+
+
+def _list_url(site: str | None) -> str:
+    """The list in the admin site of the page, else in another; empty if none has it."""
+    for name in (site, None):
+        try:
+            return reverse(LIST, query={"is_read__exact": 0}, current_app=name)
+        except NoReverseMatch:
+            continue
+    return ""

@@ -59,7 +59,8 @@ def make_environment(work: Path, python: str, wheel: Path) -> Environment:
     pins = ["--constraint", str(ROOT / "constraints.txt")]
     install = [str(path / "bin/pip"), "install", "--quiet", "--no-compile", *pins]
     hosts = ["gunicorn", "uvicorn-worker", "djangorestframework-simplejwt"]
-    run([*install, str(wheel), *hosts], work)
+    themes = ["django-jazzmin", "django-unfold"]
+    run([*install, str(wheel), *hosts, *themes], work)
     return Environment(path)
 
 

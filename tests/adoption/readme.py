@@ -27,7 +27,7 @@ def documented_lines() -> Lines:
     files = dict(zip(parts[1::2], parts[2::2], strict=True))
     return Lines(
         files["settings.py"]
-        .replace('"monitoring", ...]', '"monitoring", *INSTALLED_APPS]')
+        .replace('"multiprocess_exporter", ...]', '"multiprocess_exporter", *INSTALLED_APPS]')
         .replace(", ...]", ", *MIDDLEWARE]"),
         files["urls.py"].replace(", ...]", ", *urlpatterns]"),
         files["gunicorn.conf.py"],

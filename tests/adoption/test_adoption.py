@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adoption.host import Environment, Host, Server, adopt, build_wheel, make_environment
+from tests.adoption.host import Environment, Host, Server, adopt, make_environment
 from tests.adoption.pythons import pythons
 from tests.adoption.readme import documented_lines
 from tests.servers.exposition import requests_by_series, series
@@ -45,16 +45,6 @@ from rest_framework_simplejwt.tokens import AccessToken
 for name, staff in (("anna", True), ("ben", False)):
     print(AccessToken.for_user(User.objects.create_user(name, is_staff=staff)))
 """
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_wheel(tmp_path_factory.mktemp("wheel"))
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Environment:
-    return make_environment(tmp_path_factory.mktemp("environment"), sys.executable, wheel)
 
 
 @pytest.fixture(scope="module")

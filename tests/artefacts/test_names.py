@@ -12,7 +12,15 @@ from monitoring.metrics import names
 from monitoring.metrics.names import HistogramNames, family_of
 from tests.paths import ROOT
 
-TREES = ("monitoring", "prometheus/source", "grafana/source", "docs/source", "bench", "project")
+TREES = (
+    "monitoring",
+    "prometheus/source",
+    "grafana/source",
+    "docs/source",
+    "page/source",
+    "bench",
+    "project",
+)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from monitoring import db_logging, tracking, urls
 from tests.artefacts.documents import code_in, documents
 from tests.paths import ROOT
 
+PACKAGES = ("monitoring", "multiprocess_exporter")
 # A package whose __init__ hands names to the app itself.
 INTERNAL = {"monitoring.conf"}
 # Its settings and the runner behind `make run` are made for this repository alone.
@@ -39,11 +40,11 @@ def named(kind: str) -> list[str]:
 def imports(code: str) -> Iterator[tuple[str, str]]:
     """Every (module, name) that the code imports from this package."""
     for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "monitoring":
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in PACKAGES:
             yield from ((str(node.module), alias.name) for alias in node.names)
         if isinstance(node, ast.Import):
             yield from (
-                (alias.name, "") for alias in node.names if alias.name.split(".")[0] == "monitoring"
+                (alias.name, "") for alias in node.names if alias.name.split(".")[0] in PACKAGES
             )
 
 
@@ -64,7 +65,8 @@ def test_what_is_listed_is_each_modules_all_and_can_be_imported() -> None:
 def test_a_module_that_is_not_listed_has_no_all() -> None:
     with_all = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        for path in (ROOT / "monitoring").rglob("*.py")
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
         if re.search(r"^__all__ = ", path.read_text(), re.MULTILINE)
     }
     assert with_all == face().keys() | INTERNAL

@@ -64,7 +64,9 @@ def serve(work: Path, directory: Path, **extra: str) -> AbstractContextManager[G
         "--threads=4",
         directory=directory,
         workers=2,
-        DJANGO_SETTINGS_MODULE="tests.browser.settings",
-        SLOW_QUERY_LOG=str(work / "slow_queries.log"),
-        **extra,
+        **{
+            "DJANGO_SETTINGS_MODULE": "tests.browser.settings",
+            "SLOW_QUERY_LOG": str(work / "slow_queries.log"),
+            **extra,
+        },
     )

@@ -5,6 +5,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Route
+
 from tests.browser.conftest import STATUS, OpenPage, StatusPage, screenshot
 from tests.browser.site import Site, run_site, serve
 
@@ -195,3 +197,20 @@ def test_nothing_moves_when_figures_are_refreshed(site: Site, status: StatusPage
         status.wait_for("a refresh", partial(has_asked_more, status, rounds))
         status.page.wait_for_timeout(100)
     assert status.evaluate("window.shifts") - shifted < 0.001
+
+
+def test_words_for_screen_readers_stay_out_of_sight_in_themes_without_django_s_styles(
+    status: StatusPage,
+) -> None:
+    nothing = partial(_fulfil, content_type="text/css", body="")
+    status.page.route("**/admin/css/base*.css", nothing)
+    status.open_with_figures()
+    words = status.page.locator("#status-page .visually-hidden").all()
+    assert len(words) > 3
+    for each in words:
+        box = each.bounding_box()
+        assert box is None or (box["width"] <= 1 and box["height"] <= 1)
+
+
+def _fulfil(route: Route, **answer: str) -> None:
+    route.fulfill(**answer)  # type: ignore[arg-type]

@@ -6,15 +6,58 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client, override_settings
+from django.urls import path, resolve
 
+from monitoring.admin import (
+    AlertNotificationAdmin,
+    StatusAdmin,
+    StatusEntry,
+    ThresholdAdmin,
+    ThresholdChangeAdmin,
+)
 from monitoring.alerts.events import NewEvent, create_event
 from monitoring.alerts.thresholds import change_thresholds, current_thresholds
-from monitoring.models import AlertEvent, AlertNotification, ThresholdChange
+from monitoring.metrics.labels import Routes
+from monitoring.models import AlertEvent, AlertNotification, Threshold, ThresholdChange
+from tests.paths import ROOT
+
+
+def admin_site(name: str, *, ours: bool) -> admin.AdminSite:
+    """A project's own, with or without our pages."""
+    site = admin.AdminSite(name)
+    if ours:
+        site.register(StatusEntry, StatusAdmin)
+        site.register(AlertNotification, AlertNotificationAdmin)
+        site.register(Threshold, ThresholdAdmin)
+        site.register(ThresholdChange, ThresholdChangeAdmin)
+    else:
+        site.register(User, UserAdmin)
+    return site
+
+
+class OwnSites:
+    """A project with admin sites of its own, beside Django's."""
+
+    urlpatterns = (
+        path("admin/", admin.site.urls),
+        path("ops/", admin_site("ops", ours=True).urls),
+        path("shop/", admin_site("shop", ours=False).urls),
+    )
+
+
+class OnlyAnotherSite:
+    """A project whose one admin site has none of our pages."""
+
+    urlpatterns = (path("shop/", admin_site("shop", ours=False).urls),)
+
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LABEL = "multiprocess_exporter"
 THRESHOLDS = "/admin/multiprocess_exporter/threshold/"
 ALERTS = "/admin/multiprocess_exporter/alertnotification/"
 
@@ -68,6 +111,62 @@ def test_many_unread_are_counted_as_far_as_99(admins: list[User]) -> None:
     assert "99+ unread alerts" in page(admins[0])
 
 
+@override_settings(ROOT_URLCONF=OwnSites)
+def test_each_admin_site_links_to_its_own_list_of_alerts_or_to_that_of_another(
+    admins: list[User],
+) -> None:
+    create_event(event("1"))
+    unread = 'alertnotification/?is_read__exact=0">1 unread alert</a>'
+    assert f"/ops/{LABEL}/{unread}" in page(admins[0], "/ops/")
+    assert f"/admin/{LABEL}/{unread}" in page(admins[0], "/shop/")
+
+
+@override_settings(ROOT_URLCONF=OnlyAnotherSite)
+def test_an_admin_site_without_our_pages_shows_the_number_alone(admins: list[User]) -> None:
+    create_event(event("1"))
+    shown = page(admins[0], "/shop/")
+    assert "1 unread alert" in shown
+    assert "alertnotification" not in shown
+
+
+@override_settings(ROOT_URLCONF=OwnSites)
+def test_the_status_page_of_a_site_links_within_it(admins: list[User]) -> None:
+    shown = page(admins[0], f"/ops/{LABEL}/status/")
+    assert 'href="/ops/"' in shown
+    assert 'data-login="/ops/login/' in shown
+    assert "/admin/" not in shown.replace("/static/admin/", "")
+
+
+@pytest.mark.parametrize("site", ["admin", "ops"])
+@override_settings(ROOT_URLCONF=OwnSites)
+def test_our_pages_are_no_traffic_in_any_admin_site(site: str) -> None:
+    routes = Routes(100, ())
+    for name in ("status", "threshold", "thresholdchange", "alertnotification"):
+        for rest in ("", *(() if name == "status" else ("add/", "1/change/", "1/"))):
+            found = resolve(f"/{site}/{LABEL}/{name}/{rest}")
+            assert routes.of(found).ignored, found.route
+    assert not routes.of(resolve(f"/{site}/")).ignored
+    assert not routes.of(resolve("/shop/auth/user/")).ignored
+
+
+@pytest.mark.parametrize("theme", ["messages", "userlinks"])
+def test_a_page_shows_the_number_once_in_whichever_block_a_theme_has(
+    theme: str, admins: list[User], tmp_path: Path
+) -> None:
+    (tmp_path / "admin").mkdir()
+    (tmp_path / "admin" / "base.html").write_text(
+        f"{{% block {theme} %}}{{% endblock %}}{{% block content %}}{{% endblock %}}"
+    )
+    ours_first = [ROOT / "monitoring/templates", tmp_path]
+    templates = [{**settings.TEMPLATES[0], "DIRS": ours_first}]
+    create_event(event("1"))
+    assert page(admins[0]).count("1 unread alert") == 1
+    with override_settings(TEMPLATES=templates):
+        assert page(admins[0]).count("1 unread alert") == 1
+        popup = page(admins[0], f"{ALERTS}?_popup=1")
+    assert popup.count("1 unread alert") == (theme == "userlinks")
+
+
 def test_the_login_page_has_the_header_without_a_count(admins: list[User]) -> None:
     create_event(event("1"))
     login = Client().get("/admin/login/").content.decode()
@@ -88,12 +187,13 @@ def test_without_the_table_the_admin_goes_on(admins: list[User]) -> None:
             )
 
 
-def test_a_site_s_own_header_keeps_the_count_by_extending_ours(
-    admins: list[User], tmp_path: Path
+@pytest.mark.parametrize("extended", ["base", "base_site"])
+def test_a_site_s_own_header_keeps_the_count(
+    extended: str, admins: list[User], tmp_path: Path
 ) -> None:
     (tmp_path / "admin").mkdir()
     (tmp_path / "admin" / "base_site.html").write_text(
-        '{% extends "admin/base_site.html" %}{% block branding %}The shop{% endblock %}'
+        f'{{% extends "admin/{extended}.html" %}}{{% block branding %}}The shop{{% endblock %}}'
     )
     templates = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
     create_event(event("1"))

@@ -179,6 +179,56 @@ def test_an_admin_that_stands_first_hides_unread_alerts() -> None:
         assert found() == ["monitoring.W004"]
 
 
+@pytest.mark.parametrize(
+    ("templates", "ids"),
+    [
+        ({"base_site": '{% extends "admin/base_site.html" %}'}, []),
+        ({"base_site": '{% extends "admin/base.html" %}'}, []),
+        ({"base": '{% extends "admin/base.html" %}'}, []),
+        ({"base_site": "{% load monitoring_alerts %}{% unread_alerts %}"}, []),
+        ({"base_site": '{% extends "admin/other.html" %}', "other": ""}, ["monitoring.W004"]),
+        ({"base": "{% block messages %}{% endblock %}"}, ["monitoring.W004"]),
+        ({"base": '{% extends chosen|default:"" %}'}, []),
+    ],
+)
+def test_templates_of_the_site_or_a_theme_that_hide_unread_alerts_are_named(
+    templates: dict[str, str], ids: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "admin").mkdir()
+    for name, text in templates.items():
+        (tmp_path / "admin" / f"{name}.html").write_text(text)
+    engines = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    with override_settings(TEMPLATES=engines):
+        messages = run_checks(tags=["monitoring"])
+    assert [message.id for message in messages] == ids
+    assert all(f"{tmp_path}/admin/" in message.msg for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("base", "ids"),
+    [
+        ("{% block page %}{% endblock %}", ["monitoring.W004"]),
+        ("{% block page %}{% block messages %}{% endblock %}{% endblock %}", []),
+    ],
+)
+def test_a_theme_without_any_of_django_s_blocks_for_them_is_named(
+    base: str, ids: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "admin").mkdir()
+    (tmp_path / "admin" / "base.html").write_text(base)
+    ours_first = [ROOT / "monitoring/templates", tmp_path]
+    with override_settings(TEMPLATES=[{**settings.TEMPLATES[0], "DIRS": ours_first}]):
+        messages = run_checks(tags=["monitoring"])
+    assert [message.id for message in messages] == ids
+    assert all(f"{tmp_path}/admin/" in message.msg for message in messages)
+
+
+def test_a_project_without_the_admin_hears_nothing_of_it() -> None:
+    apps = [app for app in settings.INSTALLED_APPS if app != "django.contrib.admin"]
+    with override_settings(INSTALLED_APPS=apps):
+        assert found() == []
+
+
 def test_redis_without_its_client_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with override_settings(MONITORING={"REDIS_URL": "redis://127.0.0.1"}):
         assert found() == []

@@ -2,7 +2,7 @@
 
 from django.urls import ResolverMatch
 
-from monitoring.metrics.labels import Routes
+from monitoring.metrics.labels import Routes, no_traffic
 
 
 def match(route: str, name: str | None = None, namespace: str | None = None) -> ResolverMatch:
@@ -42,3 +42,10 @@ def test_routes_are_ignored_by_template_or_by_name() -> None:
     assert routes.of(match("static/<path:path>")).ignored
     assert routes.of(match("m/", name="scrape", namespace="multiprocess_exporter")).ignored
     assert not routes.of(match("shop/", name="shop")).ignored
+
+
+def test_a_view_that_is_marked_is_no_traffic_under_every_name() -> None:
+    routes = Routes(10, ())
+    ours = ResolverMatch(no_traffic(lambda request: None), (), {}, url_name="x", route="ops/s/")
+    assert routes.of(ours).ignored
+    assert not routes.of(match("ops/other/")).ignored

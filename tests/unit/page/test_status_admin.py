@@ -128,7 +128,7 @@ def test_the_project_s_own_csrf_header_is_used(client: Client) -> None:
 def test_the_page_has_a_name_for_every_threshold() -> None:
     from django.contrib.staticfiles.finders import find  # noqa: PLC0415
 
-    with open(str(find("multiprocess_exporter/status/limits.js"))) as file:  # noqa: PTH123
+    with open(str(find("multiprocess_exporter/status/status.js"))) as file:  # noqa: PTH123
         script = file.read()
     for name, definition in DEFINITIONS.items():
         (found,) = re.findall(rf"^  {name}: {{ .*field: \"(\w+)\"", script, re.MULTILINE)

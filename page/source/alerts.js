@@ -4,7 +4,7 @@ import { element } from "./dom.js";
 import { isNumber, MISSING } from "./format.js";
 import { isAbove, limitOf } from "./limits.js";
 
-const SIGNS = { above: "▲", below: "✓", off: "–", unknown: "?" };
+const LIMIT_SIGNS = { above: "▲", below: "✓", off: "–", unknown: "?" };
 
 export class AlertLines {
   #region;
@@ -44,7 +44,7 @@ function item({ name, label, figure, state, text }) {
   return element(
     "li",
     { "data-threshold": name, "data-state": state },
-    element("span", { class: "sp-sign", "aria-hidden": "true" }, SIGNS[state]),
+    element("span", { class: "sp-sign", "aria-hidden": "true" }, LIMIT_SIGNS[state]),
     element("span", { class: "sp-line-label" }, label),
     element("span", { class: "sp-line-figure" }, figure),
     element("span", { class: "sp-word" }, text),

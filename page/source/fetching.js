@@ -31,7 +31,7 @@ async function request(url, options, signal) {
   if (GATEWAY_ERRORS.has(response.status)) {
     throw new RequestError("gone", `The server does not answer (${response.status}).`);
   }
-  const answer = parsed(text);
+  const answer = parsedJson(text);
   // An unhealthy report has status 503, and is still an answer.
   if (response.ok || (response.status === 503 && answer?.checks)) {
     if (answer === undefined) throw new RequestError("error", "The answer is not JSON.");
@@ -60,7 +60,7 @@ async function exchange(url, options, signal) {
   }
 }
 
-function parsed(text) {
+function parsedJson(text) {
   try {
     return JSON.parse(text);
   } catch {

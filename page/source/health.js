@@ -3,7 +3,7 @@
 import { element, replaceKeepingFocus } from "./dom.js";
 import { durationText, isNumber } from "./format.js";
 
-export const SIGNS = { healthy: "✓", degraded: "!", unhealthy: "✕", disabled: "–" };
+const CHECK_SIGNS = { healthy: "✓", degraded: "!", unhealthy: "✕", disabled: "–" };
 
 export class Health {
   #list;
@@ -33,7 +33,7 @@ export class Health {
     const item = element(
       "li",
       { "data-check": name, "data-status": check.status },
-      element("span", { class: "sp-sign", "aria-hidden": "true" }, SIGNS[check.status] ?? "?"),
+      element("span", { class: "sp-sign", "aria-hidden": "true" }, CHECK_SIGNS[check.status] ?? "?"),
       element("strong", {}, name.charAt(0).toUpperCase() + name.slice(1)),
       element("span", { class: "sp-word" }, check.status),
       element("span", { class: "sp-note", title: check.message }, check.message),

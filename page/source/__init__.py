@@ -1,0 +1,1 @@
+"""The status page's script as modules: `python -m page.source` writes its one file."""
