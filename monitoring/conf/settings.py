@@ -141,8 +141,8 @@ class Settings:
         values.strings,
         "Requests that do not count as traffic, by route label (`/healthz/`, `/users/<int:pk>/`,"
         " `unmatched`) or URL name (`shop:ping`). A path (`/static/*`) also matches what no view"
-        " answers, such as files that WhiteNoise serves. `*` matches any text. Our pages in the admin"
-        " never count.",
+        " answers, such as files that WhiteNoise serves. `*` matches any text. Our pages in the"
+        " admin never count.",
     )
     MAX_ROUTES: int = _setting(
         1000,
