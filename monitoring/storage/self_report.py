@@ -3,7 +3,7 @@
 import logging
 
 from monitoring.primitives.log_limit import LogLimit
-from monitoring.storage import own_counters, values
+from monitoring.storage import own_counters, this_process
 
 _limit = LogLimit()
 
@@ -15,6 +15,6 @@ def report_error(what: str) -> None:
 
     `what` must be a fixed text, because it is kept for ever.
     """
-    values.drop(own_counters.DROP_INTERNAL_ERROR)
+    this_process.drop(own_counters.DROP_INTERNAL_ERROR)
     if _limit.passes(what):
         logger.exception("%s", what)
