@@ -9,7 +9,6 @@ nothing here imports Django, asgiref or prometheus-client, or makes a lock, unti
 application.
 """
 
-import logging
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 from monitoring import storage
 from monitoring.figures.ring_file import start_afresh
 from monitoring.metrics.master_families import BOOTS, EXITS
+from monitoring.primitives.own_logger import OwnLogger
 from monitoring.primitives.per_process import per_process
 from monitoring.processes.server_facts import ServerFacts, write_facts
 from monitoring.storage import directory as metrics_directory
@@ -38,7 +38,7 @@ __all__ = [
     "when_ready",
 ]
 
-logger = logging.getLogger("monitoring")
+logger = OwnLogger("monitoring")
 
 
 def prepare() -> None:

@@ -1,13 +1,12 @@
 """Counts and logs monitoring's own errors instead of raising them."""
 
-import logging
-
 from monitoring.primitives.log_limit import LogLimit
+from monitoring.primitives.own_logger import OwnLogger
 from monitoring.storage import own_counters, this_process
 
 _limit = LogLimit()
 
-logger = logging.getLogger("monitoring")
+logger = OwnLogger("monitoring")
 
 
 def report_error(what: str) -> None:
