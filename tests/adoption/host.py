@@ -58,7 +58,7 @@ def make_environment(work: Path, python: str, wheel: Path) -> Environment:
     run([python, "-m", "venv", str(path)], work)
     pins = ["--constraint", str(ROOT / "constraints.txt")]
     install = [str(path / "bin/pip"), "install", "--quiet", "--no-compile", *pins]
-    hosts = ["gunicorn", "gevent", "uvicorn-worker", "djangorestframework-simplejwt"]
+    hosts = ["gunicorn", "gevent", "packaging", "uvicorn-worker", "djangorestframework-simplejwt"]
     run([*install, str(wheel), *hosts], work)
     return Environment(path)
 
