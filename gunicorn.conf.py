@@ -8,8 +8,6 @@ _here = Path(__file__).resolve().parent
 if str(_here) not in sys.path:
     sys.path.insert(0, str(_here))  # gunicorn does so for `chdir`, but only after this file
 
-from django.core.exceptions import ImproperlyConfigured  # noqa: E402
-
 from monitoring.errors import MonitoringError  # noqa: E402
 from monitoring.gunicorn_hooks import *  # noqa: E402, F403  (the hooks, by gunicorn's names)
 from project import environment  # noqa: E402
@@ -19,7 +17,7 @@ try:
     _given.bind.resolve()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_given.metrics_directory)
     prepare()  # noqa: F405
-except (ImproperlyConfigured, MonitoringError) as error:
+except (environment.EnvironmentVariableError, MonitoringError) as error:
     sys.exit(f"gunicorn.conf.py: {error}")
 
 wsgi_app = "project.wsgi"

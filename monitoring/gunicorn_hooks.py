@@ -3,9 +3,12 @@
 from monitoring.gunicorn_hooks import *
 
 prepare()
+
+A gevent worker patches locks and threads after gunicorn has read its configuration and forked. So
+nothing here imports Django, asgiref or prometheus-client, or makes a lock, until the worker has its
+application.
 """
 
-import logging
 import os
 import signal
 import sys
@@ -13,15 +16,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from django.urls import get_resolver
-
 from monitoring import storage
-from monitoring.figures import snapshot_taker
 from monitoring.figures.ring_file import start_afresh
-from monitoring.metrics.process_families import server_metrics
+from monitoring.metrics.master_families import BOOTS, EXITS
+from monitoring.primitives.own_logger import OwnLogger
 from monitoring.primitives.per_process import per_process
 from monitoring.processes.server_facts import ServerFacts, write_facts
 from monitoring.storage import directory as metrics_directory
+from monitoring.storage import this_process
+from monitoring.storage.early_metrics import install_with_prometheus_client
 from monitoring.storage.self_report import report_error
 from monitoring.storage.slots import MASTER, WEB
 
@@ -35,7 +38,7 @@ __all__ = [
     "when_ready",
 ]
 
-logger = logging.getLogger("monitoring")
+logger = OwnLogger("monitoring")
 
 
 def prepare() -> None:
@@ -45,7 +48,8 @@ def prepare() -> None:
     second server on the same directory do not. Raises MetricsDirectoryError.
     """
     directory = metrics_directory.configured_directory()
-    storage.install(role=MASTER, directory=directory)
+    this_process.declare(MASTER, directory)
+    install_with_prometheus_client()
     _claim()
 
 
@@ -109,31 +113,36 @@ def when_ready(server: Any) -> None:
 def pre_fork(server: Any, worker: Any) -> None:
     """Count the boot of a worker, in the master."""
     try:
-        server_metrics().boots.inc()
+        BOOTS.of().inc()
     except Exception:
         report_error("a worker's boot could not be counted")
 
 
 def post_fork(server: Any, worker: Any) -> None:
     """Give the new worker its own role."""
-    storage.install(role=WEB)
+    this_process.declare(WEB, metrics_directory.configured_directory())
 
 
 def child_exit(server: Any, worker: Any) -> None:
     """Count the end of a worker by its reason, in the master."""
     try:
-        server_metrics().exits.labels(exit_reason(_wait_status())).inc()
+        EXITS.of(exit_reason(_wait_status())).inc()
     except Exception:
         report_error("a worker's end could not be counted")
 
 
 def post_worker_init(worker: Any) -> None:
     """Take the slot and load the URLs, so that the first request does not have to."""
+    storage.install()
     storage.attach()
     try:
+        from django.urls import get_resolver  # noqa: PLC0415
+
         _ = get_resolver().url_patterns
     except Exception:
         report_error("the URLs could not be loaded before the first request")
+    from monitoring.figures import snapshot_taker  # noqa: PLC0415
+
     snapshot_taker.ensure_running(metrics_directory.configured_directory(), before_requests=True)
 
 

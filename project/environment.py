@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
-from django.core.exceptions import ImproperlyConfigured
 
 from monitoring.storage.directory import ENVIRONMENT_VARIABLE, default_directory
 
@@ -27,8 +26,11 @@ _SWITCH = {
 }
 
 
-class EnvironmentVariableError(ImproperlyConfigured):
-    """A variable has a value that cannot be used."""
+class EnvironmentVariableError(Exception):
+    """A variable has a value that cannot be used.
+
+    It is not one of Django's errors, because gunicorn's configuration must not import Django.
+    """
 
     def __init__(self, name: str, shown: str, allowed: str) -> None:
         super().__init__(f"{name}={shown}: {allowed}")

@@ -3,11 +3,16 @@
 import os
 from datetime import timedelta
 
+from django.core.exceptions import ImproperlyConfigured
+
 from project import environment, logs
 from project.environment import VAR_DIR
 from project.secret_key import secret_key
 
-_given = environment.read()
+try:
+    _given = environment.read()
+except environment.EnvironmentVariableError as error:
+    raise ImproperlyConfigured(error) from None
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_given.metrics_directory)
 
 DEBUG = _given.debug

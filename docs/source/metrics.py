@@ -11,6 +11,7 @@ from monitoring.metrics import (
     cache_families,
     celery_families,
     database_families,
+    master_families,
     names,
     own_families,
     process_families,
@@ -120,7 +121,13 @@ def _sections() -> Iterator[tuple[str, list[_Row]]]:
     yield "Celery", _stored(celery_families.celery_metrics())
     yield (
         "Processes",
-        [*_stored(process_families.server_metrics()), *_stored(process_families.garbage_metrics())],
+        [
+            *(
+                _Row(family.name, "counter", family.labels, family.help)
+                for family in (master_families.BOOTS, master_families.EXITS)
+            ),
+            *_stored(process_families.garbage_metrics()),
+        ],
     )
     yield (
         "Monitoring itself",

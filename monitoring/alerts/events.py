@@ -1,6 +1,5 @@
 """Creates alert events with their notifications and outbox entries, and deletes old ones."""
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,10 +10,11 @@ from django.utils import timezone
 
 from monitoring.conf import get_settings
 from monitoring.models import AlertDelivery, AlertEvent, AlertNotification, ThresholdChange
+from monitoring.primitives.own_logger import OwnLogger
 
 _BATCH = 1000  # events deleted in one go
 
-logger = logging.getLogger("monitoring.alerts")
+logger = OwnLogger("monitoring.alerts")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ this entry. Delivery is at least once: an entry is sent again if the server acce
 confirmation was lost.
 """
 
-import logging
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -17,6 +16,7 @@ from django.utils.module_loading import import_string
 from monitoring.backing_services.celery_broker import broker_connection, celery_app
 from monitoring.conf import get_settings
 from monitoring.models import AlertDelivery, AlertEvent
+from monitoring.primitives.own_logger import OwnLogger
 
 _BATCH = 100
 _LEASE = timedelta(minutes=2)
@@ -28,7 +28,7 @@ _CHANNEL_SECONDS = 30.0  # for one channel in a run, so that the other one gets 
 
 DELIVER = "monitoring.deliver_alerts"
 
-logger = logging.getLogger("monitoring.alerts")
+logger = OwnLogger("monitoring.alerts")
 
 
 def deliver_soon() -> None:

@@ -1,6 +1,5 @@
 """Runs custom collectors in the exporter, within a deadline, and checks their families."""
 
-import logging
 import time
 from collections.abc import Iterable, Iterator
 
@@ -16,10 +15,11 @@ from monitoring.exposition.claims import ClaimedNames, names_of
 from monitoring.metrics.own_families import collector_errors_total
 from monitoring.primitives.deadline import NoThreadError, Run, Runs, StillRunningError
 from monitoring.primitives.log_limit import LogLimit
+from monitoring.primitives.own_logger import OwnLogger
 
 MAX_SAMPLES = 100_000  # of one collector in one run
 
-logger = logging.getLogger("monitoring.exporter")
+logger = OwnLogger("monitoring.exporter")
 
 
 class _Custom:

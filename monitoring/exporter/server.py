@@ -8,7 +8,6 @@ answered 503 and closed.
 
 import contextlib
 import io
-import logging
 import socket
 import socketserver
 from http import HTTPStatus
@@ -20,6 +19,7 @@ from monitoring import __version__
 from monitoring.exporter.connections import Connections
 from monitoring.exposition.access import ScrapeAccess
 from monitoring.exposition.scrape import REQUEST_HEADERS, BusyError, Scraper
+from monitoring.primitives.own_logger import OwnLogger
 
 MAX_CONNECTIONS = 512  # a thread that waits costs some 30 KiB
 MAX_HEAD_BYTES = 32768
@@ -43,7 +43,7 @@ _REFUSED = (
     b"too many connections\n"
 )
 
-logger = logging.getLogger("monitoring.exporter")
+logger = OwnLogger("monitoring.exporter")
 
 
 class ExporterServer(ThreadingHTTPServer):

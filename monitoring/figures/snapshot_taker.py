@@ -13,8 +13,9 @@ from monitoring.primitives.one_thread import Periodic
 from monitoring.primitives.per_process import per_process
 from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
+from monitoring.storage.process_lock import process_lock
 from monitoring.storage.self_report import report_error
-from monitoring.storage.slots import EXPORTER, WEB, is_held, lock_path, process_lock, slot_name
+from monitoring.storage.slots import EXPORTER, WEB, is_held, lock_path, slot_name
 
 LOCK_FILE = "snapshots.lock"
 
@@ -50,7 +51,7 @@ class Election:
         return path.exists() and is_held(path)
 
     def _take(self) -> bool:
-        with process_lock:  # forks wait for it: so every child knows of its copy
+        with process_lock():  # forks wait for it: so every child knows of its copy
             descriptor = open_lock(self._directory / LOCK_FILE)
             try:
                 if lock_now(descriptor):

@@ -5,7 +5,6 @@ reported as late and is not cancelled; until its thread ends, the check does not
 """
 
 import contextlib
-import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -30,6 +29,7 @@ from monitoring.health.findings import (
 )
 from monitoring.primitives.deadline import NoThreadError, Run, Runs
 from monitoring.primitives.log_limit import LogLimit
+from monitoring.primitives.own_logger import OwnLogger
 from monitoring.primitives.per_process import per_process
 from monitoring.storage.directory import configured_directory
 
@@ -40,7 +40,7 @@ _POLL_SECONDS = 0.01
 _GRACE_SECONDS = 0.25  # added to a claim, for a result at the last moment
 _QUIET = (Status.HEALTHY, Status.DISABLED)
 
-logger = logging.getLogger("monitoring.health")
+logger = OwnLogger("monitoring.health")
 
 _Begun = Run[Result | None] | Result  # the run that will give a result, or a fresh one
 

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from monitoring.primitives.deadline import NoThreadError
 from monitoring.primitives.one_thread import OneThread
 from monitoring.primitives.per_process import per_process
-from monitoring.storage import values
+from monitoring.storage import this_process
 from monitoring.storage.self_report import report_error
 
 BATCH_SECONDS = 0.2
@@ -56,7 +56,7 @@ class Background(Generic[T]):
         if queue.start_thread() and self._flush:
             atexit.register(self.finish)
         if not is_added and dropped_as is not None:
-            values.drop(dropped_as)
+            this_process.drop(dropped_as)
         return is_added
 
     def finish(self) -> None:

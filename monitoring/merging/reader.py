@@ -6,7 +6,6 @@ life; a file is identified by its inode, which cannot be reused while it is mapp
 
 import errno
 import json
-import logging
 import mmap
 import os
 import stat
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from monitoring.primitives.own_logger import OwnLogger
 from monitoring.primitives.small_files import READ
 from monitoring.storage.format import (
     HEADER_BYTES,
@@ -30,7 +30,7 @@ from monitoring.storage.slots import is_held, lock_path
 
 _MOST_REMEMBERED = 10_000  # damaged files, so that each is reported once
 
-logger = logging.getLogger("monitoring.storage")
+logger = OwnLogger("monitoring.storage")
 
 Labels = tuple[tuple[str, str], ...]
 

@@ -1,4 +1,4 @@
-"""The families of the garbage collector and of gunicorn's master."""
+"""The families of the garbage collector."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -36,26 +36,5 @@ def garbage_metrics() -> GarbageMetrics:
             "Objects found that cannot be collected.",
             labels,
             registry=None,
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class ServerMetrics:
-    """What gunicorn's master writes."""
-
-    boots: Counter
-    exits: Counter
-
-
-@cache
-def server_metrics() -> ServerMetrics:
-    """The master's families, built at the first use."""
-    return ServerMetrics(
-        boots=Counter(names.GUNICORN_WORKER_BOOTS, "Workers that gunicorn's master started."),
-        exits=Counter(
-            names.GUNICORN_WORKER_EXITS,
-            "Workers that ended, by exit code or signal.",
-            ["reason"],
         ),
     )

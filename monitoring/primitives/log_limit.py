@@ -5,8 +5,11 @@ import time
 
 from monitoring.primitives.per_process import per_process
 
-# Reentrant: a finaliser or a signal handler may log while the same thread holds the lock.
-_lock = per_process(threading.RLock)
+
+@per_process
+def _lock() -> "threading.RLock":
+    # Reentrant: a finaliser or a signal handler may log while the same thread holds the lock.
+    return threading.RLock()
 
 
 class LogLimit:

@@ -21,7 +21,11 @@ WRITE = os.O_RDWR | _SAFELY  # an existing file
 CREATE = WRITE | os.O_CREAT
 DRAFT = CREATE | os.O_TRUNC
 
-_lock = per_process(threading.Lock)  # the threads of a process share one draft
+
+@per_process
+def _lock() -> threading.Lock:
+    """The threads of a process share one draft."""
+    return threading.Lock()
 
 
 def give_to_owner(descriptor: int, directory: Path) -> None:

@@ -7,15 +7,18 @@ reads the files.
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from monitoring.storage import values
+from monitoring.storage import this_process
 from monitoring.storage.directory import (
     ENVIRONMENT_VARIABLE,
     configured_directory,
     private_directory,
 )
 from monitoring.storage.slots import TEST, role_of
-from monitoring.storage.values import attach
+
+if TYPE_CHECKING:
+    from monitoring.storage.slots import Slot
 
 __all__ = ["attach", "install"]
 
@@ -28,7 +31,7 @@ def install(role: str | None = None, directory: Path | str | None = None) -> Non
     run gets a directory of its own, deleted at its end, so that it does not count as traffic.
     Idempotent; opens no file.
     """
-    if role is not None or directory is not None or not values.is_installed():
+    if role is not None or directory is not None or not this_process.is_declared():
         chosen_role = role or role_of(sys.argv)
         if directory is not None:
             chosen = Path(directory).absolute()
@@ -36,4 +39,15 @@ def install(role: str | None = None, directory: Path | str | None = None) -> Non
             chosen = private_directory()
         else:
             chosen = configured_directory()
-        values.install(chosen_role, chosen)
+        this_process.declare(chosen_role, chosen)
+    # Here, because prometheus-client and the value class have locks: see process_lock.
+    from monitoring.storage import values  # noqa: PLC0415
+
+    values.install()
+
+
+def attach() -> "Slot | None":
+    """Take this process's slot now, rather than at the first write; None if that failed."""
+    from monitoring.storage import values  # noqa: PLC0415
+
+    return values.attach()

@@ -18,7 +18,8 @@ from monitoring.primitives.lock_files import open_lock
 from monitoring.primitives.small_files import read_json, write_json
 from monitoring.storage.exemplars import owner_of
 from monitoring.storage.format import metric_files
-from monitoring.storage.slots import is_held, lock_path, process_lock
+from monitoring.storage.process_lock import process_lock
+from monitoring.storage.slots import is_held, lock_path
 
 ENVIRONMENT_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 MOUNTS = Path("/proc/self/mountinfo")
@@ -140,7 +141,7 @@ class MasterLock:
 
 def wipe_free_slots(directory: Path) -> None:
     """Delete metric and exemplar files that no live process owns. Lock files stay."""
-    with process_lock:
+    with process_lock():
         names = [entry.name for entry in directory.iterdir()]
         owned = [(name, file.owner) for name, file in metric_files(iter(names))]
         owned += [(name, owner) for name in names if (owner := owner_of(name))]

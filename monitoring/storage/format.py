@@ -8,10 +8,11 @@
 Because every value is 8-byte aligned, one aligned store writes it whole: a reader never sees half.
 """
 
+import json
 import mmap
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,6 +70,18 @@ class Scan:
     entries: list[tuple[bytes, int]] = field(default_factory=list)
     end: int = HEADER_BYTES
     damage: str | None = None
+
+
+def metric_key(
+    family: str,
+    sample: str,
+    label_names: Sequence[str],
+    label_values: Sequence[str],
+    help_text: str,
+) -> str:
+    """The key of an entry, as prometheus-client's `mmap_key` writes it."""
+    labels = dict(zip(label_names, label_values, strict=True))
+    return json.dumps([family, sample, labels, help_text], sort_keys=True)
 
 
 def read_used(data: Buffer) -> int:

@@ -6,8 +6,7 @@ They are kept in memory until they have a cell in a file.
 from collections import Counter
 from collections.abc import Callable
 
-from prometheus_client.mmap_dict import mmap_key
-
+from monitoring.storage.format import metric_key
 from monitoring.storage.slot_file import SlotFile
 
 PREFIX = "counter"
@@ -47,12 +46,12 @@ class OwnCounters:
 
     def __init__(self) -> None:
         self._keys = {
-            reason: mmap_key(
+            reason: metric_key(
                 DROPPED_NAME, f"{DROPPED_NAME}_total", ["reason"], [reason], DROPPED_HELP
             )
             for reason in DROP_REASONS
         }
-        self._keys[CORRUPT_NAME] = mmap_key(
+        self._keys[CORRUPT_NAME] = metric_key(
             CORRUPT_NAME, f"{CORRUPT_NAME}_total", [], [], CORRUPT_HELP
         )
         self._places: dict[str, tuple[SlotFile, int]] = {}

@@ -1,7 +1,6 @@
 """Holds this process's slot and open files, and finds the cell of each value in them."""
 
 import errno
-import logging
 import os
 import time
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from typing import Protocol
 
 from monitoring.errors import MonitoringError, NoFreeSlotError
 from monitoring.primitives.log_limit import LogLimit
+from monitoring.primitives.own_logger import OwnLogger
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage import slots
 from monitoring.storage.exemplars import ExemplarFile, exemplar_file_name, open_exemplar_file
@@ -28,7 +28,7 @@ from monitoring.storage.slots import Slot
 
 _RETRY_SECONDS = 1.0
 
-logger = logging.getLogger("monitoring.storage")
+logger = OwnLogger("monitoring.storage")
 
 
 class Placed(Protocol):

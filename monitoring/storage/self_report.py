@@ -1,13 +1,12 @@
 """Counts and logs monitoring's own errors instead of raising them."""
 
-import logging
-
 from monitoring.primitives.log_limit import LogLimit
-from monitoring.storage import own_counters, values
+from monitoring.primitives.own_logger import OwnLogger
+from monitoring.storage import own_counters, this_process
 
 _limit = LogLimit()
 
-logger = logging.getLogger("monitoring")
+logger = OwnLogger("monitoring")
 
 
 def report_error(what: str) -> None:
@@ -15,6 +14,6 @@ def report_error(what: str) -> None:
 
     `what` must be a fixed text, because it is kept for ever.
     """
-    values.drop(own_counters.DROP_INTERNAL_ERROR)
+    this_process.drop(own_counters.DROP_INTERNAL_ERROR)
     if _limit.passes(what):
         logger.exception("%s", what)

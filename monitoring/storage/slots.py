@@ -7,7 +7,6 @@ continues the slot's files: nothing grows, nothing is lost, no exit hook is need
 import json
 import os
 import re
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path, PurePath
 from monitoring.errors import NoFreeSlotError
 from monitoring.primitives.lock_files import is_locked, lock_now, open_lock
 from monitoring.primitives.small_files import read_json, write_all
+from monitoring.storage.process_lock import process_lock
 
 WEB = "web"
 MASTER = "master"
@@ -35,10 +35,6 @@ _OWNER_BYTES = 256  # of what a lock file tells of its owner
 
 _ROLE = re.compile(r"[a-z][a-z0-9]{0,15}")
 _LOCK_FILE = re.compile(r"(?P<role>[a-z][a-z0-9]{0,15})-(?P<number>\d{1,4})\.lock")
-
-# Held around every fork (values.py), so that no descriptor of ours is copied in mid-use:
-# a child's stray copy of a slot's lock would keep that slot taken for the child's life.
-process_lock = threading.RLock()
 
 
 def role_of(arguments: Sequence[str]) -> str:
@@ -156,7 +152,7 @@ def is_held(path: Path) -> bool:
 
     True as well if there is no file (a stock writer) or it cannot be opened: unknown is not dead.
     """
-    with process_lock:
+    with process_lock():
         try:
             return is_locked(path)
         except OSError:

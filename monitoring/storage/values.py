@@ -6,23 +6,22 @@ multiprocess value: no getpid() per operation, no second copy of the number (the
 value), and a write that finds no space is dropped and counted instead of ending the process.
 """
 
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from prometheus_client import Counter, Gauge, values
-from prometheus_client.mmap_dict import mmap_key
 
-from monitoring.storage import directory as metrics_directory
-from monitoring.storage import slots
+from monitoring.storage import this_process
 from monitoring.storage.exemplars import Place, Trace, encode_record
+from monitoring.storage.format import metric_key
 from monitoring.storage.own_counters import CORRUPT_NAME
-from monitoring.storage.process_files import ProcessFiles
+from monitoring.storage.process_lock import make_process_lock
 from monitoring.storage.slot_file import Cells
-from monitoring.storage.slots import Slot, process_lock
+from monitoring.storage.slots import Slot
 
 _UNBOUND = Cells()
+_process = this_process.files
+process_lock = make_process_lock()
 
 
 class SlotValue:
@@ -43,7 +42,7 @@ class SlotValue:
         **_: Any,
     ) -> None:
         self.prefix = f"{typ}_{multiprocess_mode}" if typ == "gauge" else typ
-        self.key = mmap_key(metric_name, name, list(labelnames), list(labelvalues), help_text)
+        self.key = metric_key(metric_name, name, labelnames, labelvalues, help_text)
         self.file: Cells = _UNBOUND
         self.index = 0
         with process_lock:
@@ -82,28 +81,9 @@ class SlotValue:
         return None
 
 
-_process = ProcessFiles()
-
-
-def install(role: str, directory: Path) -> None:
+def install() -> None:
     """Make every metric built from now on live in this process's slot. Opens nothing."""
-    if values.ValueClass is not SlotValue:
-        values.ValueClass = SlotValue
-        # The lock is held during a fork: a child never starts with a half-done write or file.
-        os.register_at_fork(
-            before=process_lock.acquire,
-            after_in_parent=process_lock.release,
-            after_in_child=_start_child,
-        )
-    _process.role = slots.validate_role(role)
-    if _process.slot is None:
-        _process.directory = directory
-    # For prometheus-client's own code and for child processes.
-    os.environ[metrics_directory.ENVIRONMENT_VARIABLE] = str(directory)
-
-
-def is_installed() -> bool:
-    return values.ValueClass is SlotValue
+    values.ValueClass = SlotValue
 
 
 def role() -> str:
@@ -161,20 +141,7 @@ def put_exemplars(places: Iterable[Place], trace: Trace, value: float, timestamp
     _process.report()
 
 
-def drop(reason: str) -> None:
-    """Count something that could not be recorded; `reason` is one of DROP_REASONS."""
-    with process_lock:
-        _process.count(reason)
-
-
 def count_corrupt_file() -> None:
     """Count a damaged file that this process found."""
     with process_lock:
         _process.count(CORRUPT_NAME)
-
-
-def _start_child() -> None:
-    try:
-        _process.leave_in_child()
-    finally:
-        process_lock.release()

@@ -9,8 +9,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from django.core.exceptions import ImproperlyConfigured
-
 from monitoring.errors import MonitoringError
 from monitoring.storage import directory as metrics_directory
 from project import environment
@@ -32,7 +30,7 @@ def run_everything() -> int:
         site = environment.read()
         metrics_directory.ensure(site.metrics_directory)
         listening.check_free([site.bind, site.exporter_bind])
-    except (ImproperlyConfigured, MonitoringError) as error:
+    except (environment.EnvironmentVariableError, MonitoringError) as error:
         return _fail(str(error))
     environment.VAR_DIR.mkdir(exist_ok=True)
     redis = choose(site.redis_url, environment.VAR_DIR)

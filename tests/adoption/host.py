@@ -58,7 +58,7 @@ def make_environment(work: Path, python: str, wheel: Path) -> Environment:
     run([python, "-m", "venv", str(path)], work)
     pins = ["--constraint", str(ROOT / "constraints.txt")]
     install = [str(path / "bin/pip"), "install", "--quiet", "--no-compile", *pins]
-    hosts = ["gunicorn", "uvicorn-worker", "djangorestframework-simplejwt"]
+    hosts = ["gunicorn", "gevent", "packaging", "uvicorn-worker", "djangorestframework-simplejwt"]
     themes = ["django-jazzmin", "django-unfold"]
     run([*install, str(wheel), *hosts, *themes], work)
     return Environment(path)

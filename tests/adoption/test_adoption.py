@@ -74,8 +74,10 @@ def test_the_lines_are_enough_and_check_finds_nothing(host: Host) -> None:
     [
         (["--preload"], "mysite.wsgi"),
         (["-k", "gthread", "--threads", "4"], "mysite.wsgi"),
+        (["-k", "gevent"], "mysite.wsgi"),
+        (["-k", "asgi"], "mysite.asgi"),
     ],
-    ids=["preload", "gthread"],
+    ids=["preload", "gthread", "gevent", "asgi"],
 )
 def test_every_kind_of_worker_is_counted(options: list[str], app: str, host: Host) -> None:
     with host.serve(*options, app=app) as server:

@@ -128,7 +128,7 @@ def test_the_loggers_are_those_that_the_app_writes_to() -> None:
     written = {
         name
         for path in (ROOT / "monitoring").rglob("*.py")
-        for name in re.findall(r'getLogger\("([\w.]+)"\)', path.read_text())
+        for name in re.findall(r'OwnLogger\("([\w.]+)"\)', path.read_text())
     }
     assert set(named("loggers")) == written
     assert all(logging.getLogger(name) for name in written)

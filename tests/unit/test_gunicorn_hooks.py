@@ -7,12 +7,11 @@ import pytest
 
 from monitoring import gunicorn_hooks
 from monitoring.gunicorn_hooks import child_exit, exit_reason
-from monitoring.metrics.process_families import server_metrics
+from monitoring.metrics.master_families import EXITS
 
 
 def count(reason: str) -> float:
-    value: float = server_metrics().exits.labels(reason)._value.get()
-    return value
+    return EXITS.of(reason).get()
 
 
 @pytest.mark.parametrize(

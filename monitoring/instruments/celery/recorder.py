@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache, wraps
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from celery import signals, states
@@ -47,13 +47,24 @@ def _safely(receiver: Callable[..., None]) -> Callable[..., None]:
     return receive
 
 
+class _Run(NamedTuple):
+    """A run that has begun; `task` is its label, `started` in seconds of `perf_counter`."""
+
+    request: Any
+    task_id: str
+    task: str
+    started: float
+
+
 class TaskRecorder:
     """Writes the metrics of tasks. All threads and greenlets of the process share it."""
 
     def __init__(self, metrics: CeleryMetrics) -> None:
         self._metrics = metrics
         self._tasks = BoundedNames(_MAX_TASKS, OVERFLOW)
-        self._running: dict[str, tuple[float, str]] = {}
+        # By the id of its request, which the run keeps alive. A task id is not unique, because
+        # greenlets and threads can start a retry before the run that asked for it has ended.
+        self._running: dict[int, _Run] = {}
         self._requests: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._next_tick = float("-inf")
         self._is_connected = False
@@ -105,7 +116,7 @@ class TaskRecorder:
     def _begin(self, task_id: str, task: Any, **_: Any) -> None:
         name = self.label(task.name)
         if len(self._running) < _MAX_RUNNING:
-            self._running[task_id] = (time.perf_counter(), name)
+            self._running[id(task.request)] = _Run(task.request, task_id, name, time.perf_counter())
             self._metrics.in_progress.labels(name).inc()
         self._metrics.started.labels(name).inc()
         waited = _queue_seconds(task.request, time.time())
@@ -113,13 +124,12 @@ class TaskRecorder:
             self._metrics.queue.labels(name).observe(waited)
 
     @_safely
-    def _end(self, task_id: str, state: str | None = None, **_: Any) -> None:
+    def _end(self, task: Any, state: str | None = None, **_: Any) -> None:
         now = time.perf_counter()
-        begun = self._running.pop(task_id, None)
-        if begun is not None:
-            started, name = begun
-            self._metrics.in_progress.labels(name).dec()
-            self._metrics.duration.labels(name, _known(state)).observe(now - started)
+        run = self._running.pop(id(task.request), None)
+        if run is not None:
+            self._metrics.in_progress.labels(run.task).dec()
+            self._metrics.duration.labels(run.task, _known(state)).observe(now - run.started)
         if now >= self._next_tick:
             self._next_tick = now + TICK_SECONDS
             upkeep().tick()
@@ -131,7 +141,9 @@ class TaskRecorder:
 
     @_safely
     def _lose(self, sender: Any, task_id: str, exception: BaseException, **_: Any) -> None:
-        if task_id in self._running or type(exception).__name__ not in _LOST:
+        if type(exception).__name__ not in _LOST or any(
+            run.task_id == task_id for run in list(self._running.values())
+        ):
             return  # task_postrun will count its end
         request = self._requests.get(task_id)
         started = getattr(request, "time_start", None)

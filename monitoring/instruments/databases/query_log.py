@@ -16,7 +16,7 @@ from monitoring.conf import Settings, get_settings
 from monitoring.instruments.databases.log_file import SharedLogFile
 from monitoring.instruments.databases.normalise import fingerprint, normalise
 from monitoring.metrics.database_families import database_metrics
-from monitoring.storage import own_counters, values
+from monitoring.storage import own_counters, this_process
 from monitoring.storage.self_report import report_error
 
 SLOW = "slow_query"
@@ -76,7 +76,7 @@ class QueryLog:
         try:
             self._file.append(json.dumps(line, ensure_ascii=True).encode())
         except OSError:
-            values.drop(own_counters.DROP_QUERY_LOG)
+            this_process.drop(own_counters.DROP_QUERY_LOG)
             report_error("SLOW_QUERY_LOG cannot be written")
 
     def _admit(self, key: tuple[str, str]) -> int | None:

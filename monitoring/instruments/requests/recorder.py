@@ -29,7 +29,7 @@ from monitoring.metrics.histogram import BisectHistogram
 from monitoring.metrics.labels import METHODS, OTHER, Routes
 from monitoring.metrics.request_families import HttpMetrics, http_metrics
 from monitoring.primitives.bounded_names import BoundedNames
-from monitoring.storage import own_counters, values
+from monitoring.storage import own_counters, this_process, values
 from monitoring.storage.exemplars import Trace
 from monitoring.storage.self_report import report_error
 from monitoring.storage.values import SlotValue, add_all, value_of
@@ -201,7 +201,7 @@ class RequestRecorder:
             match = _refused_match(request)
         route = self._routes.of(match)
         if route.overflow:
-            values.drop(own_counters.DROP_MAX_ROUTES)
+            this_process.drop(own_counters.DROP_MAX_ROUTES)
             cacheable = False  # so that each such request counts a drop
         series = None if route.ignored else self._make_series(method, route.label, status)
         if cacheable and len(self._series) < _MAX_CACHED_SERIES:

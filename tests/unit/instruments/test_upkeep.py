@@ -113,13 +113,13 @@ def test_one_deleted_file_is_made_again_in_the_same_slot(
         """
 import shutil
 directory = Path(os.environ['PROMETHEUS_MULTIPROC_DIR'])
-from monitoring.storage import values
+from monitoring.storage import this_process, values
 c = Counter('c', 'C.')
 c.inc(5)
 (directory / 'counter_web-0.db').unlink()
 values.tend()
 c.inc()
-values.drop('no_slot')
+this_process.drop('no_slot')
 """
     )
     samples = stock_samples(metrics_directory)

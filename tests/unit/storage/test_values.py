@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from prometheus_client.mmap_dict import mmap_key
+
+from monitoring.storage.format import metric_key
 from tests.unit.conftest import RunPython
 from tests.unit.stock import stock_samples
 
@@ -136,3 +139,8 @@ assert calls[0] > 100
 """
     )
     assert stock_samples(metrics_directory)["handled_total", ()] > 100
+
+
+def test_keys_are_those_of_prometheus_client() -> None:
+    given = ("jobs", "jobs_total", ["b", "a"], ["é", '"1"'], 'Jobs of "b".')
+    assert metric_key(*given) == mmap_key(*given)
