@@ -14,7 +14,7 @@ from monitoring.storage.directory import (
     configured_directory,
     private_directory,
 )
-from monitoring.storage.slots import TEST, role_of
+from monitoring.storage.slots import TEST, WEB, role_of
 from monitoring.storage.values import attach
 
 __all__ = ["attach", "install"]
@@ -25,8 +25,9 @@ def install(role: str | None = None, directory: Path | str | None = None) -> Non
 
     `role` (default: by the command line) separates kinds of processes: web, celery, manage.
     `directory` (default: PROMETHEUS_MULTIPROC_DIR, else one in /dev/shm) holds the files. A test
-    run gets a directory of its own, deleted at its end, so that it does not count as traffic.
-    Idempotent; opens no file.
+    run gets a directory of its own, deleted at its end, so that it does not count as traffic. A web
+    process whose role is not given finds out itself, at its first write, whether the site starts
+    afresh; gunicorn's hooks give it, because `prepare()` has done that. Idempotent; opens no file.
     """
     if role is not None or directory is not None or not values.is_installed():
         chosen_role = role or role_of(sys.argv)
@@ -36,4 +37,4 @@ def install(role: str | None = None, directory: Path | str | None = None) -> Non
             chosen = private_directory()
         else:
             chosen = configured_directory()
-        values.install(chosen_role, chosen)
+        values.install(chosen_role, chosen, finds_start=role is None and chosen_role == WEB)

@@ -23,6 +23,7 @@ from monitoring.storage.own_counters import (
     DROP_UNUSABLE_DIRECTORY,
     OwnCounters,
 )
+from monitoring.storage.server_start import join
 from monitoring.storage.slot_file import Cells, SlotFile, open_slot_file
 from monitoring.storage.slots import Slot
 
@@ -45,12 +46,15 @@ class ProcessFiles:
 
     def __init__(self) -> None:
         self.role = "python"
+        self.finds_start = False
         self.directory: Path | None = None
         self.slot: Slot | None = None
         self._files: dict[str, SlotFile] = {}
         self._exemplars: ExemplarFile | None = None
         self._waiting: list[Placed] = []  # made before there was a slot; they get cells with it
         self._own = OwnCounters()
+        self._joined: metrics_directory.MasterLock | None = None
+        self._may_begin = True  # false once this process, or the one that it comes from, has joined
         self._busy = False
         self._news = ""
         self._log_limit = LogLimit()
@@ -148,6 +152,7 @@ class ProcessFiles:
         if self.slot is not None:
             self.slot.forget()
             self.slot = None
+        self._joined = None  # the lock closed the child's copy itself
         self._own.forget()
         self._busy = False
         self._attach_after = self._grow_after = self._exemplars_after = float("-inf")
@@ -159,6 +164,8 @@ class ProcessFiles:
         try:
             directory = self.directory or metrics_directory.configured_directory()
             metrics_directory.ensure(directory)
+            if self.finds_start:
+                self._join(directory)
             slot = slots.take(directory, self.role)
             for mode in LIVE_MODES:  # live gauges of the slot's last owner, which is dead
                 file_path(directory, f"gauge_{mode}", slot.name).unlink(missing_ok=True)
@@ -176,6 +183,20 @@ class ProcessFiles:
         for value in waiting:
             self._place(value)
         return True
+
+    def _join(self, directory: Path) -> None:
+        """Hold the directory as a server does; wipe it if this is a fresh start of the site."""
+        if self._joined is not None:
+            if not self._joined.is_deleted:
+                return
+            self._joined.leave()
+        try:
+            self._joined, problem = join(directory, may_begin=self._may_begin)
+        except OSError as error:  # the counts of an earlier run stay, and this process counts on
+            problem = f"a fresh start cannot be found: {error}"
+        self._may_begin = False
+        if problem:
+            self._news = problem
 
     def _move(self) -> None:
         assert self.slot is not None

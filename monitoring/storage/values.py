@@ -85,8 +85,11 @@ class SlotValue:
 _process = ProcessFiles()
 
 
-def install(role: str, directory: Path) -> None:
-    """Make every metric built from now on live in this process's slot. Opens nothing."""
+def install(role: str, directory: Path, *, finds_start: bool = False) -> None:
+    """Make every metric built from now on live in this process's slot. Opens nothing.
+
+    With `finds_start`, the process looks before it takes its slot whether the site starts afresh.
+    """
     if values.ValueClass is not SlotValue:
         values.ValueClass = SlotValue
         # The lock is held during a fork: a child never starts with a half-done write or file.
@@ -96,6 +99,7 @@ def install(role: str, directory: Path) -> None:
             after_in_child=_start_child,
         )
     _process.role = slots.validate_role(role)
+    _process.finds_start = finds_start
     if _process.slot is None:
         _process.directory = directory
     # For prometheus-client's own code and for child processes.
