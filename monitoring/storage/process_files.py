@@ -14,6 +14,12 @@ from monitoring.storage import directory as metrics_directory
 from monitoring.storage import slots
 from monitoring.storage.exemplars import ExemplarFile, exemplar_file_name, open_exemplar_file
 from monitoring.storage.format import LIVE_MODES, file_path
+from monitoring.storage.histogram_bounds import (
+    Bounds,
+    DeclaredBounds,
+    bounds_in,
+    share_to_keep,
+)
 from monitoring.storage.own_counters import (
     CORRUPT_NAME,
     DROP_INTERNAL_ERROR,
@@ -24,10 +30,11 @@ from monitoring.storage.own_counters import (
     OwnCounters,
 )
 from monitoring.storage.server_start import join
-from monitoring.storage.slot_file import Cells, SlotFile, open_slot_file
+from monitoring.storage.slot_file import Cells, SlotFile, open_slot_file, set_aside
 from monitoring.storage.slots import Slot
 
 _RETRY_SECONDS = 1.0
+_HISTOGRAM = "histogram"
 
 logger = logging.getLogger("monitoring.storage")
 
@@ -52,6 +59,8 @@ class ProcessFiles:
         self._files: dict[str, SlotFile] = {}
         self._exemplars: ExemplarFile | None = None
         self._waiting: list[Placed] = []  # made before there was a slot; they get cells with it
+        self._bounds = DeclaredBounds()
+        self._file_bounds: dict[str, Bounds] = {}  # of the histogram file when it was opened
         self._own = OwnCounters()
         self._joined: metrics_directory.MasterLock | None = None
         self._may_begin = True  # false once this process, or the one that it comes from, has joined
@@ -68,6 +77,18 @@ class ProcessFiles:
             self._waiting.append(value)
         else:
             self.bind(value)
+
+    def declare(self, family: str, bound: str) -> None:
+        """Note a new histogram's bucket; with the last one, the file must have the same bounds."""
+        if self._bounds.learn(family, bound) and not self._busy:
+            self._busy = True
+            try:
+                self._check_bounds()
+            except Exception as error:  # as in bind
+                self.count(DROP_INTERNAL_ERROR)
+                self._news = f"cannot compare the bounds of histograms: {error!r}"
+            finally:
+                self._busy = False
 
     def bind(self, value: Placed) -> "memoryview[float] | None":
         """Find the value's cell in this process's files; None if this write must be dropped."""
@@ -260,7 +281,31 @@ class ProcessFiles:
         if file.damage:
             self.count(CORRUPT_NAME)
             self._news = f"a damaged {prefix} file was set aside: {file.damage}"
+        if prefix == _HISTOGRAM:
+            self._file_bounds = bounds_in(file.keys())
+            file = self._with_our_bounds(file)
         return file
+
+    def _check_bounds(self) -> None:
+        file = self._files.get(_HISTOGRAM)
+        if file is not None:
+            self._files[_HISTOGRAM] = self._with_our_bounds(file)
+
+    def _with_our_bounds(self, file: SlotFile) -> SlotFile:
+        """The file; if it has other bounds than we declare, a new one, and it is set aside."""
+        assert self.directory is not None
+        assert self.slot is not None
+        ours = self._bounds.contradicted_by(self._file_bounds)
+        if not ours:
+            return file
+        why = f"it has other bounds than are declared now for {', '.join(sorted(ours))}"
+        path = file_path(self.directory, _HISTOGRAM, self.slot.name)
+        fresh = set_aside(path, file, why, share_to_keep(file.keys(), ours))
+        for family in ours:
+            del self._file_bounds[family]
+        self.count(CORRUPT_NAME)
+        self._news = f"a histogram file was set aside: {why}"
+        return fresh
 
     def _open_exemplars(self) -> ExemplarFile | None:
         """Open the exemplar file; without a slot or space, count a drop and return None.
