@@ -7,6 +7,7 @@ from django.apps import AppConfig
 from django.core.signals import setting_changed
 
 from monitoring import storage
+from monitoring.conf import APP_LABEL
 from monitoring.storage.server_start import at_fresh_start
 
 __all__ = ["MonitoringConfig"]
@@ -14,6 +15,7 @@ __all__ = ["MonitoringConfig"]
 
 class MonitoringConfig(AppConfig):
     name = "monitoring"
+    label = APP_LABEL
     verbose_name = "Monitoring"
     default_auto_field = "django.db.models.BigAutoField"
 
