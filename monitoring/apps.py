@@ -1,5 +1,6 @@
 """The Django app's configuration: installs the value class and the instruments."""
 
+from pathlib import Path
 from types import ModuleType
 
 from django.apps import AppConfig
@@ -7,6 +8,7 @@ from django.core.signals import setting_changed
 
 from monitoring import storage
 from monitoring.conf import APP_LABEL
+from monitoring.storage.server_start import at_fresh_start
 
 __all__ = ["MonitoringConfig"]
 
@@ -22,6 +24,7 @@ class MonitoringConfig(AppConfig):
         # Not in ready(), because models of other apps are imported before it and may build
         # metrics. It opens nothing. Under gunicorn, prepare() has already done it.
         storage.install()
+        at_fresh_start(_begin_snapshots)
 
     def ready(self) -> None:
         from monitoring import checks  # noqa: F401, PLC0415  (registers the system checks)
@@ -35,6 +38,13 @@ class MonitoringConfig(AppConfig):
         instrument_caches()
         watch_celery()
         _keep_snapshots()
+
+
+def _begin_snapshots(directory: Path) -> None:
+    """As gunicorn's `prepare()` does: the snapshots are of counts that are gone."""
+    from monitoring.figures.ring_file import start_after_wipe  # noqa: PLC0415
+
+    start_after_wipe(directory)
 
 
 def _keep_snapshots() -> None:

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from monitoring import storage
-from monitoring.figures.ring_file import start_afresh
+from monitoring.figures.ring_file import start_after_wipe
 from monitoring.metrics.master_families import BOOTS, EXITS
 from monitoring.primitives.own_logger import OwnLogger
 from monitoring.primitives.per_process import per_process
@@ -61,29 +61,17 @@ def _claim() -> metrics_directory.MasterLock:
     lock = metrics_directory.MasterLock(directory)
     # In an upgrade, gunicorn gives the new master the old one's pid. The old master may have been
     # started by a configuration without this lock, so the lock alone is not enough.
-    if lock.start(may_wipe="GUNICORN_PID" not in os.environ):
+    if lock.start(may_wipe=lambda: "GUNICORN_PID" not in os.environ):
         _begin_snapshots(directory)
-        _mark_host(directory)
+        for problem in metrics_directory.mark_host(directory):
+            logger.warning("%s", problem)
     return lock
-
-
-def _mark_host(directory: Path) -> None:
-    """Warn if another host used the directory, and record this host as its user."""
-    other = metrics_directory.other_host(directory)
-    if other is not None:
-        logger.warning(
-            "the metrics directory was last used by the host %r: each needs one of its own", other
-        )
-    try:
-        metrics_directory.mark(directory)
-    except OSError as error:
-        logger.warning("the metrics directory cannot be marked as this host's: %s", error)
 
 
 def _begin_snapshots(directory: Path) -> None:
     """Begin new snapshots, because the files with the old counts have been deleted."""
     try:
-        start_afresh(directory, counters_began=not any(directory.glob("*.db")))
+        start_after_wipe(directory)
     except OSError as error:  # such as a full disk: the server starts without windows
         logger.warning("the summary's snapshots cannot be kept: %s", error)
 

@@ -149,6 +149,11 @@ def start_afresh(directory: Path, *, counters_began: bool) -> None:
     replace(directory / RING_FILE, [record])
 
 
+def start_after_wipe(directory: Path) -> None:
+    """`start_afresh`, after the files that no live process owns were deleted. Raises OSError."""
+    start_afresh(directory, counters_began=not any(directory.glob("*.db")))
+
+
 def _parse(data: bytes, at: int) -> RingRecord | None:
     if len(data) < _HEAD_BYTES or data[:4] != _MAGIC:
         return None

@@ -15,7 +15,7 @@ from monitoring.storage.directory import (
     configured_directory,
     private_directory,
 )
-from monitoring.storage.slots import TEST, role_of
+from monitoring.storage.slots import TEST, WEB, role_of
 
 if TYPE_CHECKING:
     from monitoring.storage.slots import Slot
@@ -28,8 +28,9 @@ def install(role: str | None = None, directory: Path | str | None = None) -> Non
 
     `role` (default: by the command line) separates kinds of processes: web, celery, manage.
     `directory` (default: PROMETHEUS_MULTIPROC_DIR, else one in /dev/shm) holds the files. A test
-    run gets a directory of its own, deleted at its end, so that it does not count as traffic.
-    Idempotent; opens no file.
+    run gets a directory of its own, deleted at its end, so that it does not count as traffic. A web
+    process whose role is not given finds out itself, at its first write, whether the site starts
+    afresh; gunicorn's hooks give it, because `prepare()` has done that. Idempotent; opens no file.
     """
     if role is not None or directory is not None or not this_process.is_declared():
         chosen_role = role or role_of(sys.argv)
@@ -39,7 +40,7 @@ def install(role: str | None = None, directory: Path | str | None = None) -> Non
             chosen = private_directory()
         else:
             chosen = configured_directory()
-        this_process.declare(chosen_role, chosen)
+        this_process.declare(chosen_role, chosen, finds_start=role is None and chosen_role == WEB)
     # Here, because prometheus-client and the value class have locks: see process_lock.
     from monitoring.storage import values  # noqa: PLC0415
 

@@ -9,17 +9,20 @@ import shutil
 import socket
 import stat
 import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from monitoring.errors import MetricsDirectoryError
 from monitoring.primitives.boot_clock import boot_id
-from monitoring.primitives.lock_files import open_lock
-from monitoring.primitives.small_files import read_json, write_json
+from monitoring.primitives.lock_files import lock_now, open_lock
+from monitoring.primitives.small_files import WRITE, read_json, write_json
 from monitoring.storage.exemplars import owner_of
 from monitoring.storage.format import metric_files
 from monitoring.storage.process_lock import process_lock
-from monitoring.storage.slots import is_held, lock_path
+from monitoring.storage.slots import lock_path
 
 ENVIRONMENT_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 MOUNTS = Path("/proc/self/mountinfo")
@@ -27,6 +30,7 @@ MOUNTS = Path("/proc/self/mountinfo")
 _MASTER_LOCK = "master.lock"
 _MARKER = "host.json"
 _MARKER_BYTES = 1000
+_SHARE_SECONDS = 1.0
 _NETWORK = {
     "9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.s3fs",
     "fuse.sshfs", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs",
@@ -109,31 +113,49 @@ def give_to(path: Path, uid: int, gid: int) -> None:
 
 
 class MasterLock:
-    """A lock that every server master on the directory shares while it runs.
+    """A lock that every server on the directory shares while it runs.
 
-    Only a master that finds no other one may wipe, so that a USR2 upgrade or a second server on the
-    same directory does not. Forked children close it: workers do not hold it.
+    A gunicorn master holds it; under other servers, each web process. Only a server that finds no
+    other one may wipe, so that a USR2 upgrade or a second server on the same directory does not.
+    Forked children close it: gunicorn's workers do not hold it, and others take their own.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._descriptor = open_lock(directory / _MASTER_LOCK)
-        os.register_at_fork(after_in_child=self._forget)
+        os.register_at_fork(after_in_child=self.leave)
 
-    def start(self, *, may_wipe: bool) -> bool:
-        """Take the lock; if no other master runs, wipe free slots. Returns whether it wiped."""
-        alone = True
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            alone = False
-        wiped = alone and may_wipe
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the lock file is gone from the directory: others lock a new one."""
+        return os.fstat(self._descriptor).st_nlink == 0
+
+    def start(self, *, may_wipe: Callable[[], bool]) -> bool:
+        """Take the lock; if no other server runs, wipe free slots. Returns whether it wiped.
+
+        `may_wipe` is asked while no other server can start.
+        """
+        alone = lock_now(self._descriptor)
+        wiped = alone and may_wipe()
         if wiped:
             wipe_free_slots(self._directory)
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        self._share()
         return wiped
 
-    def _forget(self) -> None:
+    def _share(self) -> None:
+        """Share the lock; the wait for another server that starts now is bounded."""
+        deadline = time.monotonic() + _SHARE_SECONDS
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > deadline:  # it is suspended: rather count without the lock
+                    return
+                time.sleep(0.001)
+
+    def leave(self) -> None:
+        """Close the lock; in a forked child, its copy."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -145,11 +167,31 @@ def wipe_free_slots(directory: Path) -> None:
         names = [entry.name for entry in directory.iterdir()]
         owned = [(name, file.owner) for name, file in metric_files(iter(names))]
         owned += [(name, owner) for name in names if (owner := owner_of(name))]
+        files: dict[str, list[str]] = defaultdict(list)
         for name, owner in owned:
-            lock = lock_path(directory, owner)
-            if not lock.exists() or not is_held(lock):
-                (directory / name).unlink(missing_ok=True)
-                (directory / f"{name}.damaged").unlink(missing_ok=True)
+            files[owner].append(name)
+        for owner, of_owner in files.items():
+            with _unowned(lock_path(directory, owner)) as is_free:
+                for name in of_owner if is_free else ():
+                    (directory / name).unlink(missing_ok=True)
+                    (directory / f"{name}.damaged").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _unowned(lock: Path) -> Iterator[bool]:
+    """Whether the slot has no live owner; nobody takes it while the block runs."""
+    try:
+        descriptor = os.open(lock, WRITE)
+    except FileNotFoundError:  # of a stock writer
+        yield True
+        return
+    except OSError:
+        yield False
+        return
+    try:
+        yield lock_now(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +223,20 @@ def other_host(directory: Path, host: Host | None = None) -> str | None:
         return None
     ours = host or this_host()
     return None if ours.name == name or ours.boot == boot else name[:100]
+
+
+def mark_host(directory: Path) -> list[str]:
+    """Record this host as the user of the directory. Returns what is to be warned of."""
+    problems: list[str] = []
+    if (other := other_host(directory)) is not None:
+        problems.append(
+            f"the metrics directory was last used by the host {other!r}: each needs one of its own"
+        )
+    try:
+        mark(directory)
+    except OSError as error:
+        problems.append(f"the metrics directory cannot be marked as this host's: {error}")
+    return problems
 
 
 def network_file_system(path: Path, mounts: Path = MOUNTS) -> str | None:

@@ -14,6 +14,12 @@ from monitoring.storage import directory as metrics_directory
 from monitoring.storage import slots
 from monitoring.storage.exemplars import ExemplarFile, exemplar_file_name, open_exemplar_file
 from monitoring.storage.format import LIVE_MODES, file_path
+from monitoring.storage.histogram_bounds import (
+    Bounds,
+    DeclaredBounds,
+    bounds_in,
+    share_to_keep,
+)
 from monitoring.storage.own_counters import (
     CORRUPT_NAME,
     DROP_INTERNAL_ERROR,
@@ -23,10 +29,12 @@ from monitoring.storage.own_counters import (
     DROP_UNUSABLE_DIRECTORY,
     OwnCounters,
 )
-from monitoring.storage.slot_file import Cells, SlotFile, open_slot_file
+from monitoring.storage.server_start import join
+from monitoring.storage.slot_file import Cells, SlotFile, open_slot_file, set_aside
 from monitoring.storage.slots import Slot
 
 _RETRY_SECONDS = 1.0
+_HISTOGRAM = "histogram"
 
 logger = OwnLogger("monitoring.storage")
 
@@ -45,12 +53,17 @@ class ProcessFiles:
 
     def __init__(self) -> None:
         self.role = "python"
+        self.finds_start = False
         self.directory: Path | None = None
         self.slot: Slot | None = None
         self._files: dict[str, SlotFile] = {}
         self._exemplars: ExemplarFile | None = None
         self._waiting: list[Placed] = []  # made before there was a slot; they get cells with it
+        self._bounds = DeclaredBounds()
+        self._file_bounds: dict[str, Bounds] = {}  # of the histogram file when it was opened
         self._own = OwnCounters()
+        self._joined: metrics_directory.MasterLock | None = None
+        self._may_begin = True  # false once this process, or the one that it comes from, has joined
         self._busy = False
         self._news = ""
         self._log_limit = LogLimit()
@@ -64,6 +77,18 @@ class ProcessFiles:
             self._waiting.append(value)
         else:
             self.bind(value)
+
+    def declare(self, family: str, bound: str) -> None:
+        """Note a new histogram's bucket; with the last one, the file must have the same bounds."""
+        if self._bounds.learn(family, bound) and not self._busy:
+            self._busy = True
+            try:
+                self._check_bounds()
+            except Exception as error:  # as in bind
+                self.count(DROP_INTERNAL_ERROR)
+                self._news = f"cannot compare the bounds of histograms: {error!r}"
+            finally:
+                self._busy = False
 
     def bind(self, value: Placed) -> "memoryview[float] | None":
         """Find the value's cell in this process's files; None if this write must be dropped."""
@@ -148,6 +173,7 @@ class ProcessFiles:
         if self.slot is not None:
             self.slot.forget()
             self.slot = None
+        self._joined = None  # the lock closed the child's copy itself
         self._own.forget()
         self._busy = False
         self._attach_after = self._grow_after = self._exemplars_after = float("-inf")
@@ -159,6 +185,8 @@ class ProcessFiles:
         try:
             directory = self.directory or metrics_directory.configured_directory()
             metrics_directory.ensure(directory)
+            if self.finds_start:
+                self._join(directory)
             slot = slots.take(directory, self.role)
             for mode in LIVE_MODES:  # live gauges of the slot's last owner, which is dead
                 file_path(directory, f"gauge_{mode}", slot.name).unlink(missing_ok=True)
@@ -176,6 +204,20 @@ class ProcessFiles:
         for value in waiting:
             self._place(value)
         return True
+
+    def _join(self, directory: Path) -> None:
+        """Hold the directory as a server does; wipe it if this is a fresh start of the site."""
+        if self._joined is not None:
+            if not self._joined.is_deleted:
+                return
+            self._joined.leave()
+        try:
+            self._joined, problem = join(directory, may_begin=self._may_begin)
+        except OSError as error:  # the counts of an earlier run stay, and this process counts on
+            problem = f"a fresh start cannot be found: {error}"
+        self._may_begin = False
+        if problem:
+            self._news = problem
 
     def _move(self) -> None:
         assert self.slot is not None
@@ -239,7 +281,31 @@ class ProcessFiles:
         if file.damage:
             self.count(CORRUPT_NAME)
             self._news = f"a damaged {prefix} file was set aside: {file.damage}"
+        if prefix == _HISTOGRAM:
+            self._file_bounds = bounds_in(file.keys())
+            file = self._with_our_bounds(file)
         return file
+
+    def _check_bounds(self) -> None:
+        file = self._files.get(_HISTOGRAM)
+        if file is not None:
+            self._files[_HISTOGRAM] = self._with_our_bounds(file)
+
+    def _with_our_bounds(self, file: SlotFile) -> SlotFile:
+        """The file; if it has other bounds than we declare, a new one, and it is set aside."""
+        assert self.directory is not None
+        assert self.slot is not None
+        ours = self._bounds.contradicted_by(self._file_bounds)
+        if not ours:
+            return file
+        why = f"it has other bounds than are declared now for {', '.join(sorted(ours))}"
+        path = file_path(self.directory, _HISTOGRAM, self.slot.name)
+        fresh = set_aside(path, file, why, share_to_keep(file.keys(), ours))
+        for family in ours:
+            del self._file_bounds[family]
+        self.count(CORRUPT_NAME)
+        self._news = f"a histogram file was set aside: {why}"
+        return fresh
 
     def _open_exemplars(self) -> ExemplarFile | None:
         """Open the exemplar file; without a slot or space, count a drop and return None.

@@ -7,6 +7,7 @@ here, at a known place, and never a SIGBUS in the middle of a request.
 import errno
 import mmap
 import os
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from monitoring.primitives.small_files import DRAFT, WRITE, give_to_owner
@@ -21,6 +22,8 @@ from monitoring.storage.format import (
     read_used,
     scan_entries,
 )
+
+Share = Callable[[str], float | None]
 
 _INITIAL_BYTES = 4 * PAGE_BYTES
 _MAX_STEP_BYTES = 1024 * 1024
@@ -72,15 +75,25 @@ class SlotFile(Cells):
         """Whether the file is gone from the directory."""
         return os.fstat(self._descriptor).st_nlink == 0
 
-    def add_from(self, other: "SlotFile") -> None:
-        """Add the values of another file of the same kind. Raises OSError without space."""
+    def keys(self) -> Collection[str]:
+        return self._positions.keys()
+
+    def add_from(self, other: "SlotFile", share: Share | None = None) -> None:
+        """Add the values of another file of the same kind. Raises OSError without space.
+
+        `share` says by what a key's value is multiplied; None leaves the key out.
+        """
         assert other.cells is not None
         for key, index in other._positions.items():
+            part = 1.0 if share is None else share(key)
+            if part is None:
+                continue
             here = self._positions.get(key)
             if here is None:
                 here = self.append(key)
             assert self.cells is not None
-            self.cells[here] += other.cells[index]
+            if part:  # not 0 times an infinite value
+                self.cells[here] += part * other.cells[index]
             self.cells[here + 1] = other.cells[index + 1]
 
     def forget(self) -> None:
@@ -162,7 +175,22 @@ def open_slot_file(path: Path) -> SlotFile:
     return fresh
 
 
-def _create(path: Path, replaces: SlotFile | None = None, damage: str | None = None) -> SlotFile:
+def set_aside(path: Path, file: SlotFile, why: str, share: Share) -> SlotFile:
+    """Set the open file aside as a damaged one; returns a new one, with a share of its values.
+
+    The old one is closed. Raises OSError when there is no space; then it stays.
+    """
+    fresh = _create(path, file, why, share)
+    file.forget()
+    return fresh
+
+
+def _create(
+    path: Path,
+    replaces: SlotFile | None = None,
+    damage: str | None = None,
+    share: Share | None = None,
+) -> SlotFile:
     """Make the file complete under another name first: no reader ever sees an empty one.
 
     Not by `replace_whole`: the descriptor stays open, and the slot's lock keeps others away.
@@ -174,7 +202,7 @@ def _create(path: Path, replaces: SlotFile | None = None, damage: str | None = N
         file._reserve(HEADER_BYTES)
         file._map[0:4] = pack_used(HEADER_BYTES)
         if replaces is not None and replaces.cells is not None:
-            file.add_from(replaces)
+            file.add_from(replaces, share)
         if damage is not None:
             kept = path.with_name(path.name + ".damaged")
             kept.unlink(missing_ok=True)

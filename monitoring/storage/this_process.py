@@ -19,10 +19,14 @@ os.register_at_fork(after_in_child=files.leave_in_child)
 _is_declared = False
 
 
-def declare(role: str, directory: Path) -> None:
-    """Set the role and the directory of the slot that this process will take. Opens nothing."""
+def declare(role: str, directory: Path, *, finds_start: bool = False) -> None:
+    """Set the role and the directory of the slot that this process will take. Opens nothing.
+
+    With `finds_start`, the process looks before it takes its slot whether the site starts afresh.
+    """
     global _is_declared  # noqa: PLW0603
     files.role = slots.validate_role(role)
+    files.finds_start = finds_start
     if files.slot is None:
         files.directory = directory
     # For prometheus-client's own code and for child processes.

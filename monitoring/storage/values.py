@@ -47,6 +47,8 @@ class SlotValue:
         self.index = 0
         with process_lock:
             _process.welcome(self)
+            if typ == "histogram" and labelnames and labelnames[-1] == "le":
+                _process.declare(metric_name, labelvalues[-1])
         _process.report()
 
     def inc(self, amount: float) -> None:
