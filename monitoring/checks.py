@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 from prometheus_client import REGISTRY, values
 from prometheus_client.metrics import MetricWrapperBase
 
+from monitoring.alerts.admins import missing_flags, user_model
 from monitoring.backing_services import redis_client
 from monitoring.conf import Settings, parse_settings
 from monitoring.conf.health_table import HealthRole, own_checks_with
@@ -116,12 +117,7 @@ def check_redis(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
 @register("monitoring")
 def check_alert_hook(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     chosen = _usable_settings()
-    if not chosen.ALERT_HOOK:
-        return []
-    try:
-        problem = "" if callable(import_string(chosen.ALERT_HOOK)) else "is not a function"
-    except ImportError as error:
-        problem = f"cannot be imported ({error})"
+    problem = _problem_of_function(chosen.ALERT_HOOK) if chosen.ALERT_HOOK else ""
     if not problem:
         return []
     return [
@@ -131,6 +127,50 @@ def check_alert_hook(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessag
             id="monitoring.E005",
         )
     ]
+
+
+@register("monitoring")
+def check_users(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    model, named = user_model(), dict(_usable_settings().ADMINS)
+    if model is None:
+        return [
+            Error(
+                f"The user model {settings.AUTH_USER_MODEL!r} is not installed: there are no "
+                "admins, and neither alerts nor the endpoints for admins work.",
+                hint="Put 'django.contrib.auth' and 'django.contrib.contenttypes', or the app that "
+                "AUTH_USER_MODEL names, into INSTALLED_APPS. Scrapes and health checks work "
+                "without.",
+                id="monitoring.E006",
+            )
+        ]
+    messages: list[CheckMessage] = [
+        Error(
+            f"MONITORING['ADMINS'][{name!r}] is {path!r}, which {problem}.",
+            hint="'users' names a function that returns all admins, 'is_admin' one that takes the "
+            "user of a request and returns whether it is an admin.",
+            id="monitoring.E007",
+        )
+        for name, path in named.items()
+        if (problem := _problem_of_function(path))
+    ]
+    if not named and (missing := missing_flags(model)):
+        messages.append(
+            checks.Warning(
+                f"Nobody is an admin: {settings.AUTH_USER_MODEL} has no attribute "
+                f"{' and no '.join(missing)}.",
+                hint="Add columns or properties of these names to it, or say who is an admin with "
+                "MONITORING['ADMINS'].",
+                id="monitoring.W008",
+            )
+        )
+    return messages
+
+
+def _problem_of_function(path: str) -> str:
+    try:
+        return "" if callable(import_string(path)) else "is not a function"
+    except ImportError as error:
+        return f"cannot be imported ({error})"
 
 
 @register("monitoring")

@@ -6,6 +6,7 @@ from django import template
 from django.db import Error, transaction
 from django.urls import NoReverseMatch, reverse
 
+from monitoring.alerts.admins import account, is_admin
 from monitoring.models import AlertNotification
 
 register = template.Library()
@@ -16,8 +17,8 @@ MOST = 99  # counting stops here
 @register.inclusion_tag("admin/monitoring_unread.html", takes_context=True)
 def unread_alerts(context: template.Context) -> dict[str, Any]:
     """The admin's unread alerts and the URL of their list; empty for others and on an error."""
-    user = getattr(context.get("request"), "user", None)
-    if user is None or not (user.is_active and user.is_staff):
+    user = account(getattr(context.get("request"), "user", None))
+    if user is None or not is_admin(user):
         return {}
     try:
         url = reverse("admin:monitoring_alertnotification_changelist", query={"is_read__exact": 0})

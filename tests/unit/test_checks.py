@@ -135,6 +135,35 @@ def test_an_admin_that_stands_first_hides_unread_alerts() -> None:
         assert found() == ["monitoring.W004"]
 
 
+@pytest.mark.parametrize("function", ["no.such.module", "monitoring.conf.nothing", "os.sep"])
+@pytest.mark.parametrize("name", ["users", "is_admin"])
+def test_a_function_of_admins_that_cannot_be_called_is_an_error(name: str, function: str) -> None:
+    good = {"users": "os.getpid", "is_admin": "os.getpid"}
+    with override_settings(MONITORING={"ADMINS": {**good, name: function}}):
+        (message,) = run_checks(tags=["monitoring"])
+    assert message.id == "monitoring.E007"
+    assert name in message.msg
+    with override_settings(MONITORING={"ADMINS": good}):
+        assert found() == []
+
+
+def test_a_user_model_that_is_not_installed_is_an_error() -> None:
+    with override_settings(AUTH_USER_MODEL="nowhere.User"):
+        (message,) = run_checks(tags=["monitoring"])
+    assert message.id == "monitoring.E006"
+    assert "'nowhere.User'" in message.msg
+
+
+def test_a_user_model_without_is_staff_leaves_nobody_as_an_admin() -> None:
+    with override_settings(AUTH_USER_MODEL="auth.Group"):
+        (message,) = run_checks(tags=["monitoring"])
+        assert message.id == "monitoring.W008"
+        assert "is_staff and no is_active" in message.msg
+        functions = {"users": "os.getpid", "is_admin": "os.getpid"}
+        with override_settings(MONITORING={"ADMINS": functions}):
+            assert found() == []
+
+
 def test_redis_without_its_client_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with override_settings(MONITORING={"REDIS_URL": "redis://127.0.0.1"}):
         assert found() == []
