@@ -18,6 +18,7 @@ from monitoring.alerts.definitions import (
     check_thresholds,
 )
 from monitoring.alerts.thresholds import change_thresholds, store_defaults
+from monitoring.conf import APP_LABEL
 from monitoring.models import AlertNotification, Threshold, ThresholdChange
 from monitoring.page.status_admin import StatusAdmin, StatusEntry
 
@@ -85,7 +86,7 @@ class ThresholdAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Redirect to our own history: the admin's lacks changes through the API."""
-        page = reverse(f"{self.admin_site.name}:monitoring_thresholdchange_changelist")
+        page = reverse(f"{self.admin_site.name}:{APP_LABEL}_thresholdchange_changelist")
         return redirect(f"{page}?{urlencode({'name__exact': unquote(object_id)})}")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -6,12 +6,14 @@ from django.apps import AppConfig
 from django.core.signals import setting_changed
 
 from monitoring import storage
+from monitoring.conf import APP_LABEL
 
 __all__ = ["MonitoringConfig"]
 
 
 class MonitoringConfig(AppConfig):
     name = "monitoring"
+    label = APP_LABEL
     verbose_name = "Monitoring"
     default_auto_field = "django.db.models.BigAutoField"
 

@@ -14,7 +14,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from monitoring.alerts.admins import missing_flags, user_model
 from monitoring.backing_services import redis_client
-from monitoring.conf import Settings, parse_settings
+from monitoring.conf import APP_LABEL, Settings, parse_settings
 from monitoring.conf.health_table import HealthRole, own_checks_with
 from monitoring.errors import MetricsDirectoryError
 from monitoring.storage import directory as metrics_directory
@@ -192,7 +192,7 @@ def check_health_roles(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMess
 
 @register("monitoring")
 def check_admin_header(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    ours, admins = apps.get_app_config("monitoring"), "admin"
+    ours, admins = apps.get_app_config(APP_LABEL), "admin"
     labels = [config.label for config in apps.get_app_configs()]
     if admins not in labels or labels.index(ours.label) < labels.index(admins):
         return []

@@ -105,7 +105,9 @@ class AlertNotification(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=("event", "user"), name="monitoring_one_per_admin"),
+            models.UniqueConstraint(
+                fields=("event", "user"), name="multiprocess_exporter_one_per_admin"
+            ),
         )
         ordering = ("-event__created_at", "-pk")
 
@@ -135,7 +137,7 @@ class AlertDelivery(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=("event", "channel", "recipient"), name="monitoring_one_delivery"
+                fields=("event", "channel", "recipient"), name="multiprocess_exporter_one_delivery"
             ),
         )
 

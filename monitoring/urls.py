@@ -5,10 +5,11 @@ from django.urls import path
 from monitoring.api import health
 from monitoring.api.mounting import admin_view
 from monitoring.api.scrape_view import scrape
+from monitoring.conf import APP_LABEL
 
 __all__ = ["app_name", "urlpatterns"]
 
-app_name = "monitoring"
+app_name = APP_LABEL
 
 urlpatterns = [
     path("alerts/webhook/", admin_view("alerts.WebhookView"), name="webhook"),

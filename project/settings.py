@@ -111,7 +111,7 @@ SPECTACULAR_SETTINGS = {"TITLE": "Monitoring", "VERSION": __version__}
 
 MONITORING: dict[str, object] = {
     "CELERY_APP": "project.celery.app",
-    "IGNORE_ROUTES": ["monitoring:*", "admin:monitoring_*", "token"],
+    "IGNORE_ROUTES": ["multiprocess_exporter:*", "admin:multiprocess_exporter_*", "token"],
     "PROMETHEUS_URL": os.environ.get("PROMETHEUS_URL", "").strip(),
     "REDIS_URL": REDIS_URL,
     "WEBHOOK_TOKEN": os.environ.get("WEBHOOK_TOKEN", "").strip(),

@@ -12,7 +12,7 @@ from prometheus_client.core import Metric
 
 from monitoring.alerts.definitions import DEFINITIONS
 from monitoring.backing_services.database_probe import ask
-from monitoring.conf import get_settings
+from monitoring.conf import APP_LABEL, get_settings
 from monitoring.errors import DatabaseUnavailableError
 from monitoring.exposition.claims import ClaimedNames
 from monitoring.exposition.refreshed import Refreshed
@@ -64,7 +64,7 @@ class ThresholdGauges:
 
 
 def _rows(connection: BaseDatabaseWrapper) -> dict[str, float | None]:
-    table = apps.get_model("monitoring", "Threshold")._meta.db_table
+    table = apps.get_model(APP_LABEL, "Threshold")._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT name, value FROM {connection.ops.quote_name(table)}")  # noqa: S608
         return dict(cursor.fetchall())

@@ -9,6 +9,8 @@ from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from monitoring.conf import APP_LABEL
+
 Migrations = frozenset[tuple[str, str]]  # (label of the app, name)
 
 
@@ -27,8 +29,7 @@ def all_migrations() -> Migrations:
     user_app = django_settings.AUTH_USER_MODEL.partition(".")[0]
     if user_app in apps.app_configs:
         return known
-    ours = next(found.label for found in apps.get_app_configs() if found.name == "monitoring")
-    return frozenset(key for key in known if key[0] != ours)
+    return frozenset(key for key in known if key[0] != APP_LABEL)
 
 
 @cache

@@ -5,6 +5,7 @@ what this package hands to the app's other modules.
 """
 
 from monitoring.conf.settings import (
+    APP_LABEL,
     DEFAULT_LATENCY_BUCKETS,
     Settings,
     forget_settings,
@@ -13,6 +14,7 @@ from monitoring.conf.settings import (
 )
 
 __all__ = [
+    "APP_LABEL",
     "DEFAULT_LATENCY_BUCKETS",
     "Settings",
     "forget_settings",

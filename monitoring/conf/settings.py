@@ -13,6 +13,9 @@ from monitoring.conf.health_table import HealthRole, own_checks_with
 from monitoring.conf.setting_values import IPNetwork
 from monitoring.errors import SettingsError
 
+# Not the package's name: a host often has an app of its own with the label "monitoring".
+APP_LABEL = "multiprocess_exporter"
+
 # The buckets that OpenTelemetry's conventions advise for http.server.request.duration.
 DEFAULT_LATENCY_BUCKETS = (
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
@@ -141,7 +144,7 @@ class Settings:
         " False leaves only `+Inf` there; scrapers that accept native histograms still get all.",
     )
     IGNORE_ROUTES: tuple[str, ...] = _setting(
-        ("monitoring:*", "admin:monitoring_*"),
+        (f"{APP_LABEL}:*", f"admin:{APP_LABEL}_*"),
         values.strings,
         "Requests that do not count as traffic, by route template (`/healthz/`) or URL name"
         " (`shop:ping`). `*` matches any text.",

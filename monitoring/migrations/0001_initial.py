@@ -155,14 +155,15 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="deliveries",
-                        to="monitoring.alertevent",
+                        to="multiprocess_exporter.alertevent",
                     ),
                 ),
             ],
             options={
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("event", "channel", "recipient"), name="monitoring_one_delivery"
+                        fields=("event", "channel", "recipient"),
+                        name="multiprocess_exporter_one_delivery",
                     )
                 ],
             },
@@ -182,7 +183,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="notifications",
-                        to="monitoring.alertevent",
+                        to="multiprocess_exporter.alertevent",
                     ),
                 ),
                 (
@@ -198,7 +199,7 @@ class Migration(migrations.Migration):
                 "ordering": ("-event__created_at", "-pk"),
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("event", "user"), name="monitoring_one_per_admin"
+                        fields=("event", "user"), name="multiprocess_exporter_one_per_admin"
                     )
                 ],
             },

@@ -12,6 +12,8 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
+from monitoring.conf import APP_LABEL
+
 WINDOWS = (
     ("5m", "5 min"),
     ("15m", "15 min"),
@@ -32,7 +34,7 @@ _ENDPOINTS = {
 
 
 class StatusEntry(models.Model):
-    """A model without a table, so that the admin has the URL `monitoring/status/` and a link to it.
+    """A model without a table, so that the admin has a URL of its own and a link to it.
 
     It is in its own app registry (like the model of Django's MigrationRecorder), so that it gets no
     migration, permission or content type.
@@ -40,7 +42,7 @@ class StatusEntry(models.Model):
 
     class Meta:
         apps = Apps()
-        app_label = "monitoring"
+        app_label = APP_LABEL
         managed = False
         default_permissions = ()
         verbose_name = verbose_name_plural = "status"
@@ -49,7 +51,7 @@ class StatusEntry(models.Model):
         return "status"
 
 
-# The admin builds paths (/admin/monitoring/status/) and names of URLs from these.
+# The admin builds paths (`status/`) and names of URLs from these.
 StatusEntry._meta.object_name, StatusEntry._meta.model_name = "Status", "status"
 
 
@@ -70,7 +72,7 @@ class StatusAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_urls(self) -> list[URLPattern]:
         # The URL name of a model's list, to which the admin's index links.
         view = self.admin_site.admin_view(self.status_page)
-        return [path("", view, name="monitoring_status_changelist")]
+        return [path("", view, name=f"{APP_LABEL}_status_changelist")]
 
     @method_decorator(require_safe)
     def status_page(self, request: HttpRequest) -> HttpResponse:
@@ -82,7 +84,7 @@ class StatusAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             # The header's name, from its name in META.
             "csrf_header": settings.CSRF_HEADER_NAME.removeprefix("HTTP_").replace("_", "-"),
         }
-        return TemplateResponse(request, "admin/monitoring/status.html", context)
+        return TemplateResponse(request, "admin/multiprocess_exporter/status.html", context)
 
 
 def endpoint_urls() -> dict[str, str]:
@@ -93,6 +95,6 @@ def endpoint_urls() -> dict[str, str]:
 
 def _url(view: str, *args: int) -> str:
     try:
-        return reverse(f"monitoring:{view}", args=args)
+        return reverse(f"{APP_LABEL}:{view}", args=args)
     except NoReverseMatch:
         return ""

@@ -4,7 +4,7 @@
 set -eu
 version=1.6.32
 here="$(cd "$(dirname "$0")" && pwd)"
-target="${1:-$here/../../monitoring/static/monitoring/vendor/uplot}"
+target="${1:-$here/../../monitoring/static/multiprocess_exporter/vendor/uplot}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT INT TERM
 mkdir -p "$target"

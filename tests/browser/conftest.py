@@ -18,7 +18,7 @@ from tests.servers.admin import User
 from tests.servers.ports import wait_for
 
 SCREENSHOTS = ROOT / "screenshots"
-STATUS = "/admin/monitoring/status/"
+STATUS = "/admin/multiprocess_exporter/status/"
 
 _ARGUMENTS = [
     "--no-sandbox",

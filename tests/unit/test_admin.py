@@ -15,8 +15,8 @@ from monitoring.alerts.thresholds import change_thresholds, current_thresholds
 from monitoring.models import AlertEvent, AlertNotification, ThresholdChange
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-THRESHOLDS = "/admin/monitoring/threshold/"
-ALERTS = "/admin/monitoring/alertnotification/"
+THRESHOLDS = "/admin/multiprocess_exporter/threshold/"
+ALERTS = "/admin/multiprocess_exporter/alertnotification/"
 
 
 @pytest.fixture(autouse=True)
@@ -78,12 +78,14 @@ def test_the_login_page_has_the_header_without_a_count(admins: list[User]) -> No
 @pytest.mark.django_db(transaction=True)
 def test_without_the_table_the_admin_goes_on(admins: list[User]) -> None:
     with connection.schema_editor() as editor:
-        editor.execute("ALTER TABLE monitoring_alertnotification RENAME TO elsewhere")
+        editor.execute("ALTER TABLE multiprocess_exporter_alertnotification RENAME TO elsewhere")
     try:
         assert "unread alert" not in page(admins[0])
     finally:
         with connection.schema_editor() as editor:
-            editor.execute("ALTER TABLE elsewhere RENAME TO monitoring_alertnotification")
+            editor.execute(
+                "ALTER TABLE elsewhere RENAME TO multiprocess_exporter_alertnotification"
+            )
 
 
 def test_a_site_s_own_header_keeps_the_count_by_extending_ours(
@@ -150,8 +152,12 @@ def test_the_history_cannot_be_changed(admins: list[User]) -> None:
     change_thresholds({"error_rate": 5}, anna)
     client = Client()
     client.force_login(anna)
-    entry = f"/admin/monitoring/thresholdchange/{ThresholdChange.objects.get().pk}"
-    for url in (f"{entry}/change/", f"{entry}/delete/", "/admin/monitoring/thresholdchange/add/"):
+    entry = f"/admin/multiprocess_exporter/thresholdchange/{ThresholdChange.objects.get().pk}"
+    for url in (
+        f"{entry}/change/",
+        f"{entry}/delete/",
+        "/admin/multiprocess_exporter/thresholdchange/add/",
+    ):
         assert client.post(url, {"new_value": "1", "post": "yes"}).status_code == 403
     assert ThresholdChange.objects.get().new_value == 5
 

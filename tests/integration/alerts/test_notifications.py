@@ -281,13 +281,15 @@ def test_a_broker_that_is_away_loses_no_state(site: Site) -> None:
 
 def test_a_mail_server_that_is_away_delays_mail_alone(site: Site) -> None:
     """All notifications above came without it; it is tried again, and each mail comes once."""
-    pending = "FROM monitoring_alertdelivery WHERE status = 'pending'"
+    pending = "FROM multiprocess_exporter_alertdelivery WHERE status = 'pending'"
     due = int(site.postgresql.sql(f"SELECT count(*) {pending} AND channel = 'email'"))
     assert due >= len(ADMINS)
     assert site.mail.mails == []
     with site.mail.running():
         # The pause before the next attempt is over at once.
-        site.postgresql.sql("UPDATE monitoring_alertdelivery SET next_attempt_at = now()")
+        site.postgresql.sql(
+            "UPDATE multiprocess_exporter_alertdelivery SET next_attempt_at = now()"
+        )
         wait_for("all mails", lambda: len(site.mail.mails) >= due, 60)
         time.sleep(INTERVAL_SECONDS)
     assert len(site.mail.mails) == due

@@ -13,7 +13,7 @@ import sys
 import django
 django.setup()
 from django.urls import get_resolver, reverse
-reverse("monitoring:summary")
+reverse("multiprocess_exporter:summary")
 print("rest_framework" in sys.modules)
 get_resolver().resolve("/api/metrics/").func.cls
 print("rest_framework" in sys.modules)

@@ -37,8 +37,8 @@ def test_routes_past_the_limit_share_one_label() -> None:
 
 
 def test_routes_are_ignored_by_template_or_by_name() -> None:
-    routes = Routes(10, ("/healthz/", "/static/*", "monitoring:*"))
+    routes = Routes(10, ("/healthz/", "/static/*", "multiprocess_exporter:*"))
     assert routes.of(match("healthz/")).ignored
     assert routes.of(match("static/<path:path>")).ignored
-    assert routes.of(match("m/", name="scrape", namespace="monitoring")).ignored
+    assert routes.of(match("m/", name="scrape", namespace="multiprocess_exporter")).ignored
     assert not routes.of(match("shop/", name="shop")).ignored

@@ -15,7 +15,7 @@ from monitoring.page.status_admin import endpoint_urls
 
 pytestmark = pytest.mark.django_db
 
-URL = "/admin/monitoring/status/"
+URL = "/admin/multiprocess_exporter/status/"
 
 
 class WithoutOurEndpoints:
@@ -49,7 +49,7 @@ def test_every_admin_sees_it_and_a_link_to_it(client: Client) -> None:
     client.force_login(user("admin", is_staff=True))
     assert client.get(URL).status_code == 200
     assert f'href="{URL}"' in client.get("/admin/").content.decode()
-    assert f'href="{URL}"' in client.get("/admin/monitoring/").content.decode()
+    assert f'href="{URL}"' in client.get("/admin/multiprocess_exporter/").content.decode()
 
 
 @pytest.mark.parametrize("rights", [None, {}, {"is_superuser": True}])
@@ -99,9 +99,9 @@ def test_every_static_file_of_the_page_is_found(client: Client) -> None:
 
 
 def test_it_leaves_no_table_permission_or_migration_behind() -> None:
-    assert "status" not in apps.get_app_config("monitoring").models
+    assert "status" not in apps.get_app_config("multiprocess_exporter").models
     assert not Permission.objects.filter(codename__endswith="_status").exists()
-    call_command("makemigrations", "monitoring", check=True, dry_run=True, verbosity=0)
+    call_command("makemigrations", "multiprocess_exporter", check=True, dry_run=True, verbosity=0)
 
 
 @override_settings(ROOT_URLCONF=Elsewhere)
@@ -128,7 +128,7 @@ def test_the_project_s_own_csrf_header_is_used(client: Client) -> None:
 def test_the_page_has_a_name_for_every_threshold() -> None:
     from django.contrib.staticfiles.finders import find  # noqa: PLC0415
 
-    with open(str(find("monitoring/status/limits.js"))) as file:  # noqa: PTH123
+    with open(str(find("multiprocess_exporter/status/limits.js"))) as file:  # noqa: PTH123
         script = file.read()
     for name, definition in DEFINITIONS.items():
         (found,) = re.findall(rf"^  {name}: {{ .*field: \"(\w+)\"", script, re.MULTILINE)

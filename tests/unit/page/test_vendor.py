@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.paths import ROOT
 
-LIBRARY = ROOT / "monitoring/static/monitoring/vendor/uplot"
+LIBRARY = ROOT / "monitoring/static/multiprocess_exporter/vendor/uplot"
 
 
 def test_the_library_s_files_are_as_they_were_fetched() -> None:
