@@ -1,5 +1,6 @@
 """Django system checks, by which `manage.py check` reports misconfigurations."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,23 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
+from django.db import router
 from django.utils.module_loading import import_string
 from prometheus_client import REGISTRY, values
 from prometheus_client.metrics import MetricWrapperBase
 
 from monitoring.alerts.admins import missing_flags, user_model
 from monitoring.backing_services import redis_client
+from monitoring.backing_services.database_probe import ask
+from monitoring.backing_services.migration_state import (
+    all_migrations,
+    command_for,
+    missing_migrations,
+)
 from monitoring.conf import APP_LABEL, Settings, parse_settings
 from monitoring.conf.health_table import HealthRole, own_checks_with
-from monitoring.errors import MetricsDirectoryError
+from monitoring.errors import DatabaseUnavailableError, MetricsDirectoryError
+from monitoring.models import Threshold
 from monitoring.storage import directory as metrics_directory
 
 AppConfigs = Sequence[AppConfig] | None
@@ -187,6 +196,34 @@ def check_health_roles(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMess
         for setting, names in roles.items()
         for name in names
         if name not in known
+    ]
+
+
+@register("monitoring", checks.Tags.database)
+def check_tables(
+    app_configs: AppConfigs, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Run by `check --database` and by `migrate`, which is about to mend what it would say."""
+    alias = router.db_for_write(Threshold)
+    if alias not in (databases or ()) or "migrate" in sys.argv[1:2]:
+        return []
+    try:
+        seconds = _usable_settings().DATABASE_TIMEOUT_MS / 1000
+        missing = ask(alias, missing_migrations, seconds)
+    except DatabaseUnavailableError:
+        return []  # which is not for this check to say
+    if missing is None:
+        missing = all_migrations()
+    names = sorted(f"{label}.{name}" for label, name in missing if label == APP_LABEL)
+    if not names:
+        return []
+    return [
+        checks.Warning(
+            f"The database {alias!r} lacks migrations of this app: {', '.join(names)}. Alerts, "
+            "thresholds and notifications answer 503 until then.",
+            hint=f"Run {command_for(alias)}.",
+            id="monitoring.W009",
+        )
     ]
 
 

@@ -13,11 +13,12 @@ from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from monitoring.alerts.admins import is_admin, user_model
-from monitoring.api.database_gate import check_database
+from monitoring.api.database_gate import check_database, unmigrated
 from monitoring.api.error_answers import ServiceUnavailable, handle_error
 from monitoring.conf import get_settings
 
@@ -110,6 +111,9 @@ class AdminView(APIView):
 
     def get_exception_handler(self) -> Any:
         return handle_error
+
+    def handle_exception(self, exc: Exception) -> Response:
+        return super().handle_exception(unmigrated(exc, self.seconds_left()) or exc)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         made = super().initialize_request(request, *args, **kwargs)
