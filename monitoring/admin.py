@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
+from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -18,7 +19,8 @@ from monitoring.alerts.definitions import (
     check_thresholds,
 )
 from monitoring.alerts.thresholds import change_thresholds, store_defaults
-from monitoring.conf import APP_LABEL
+from monitoring.backing_services.migration_state import needed_command
+from monitoring.conf import APP_LABEL, get_settings
 from monitoring.models import AlertNotification, Threshold, ThresholdChange
 from monitoring.page.own_admin import OwnAdmin
 from monitoring.page.status_admin import StatusAdmin, StatusEntry
@@ -34,7 +36,27 @@ __all__ = [
 admin.site.register(StatusEntry, StatusAdmin)
 
 
-class _ReadOnly(OwnAdmin):
+class _Listed(OwnAdmin):
+    """Its list says what to run if its table is missing."""
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        try:
+            self.prepare_list(request)
+            return super().changelist_view(request, extra_context)
+        except DatabaseError:
+            command = needed_command(get_settings().DATABASE_TIMEOUT_MS / 1000)
+            if not command:
+                raise
+            text = f"Migrations are not applied yet: run {command}.\n"
+            return HttpResponse(text, status=503, content_type="text/plain; charset=utf-8")
+
+    def prepare_list(self, request: HttpRequest) -> None:
+        """Called before the list is read."""
+
+
+class _ReadOnly(_Listed):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -63,20 +85,17 @@ class ThresholdForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Threshold)
-class ThresholdAdmin(OwnAdmin):
+class ThresholdAdmin(_Listed):
     """Changes thresholds in the same way as the API, so that their history is kept."""
 
     form = ThresholdForm
     list_display = ("name", "value", "unit")
     actions = None
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        """Create the missing rows first, so that the list has every threshold."""
+    def prepare_list(self, request: HttpRequest) -> None:
+        """Create the missing rows, so that the list has every threshold."""
         if self.has_view_or_change_permission(request):
             store_defaults()
-        return super().changelist_view(request, extra_context)
 
     @admin.display(description="unit")
     def unit(self, threshold: Threshold) -> str:

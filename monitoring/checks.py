@@ -1,6 +1,7 @@
 """Django system checks, by which `manage.py check` reports misconfigurations."""
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,25 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
+from django.db import router
 from django.urls import get_script_prefix
 from django.utils.module_loading import import_string
 from prometheus_client import REGISTRY, values
 from prometheus_client.metrics import MetricWrapperBase
 
+from monitoring.alerts.admins import missing_flags, user_model
 from monitoring.api.mounted import our_urls, overlaps
 from monitoring.backing_services import redis_client
-from monitoring.conf import Settings, parse_settings
+from monitoring.backing_services.database_probe import ask
+from monitoring.backing_services.migration_state import (
+    all_migrations,
+    command_for,
+    missing_migrations,
+)
+from monitoring.conf import APP_LABEL, Settings, parse_settings
 from monitoring.conf.health_table import HealthRole, own_checks_with
-from monitoring.errors import MetricsDirectoryError
+from monitoring.errors import DatabaseUnavailableError, MetricsDirectoryError
+from monitoring.models import Threshold
 from monitoring.page.base_template import alerts_are_hidden_by
 from monitoring.storage import directory as metrics_directory
 
@@ -124,12 +134,7 @@ def check_redis(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
 @register("monitoring")
 def check_alert_hook(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     chosen = _usable_settings()
-    if not chosen.ALERT_HOOK:
-        return []
-    try:
-        problem = "" if callable(import_string(chosen.ALERT_HOOK)) else "is not a function"
-    except ImportError as error:
-        problem = f"cannot be imported ({error})"
+    problem = _problem_of_function(chosen.ALERT_HOOK) if chosen.ALERT_HOOK else ""
     if not problem:
         return []
     return [
@@ -139,6 +144,50 @@ def check_alert_hook(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessag
             id="monitoring.E005",
         )
     ]
+
+
+@register("monitoring")
+def check_users(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    model, named = user_model(), dict(_usable_settings().ADMINS)
+    if model is None:
+        return [
+            Error(
+                f"The user model {settings.AUTH_USER_MODEL!r} is not installed: there are no "
+                "admins, and neither alerts nor the endpoints for admins work.",
+                hint="Put 'django.contrib.auth' and 'django.contrib.contenttypes', or the app that "
+                "AUTH_USER_MODEL names, into INSTALLED_APPS. Scrapes and health checks work "
+                "without.",
+                id="monitoring.E006",
+            )
+        ]
+    messages: list[CheckMessage] = [
+        Error(
+            f"MONITORING['ADMINS'][{name!r}] is {path!r}, which {problem}.",
+            hint="'users' names a function that returns all admins, 'is_admin' one that takes the "
+            "user of a request and returns whether it is an admin.",
+            id="monitoring.E007",
+        )
+        for name, path in named.items()
+        if (problem := _problem_of_function(path))
+    ]
+    if not named and (missing := missing_flags(model)):
+        messages.append(
+            checks.Warning(
+                f"Nobody is an admin: {settings.AUTH_USER_MODEL} has no attribute "
+                f"{' and no '.join(missing)}.",
+                hint="Add columns or properties of these names to it, or say who is an admin with "
+                "MONITORING['ADMINS'].",
+                id="monitoring.W008",
+            )
+        )
+    return messages
+
+
+def _problem_of_function(path: str) -> str:
+    try:
+        return "" if callable(import_string(path)) else "is not a function"
+    except ImportError as error:
+        return f"cannot be imported ({error})"
 
 
 @register("monitoring")
@@ -155,6 +204,34 @@ def check_health_roles(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMess
         for setting, names in roles.items()
         for name in names
         if name not in known
+    ]
+
+
+@register("monitoring", checks.Tags.database)
+def check_tables(
+    app_configs: AppConfigs, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Run by `check --database` and by `migrate`, which is about to mend what it would say."""
+    alias = router.db_for_write(Threshold)
+    if alias not in (databases or ()) or "migrate" in sys.argv[1:2]:
+        return []
+    try:
+        seconds = _usable_settings().DATABASE_TIMEOUT_MS / 1000
+        missing = ask(alias, missing_migrations, seconds)
+    except DatabaseUnavailableError:
+        return []  # which is not for this check to say
+    if missing is None:
+        missing = all_migrations()
+    names = sorted(f"{label}.{name}" for label, name in missing if label == APP_LABEL)
+    if not names:
+        return []
+    return [
+        checks.Warning(
+            f"The database {alias!r} lacks migrations of this app: {', '.join(names)}. Alerts, "
+            "thresholds and notifications answer 503 until then.",
+            hint=f"Run {command_for(alias)}.",
+            id="monitoring.W009",
+        )
     ]
 
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from monitoring.alerts.admins import address, all_admins
 from monitoring.conf import get_settings
 from monitoring.models import AlertDelivery, AlertEvent, AlertNotification, ThresholdChange
 from monitoring.primitives.own_logger import OwnLogger
@@ -35,17 +35,17 @@ class NewEvent:
 
 
 def create_event(new: NewEvent) -> bool:
-    """Store the event, its outbox entries, and a notification for every active staff user.
+    """Store the event, its outbox entries, and a notification for every admin.
 
     Returns False, and does nothing, if an event with this key exists.
     """
     if AlertEvent.objects.filter(key=new.key).exists():
         return False
+    admins = all_admins()
     try:
         with transaction.atomic():
             # Begins with an INSERT: SQLite can wait for the write lock here, not after a SELECT.
             event = AlertEvent.objects.create(key=new.key, **_columns(new))
-            admins = get_user_model()._default_manager.filter(is_staff=True, is_active=True)
             AlertNotification.objects.bulk_create(
                 AlertNotification(event=event, user=admin) for admin in admins
             )
@@ -87,13 +87,12 @@ def _columns(new: NewEvent) -> dict[str, Any]:
     }
 
 
-def _deliveries(event: AlertEvent, admins: Any) -> list[AlertDelivery]:
+def _deliveries(event: AlertEvent, admins: list[Any]) -> list[AlertDelivery]:
     settings = get_settings()
     recipients: list[tuple[AlertDelivery.Channel, str]] = []
     if settings.ALERT_EMAIL:
-        column = get_user_model().get_email_field_name()
-        addresses = {address for admin in admins if (address := getattr(admin, column, ""))}
-        recipients += [(AlertDelivery.Channel.EMAIL, address) for address in sorted(addresses)]
+        addresses = {found for admin in admins if (found := address(admin))}
+        recipients += [(AlertDelivery.Channel.EMAIL, found) for found in sorted(addresses)]
     if settings.ALERT_HOOK:
         recipients.append((AlertDelivery.Channel.HOOK, ""))
     now = timezone.now()

@@ -10,6 +10,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitoring.alerts.admins import account
 from monitoring.alerts.alertmanager import (
     MAX_BODY_BYTES,
     InvalidWebhookError,
@@ -27,7 +28,7 @@ from monitoring.api.alert_serializers import (
     ThresholdsSerializer,
     WebhookSerializer,
 )
-from monitoring.api.base import AdminView, BoundedJson, OnlyJson
+from monitoring.api.base import AdminView, BoundedJson, OnlyJson, check_users
 from monitoring.api.error_answers import (
     BODY_ERRORS,
     ERRORS,
@@ -72,7 +73,7 @@ class ThresholdsView(AdminView):
         if unknown:
             raise ValidationError({name: ["unknown; allowed is thresholds"] for name in unknown})
         try:
-            changed = change_thresholds(request.data.get("thresholds"), request.user)
+            changed = change_thresholds(request.data.get("thresholds"), account(request.user))
         except InvalidThresholdsError as error:
             raise ValidationError(error.fields) from error
         return Response({"thresholds": changed})
@@ -156,7 +157,7 @@ class _AnyType(OnlyJson):
 
 
 class WebhookView(AdminView):
-    """Alerts become notifications to all active staff; what is known already is not told again."""
+    """Alerts become notifications to all admins; what is known already is not told again."""
 
     permission_classes = (AllowAny,)
     parser_classes = (_Message,)
@@ -167,6 +168,7 @@ class WebhookView(AdminView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.method in self.allowed_methods:
+            check_users()
             # Before the check of the database: a client without the token must not see its state.
             self.perform_authentication(request)
         super().initial(request, *args, **kwargs)

@@ -12,23 +12,24 @@ from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from monitoring.api.database_gate import check_database
-from monitoring.api.error_answers import handle_error
+from monitoring.alerts.admins import is_admin, user_model
+from monitoring.api.database_gate import check_database, unmigrated
+from monitoring.api.error_answers import ServiceUnavailable, handle_error
 from monitoring.api.openapi import SchemaInProject
 from monitoring.conf import get_settings
 
 __all__ = ["OnlyJson"]
 
 
-class IsActiveStaff(BasePermission):
-    """Lets active users with `is_staff` pass."""
+class IsAdmin(BasePermission):
+    """Lets admins pass."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        user = request.user
-        return bool(user and user.is_active and getattr(user, "is_staff", False))
+        return is_admin(request.user)
 
 
 class OnlyJson(BaseContentNegotiation):
@@ -71,13 +72,21 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
+def check_users() -> None:
+    """Raises ServiceUnavailable if the project has no users, of whom one could be an admin."""
+    if user_model() is None:
+        raise ServiceUnavailable(
+            "The project has no users: AUTH_USER_MODEL is not installed.", "no_users"
+        )
+
+
 class AdminView(APIView):
     """For admins, by session (with CSRF token) or by what the project's DRF settings accept.
 
     Errors have one shape; a wrong method is a 405 whoever asks.
     """
 
-    permission_classes: tuple[type[BasePermission], ...] = (IsActiveStaff,)
+    permission_classes: tuple[type[BasePermission], ...] = (IsAdmin,)
     renderer_classes = (JSONRenderer,)
     parser_classes: tuple[type[BaseParser], ...] = (BoundedJson,)
     content_negotiation_class: type[BaseContentNegotiation] = OnlyJson
@@ -109,6 +118,9 @@ class AdminView(APIView):
     def get_exception_handler(self) -> Any:
         return handle_error
 
+    def handle_exception(self, exc: Exception) -> Response:
+        return super().handle_exception(unmigrated(exc, self.seconds_left()) or exc)
+
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         made = super().initialize_request(request, *args, **kwargs)
         made.version, made.versioning_scheme = None, None
@@ -117,6 +129,7 @@ class AdminView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.method not in self.allowed_methods:
             self.http_method_not_allowed(request, *args, **kwargs)
+        check_users()
         self.deadline = monotonic() + get_settings().DATABASE_TIMEOUT_MS / 1000
         check_database(request, self.deadline)
         super().initial(request, *args, **kwargs)

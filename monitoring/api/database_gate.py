@@ -1,9 +1,9 @@
-"""Checks by a deadline that the users' database answers, because authentication needs it."""
+"""Answers 503 if the users' database is away, which authentication needs, or is not migrated."""
 
 from time import monotonic
 
 from django.conf import settings as django_settings
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, DatabaseError
 from rest_framework.request import Request
 
 from monitoring.api.error_answers import ServiceUnavailable
@@ -13,6 +13,7 @@ from monitoring.backing_services.database_probe import (
     configured_aliases,
     wait_for_pool,
 )
+from monitoring.backing_services.migration_state import needed_command
 from monitoring.errors import DatabaseUnavailableError
 from monitoring.storage.self_report import logger
 
@@ -34,6 +35,14 @@ def check_database(request: Request, deadline: float) -> None:
     except DatabaseUnavailableError as error:
         logger.warning("the database cannot be asked: %s", error)
         raise ServiceUnavailable("The database does not answer.", DATABASE_UNAVAILABLE) from error
+
+
+def unmigrated(error: Exception, seconds: float) -> ServiceUnavailable | None:
+    """The answer to an error of the database if migrations are missing, else None."""
+    if not isinstance(error, DatabaseError) or not (command := needed_command(seconds)):
+        return None
+    logger.warning("migrations are not applied (%s): %s", command, type(error).__name__)
+    return ServiceUnavailable(f"Migrations are not applied yet: run {command}.", "not_migrated")
 
 
 def _has_credentials(request: Request) -> bool:

@@ -1,12 +1,13 @@
 """GET /api/notifications/ and POST /api/notifications/{id}/read/: the admin's own notifications."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitoring.alerts.admins import account
 from monitoring.api.alert_serializers import NotificationSerializer, NotificationsSerializer
 from monitoring.api.base import AdminView
 from monitoring.api.error_answers import BODY_ERRORS, ERRORS, UNAVAILABLE, ErrorAnswerSerializer
@@ -14,7 +15,6 @@ from monitoring.api.openapi import described
 from monitoring.models import AlertNotification
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
     from django.db.models import QuerySet
 
 PAGE = 50
@@ -113,7 +113,10 @@ class ReadNotificationView(AdminView):
 
 
 def _own(request: Request) -> "QuerySet[AlertNotification]":
-    return AlertNotification.objects.filter(user=cast("User", request.user))
+    user = account(request.user)
+    if user is None:
+        return AlertNotification.objects.none()
+    return AlertNotification.objects.filter(user=user)
 
 
 def _before(given: str | None) -> int | None:

@@ -17,6 +17,7 @@ from monitoring.conf.health_table import OWN_HEALTH_CHECKS
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+_ADMINS_ALLOWED = "a dict of dotted paths by the names 'users' and 'is_admin', or empty"
 
 
 def boolean(value: Any) -> bool:
@@ -119,6 +120,16 @@ def health_checks(value: Any) -> tuple[tuple[str, str], ...]:
             raise ValueError(allowed)
         if not isinstance(path, str) or not _DOTTED.fullmatch(path):
             raise ValueError(allowed)
+    return tuple(value.items())
+
+
+def admins(value: Any) -> tuple[tuple[str, str], ...]:
+    if value == {}:
+        return ()
+    if not isinstance(value, Mapping) or set(value) != {"users", "is_admin"}:
+        raise ValueError(_ADMINS_ALLOWED)
+    if not all(isinstance(path, str) and _DOTTED.fullmatch(path) for path in value.values()):
+        raise ValueError(_ADMINS_ALLOWED)
     return tuple(value.items())
 
 

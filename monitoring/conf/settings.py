@@ -32,6 +32,13 @@ def _setting(default: Any, parse: Callable[[Any], Any], help_text: str, unit: st
 class Settings:
     """The keys of `settings.MONITORING`, checked, with their defaults."""
 
+    ADMINS: tuple[tuple[str, str], ...] = _setting(
+        (),
+        values.admins,
+        "Who is an admin, if not `is_staff` and `is_active` of the user model: a dict of two dotted"
+        " paths, `users` of a function that returns all admins, and `is_admin` of one that takes"
+        " the user of a request.",
+    )
     ALERT_COOLDOWN_SECONDS: float = _setting(
         300.0,
         values.positive,

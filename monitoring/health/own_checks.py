@@ -2,13 +2,11 @@
 
 import secrets
 import time
-from functools import cache, partial
-
-from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
+from functools import partial
 
 from monitoring.backing_services.celery_broker import celery_app, ping
 from monitoring.backing_services.database_probe import answers, configured_aliases, own_connection
+from monitoring.backing_services.migration_state import all_migrations, missing_migrations
 from monitoring.backing_services.redis_client import redis_client
 from monitoring.conf import get_settings
 from monitoring.health.findings import CheckError, Finding, Probe, Status
@@ -16,7 +14,9 @@ from monitoring.health.findings import CheckError, Finding, Probe, Status
 DATABASE_ANSWERS = Finding(Status.HEALTHY, "The database answers.")
 DATABASE_SILENT = Finding(Status.UNHEALTHY, "The database does not answer.")
 MIGRATED = Finding(Status.HEALTHY, "All migrations are applied.")
-MIGRATIONS_MISSING = Finding(Status.UNHEALTHY, "Migrations are not applied yet.")
+MIGRATIONS_MISSING = Finding(
+    Status.UNHEALTHY, "Migrations are not applied yet: run python manage.py migrate."
+)
 NOT_DJANGOS = Finding(Status.DISABLED, "Not migrated by Django.")
 REDIS_WORKS = Finding(Status.HEALTHY, "Redis answers.")
 REDIS_SILENT = Finding(Status.UNHEALTHY, "Redis does not answer.")
@@ -61,14 +61,13 @@ def _probe_migrations(alias: str, seconds: float, last: Finding | None) -> Findi
     """
     try:
         with own_connection(alias, seconds) as connection:
-            recorder = MigrationRecorder(connection)
-            has_table = recorder.has_table()
-            applied = set(recorder.applied_migrations()) if has_table else set()
+            missing = missing_migrations(connection)
     except Exception as error:
         raise CheckError(DATABASE_SILENT) from error
-    if not has_table and alias != "default":
+    if missing is None and alias != "default":
         return NOT_DJANGOS
-    missing = _migrations() - applied - _replaced_by(applied)
+    if missing is None:
+        missing = all_migrations()
     if missing:
         first = ".".join(min(missing))
         raise CheckError(MIGRATIONS_MISSING) from _MissingError(
@@ -79,25 +78,6 @@ def _probe_migrations(alias: str, seconds: float, last: Finding | None) -> Findi
 
 class _MissingError(Exception):
     """Names a missing migration in the log."""
-
-
-@cache
-def _loader() -> MigrationLoader:
-    """The migrations of this code, which do not change while the process runs."""
-    return MigrationLoader(None)
-
-
-def _migrations() -> frozenset[tuple[str, str]]:
-    return frozenset(key for key in _loader().graph.nodes if key in _loader().disk_migrations)
-
-
-def _replaced_by(applied: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Squashed migrations whose originals are all applied; `migrate` treats them as applied."""
-    return {
-        key
-        for key, migration in _loader().disk_migrations.items()
-        if migration.replaces and set(migration.replaces) <= applied
-    }
 
 
 def redis_probes() -> dict[str, Probe]:

@@ -57,7 +57,7 @@ StatusEntry._meta.object_name, StatusEntry._meta.model_name = "Status", "status"
 
 
 class StatusAdmin(OwnAdmin):
-    """The page, for every active user with `is_staff`, like the endpoints."""
+    """The page, for everybody whom the admin site lets in."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)

@@ -6,6 +6,7 @@ from django import template
 from django.db import Error, transaction
 from django.urls import NoReverseMatch, reverse
 
+from monitoring.alerts.admins import account, is_admin
 from monitoring.conf import APP_LABEL
 from monitoring.models import AlertNotification
 
@@ -27,8 +28,8 @@ def unread_alerts(context: template.Context, *, among_messages: bool = False) ->
         return {}
     shown[_IS_SHOWN] = True
     request = context.get("request")
-    user = getattr(request, "user", None)
-    if user is None or not (user.is_active and user.is_staff):
+    user = account(getattr(request, "user", None))
+    if user is None or not is_admin(user):
         return {}
     try:
         with transaction.atomic():  # a missing table must not break a transaction around the page

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tests.paths import ROOT
 
-_HEADING = "## Use it in your project"
+HEADING = "## Use it in your project"
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Lines:
 def documented_lines() -> Lines:
     """From the first Python block below the heading, which names each file in a comment."""
     text = (ROOT / "README.md").read_text()
-    section = text[text.index(_HEADING) :]
+    section = text[text.index(HEADING) :]
     block = re.search(r"```python\n(.*?)```", section, re.DOTALL)
     assert block is not None
     parts = re.split(r"^# (settings\.py|urls\.py|gunicorn\.conf\.py)\n", block[1], flags=re.M)

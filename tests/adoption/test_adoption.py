@@ -7,7 +7,8 @@ import pytest
 
 from tests.adoption.host import Environment, Host, Server, adopt, make_environment
 from tests.adoption.pythons import pythons
-from tests.adoption.readme import documented_lines
+from tests.adoption.readme import HEADING, documented_lines
+from tests.paths import ROOT
 from tests.servers.exposition import requests_by_series, series
 
 TIMES = 30
@@ -67,6 +68,19 @@ def test_the_lines_are_enough_and_check_finds_nothing(host: Host) -> None:
     assert "no issues" in host.manage("check")
     with host.serve() as server:
         assert_counted(server)
+
+
+def test_the_readme_and_check_tell_a_host_to_migrate(
+    environment: Environment, tmp_path: Path
+) -> None:
+    section = (ROOT / "README.md").read_text().partition(HEADING)[2]
+    assert "python manage.py migrate" in section.partition("Start gunicorn")[0]
+    host = adopt(tmp_path / "site", environment)
+    assert "no issues" in host.manage("check")
+    of_database = ("check", "--database", "default")
+    assert "no issues" not in host.manage(*of_database)
+    host.manage("migrate")
+    assert "no issues" in host.manage(*of_database)
 
 
 @pytest.mark.parametrize(

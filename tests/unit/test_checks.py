@@ -100,7 +100,8 @@ def test_every_check_is_in_the_documentation_and_tried_here() -> None:
     ids = set(re.findall(r"monitoring\.[EW]\d{3}", (ROOT / "monitoring/checks.py").read_text()))
     assert len(ids) >= 11
     assert ids == set(re.findall(r"monitoring\.[EW]\d{3}", (ROOT / "docs/checks.md").read_text()))
-    assert ids == set(re.findall(r"monitoring\.[EW]\d{3}", Path(__file__).read_text()))
+    tried = Path(__file__).read_text() + (ROOT / "tests/unit/api/test_unmigrated.py").read_text()
+    assert ids == set(re.findall(r"monitoring\.[EW]\d{3}", tried))
 
 
 def test_a_metrics_directory_that_others_may_write_to_is_refused(
@@ -227,6 +228,35 @@ def test_a_project_without_the_admin_hears_nothing_of_it() -> None:
     apps = [app for app in settings.INSTALLED_APPS if app != "django.contrib.admin"]
     with override_settings(INSTALLED_APPS=apps):
         assert found() == []
+
+
+@pytest.mark.parametrize("function", ["no.such.module", "monitoring.conf.nothing", "os.sep"])
+@pytest.mark.parametrize("name", ["users", "is_admin"])
+def test_a_function_of_admins_that_cannot_be_called_is_an_error(name: str, function: str) -> None:
+    good = {"users": "os.getpid", "is_admin": "os.getpid"}
+    with override_settings(MONITORING={"ADMINS": {**good, name: function}}):
+        (message,) = run_checks(tags=["monitoring"])
+    assert message.id == "monitoring.E007"
+    assert name in message.msg
+    with override_settings(MONITORING={"ADMINS": good}):
+        assert found() == []
+
+
+def test_a_user_model_that_is_not_installed_is_an_error() -> None:
+    with override_settings(AUTH_USER_MODEL="nowhere.User"):
+        (message,) = run_checks(tags=["monitoring"])
+    assert message.id == "monitoring.E006"
+    assert "'nowhere.User'" in message.msg
+
+
+def test_a_user_model_without_is_staff_leaves_nobody_as_an_admin() -> None:
+    with override_settings(AUTH_USER_MODEL="auth.Group"):
+        (message,) = run_checks(tags=["monitoring"])
+        assert message.id == "monitoring.W008"
+        assert "is_staff and no is_active" in message.msg
+        functions = {"users": "os.getpid", "is_admin": "os.getpid"}
+        with override_settings(MONITORING={"ADMINS": functions}):
+            assert found() == []
 
 
 def test_redis_without_its_client_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""An app of a host whose user models are not Django's own."""
