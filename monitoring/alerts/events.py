@@ -9,8 +9,15 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from monitoring.alerts.unread import forget_unread
 from monitoring.conf import get_settings
-from monitoring.models import AlertDelivery, AlertEvent, AlertNotification, ThresholdChange
+from monitoring.models import (
+    AlertDelivery,
+    AlertEvent,
+    AlertNotification,
+    ThresholdChange,
+    own_alias,
+)
 
 _BATCH = 1000  # events deleted in one go
 
@@ -42,18 +49,19 @@ def create_event(new: NewEvent) -> bool:
     if AlertEvent.objects.filter(key=new.key).exists():
         return False
     try:
-        with transaction.atomic():
+        with transaction.atomic(using=own_alias()):
             # Begins with an INSERT: SQLite can wait for the write lock here, not after a SELECT.
             event = AlertEvent.objects.create(key=new.key, **_columns(new))
             admins = get_user_model()._default_manager.filter(is_staff=True, is_active=True)
             AlertNotification.objects.bulk_create(
-                AlertNotification(event=event, user=admin) for admin in admins
+                AlertNotification(event=event, user_id=admin.pk) for admin in admins
             )
             AlertDelivery.objects.bulk_create(_deliveries(event, admins))
     except IntegrityError:
         if AlertEvent.objects.filter(key=new.key).exists():
             return False  # another process was quicker
         raise
+    forget_unread()
     logger.warning("alert %s is %s", new.name, new.status.value)
     return True
 

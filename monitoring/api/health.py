@@ -7,12 +7,11 @@ import time
 from functools import wraps
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from monitoring.api.mounting import PlainView, not_in_progress
+from monitoring.api.mounting import PlainView, not_in_progress, without_transactions
 from monitoring.conf import get_settings
 from monitoring.health import catalogue
 from monitoring.health.examiner import examiner
@@ -37,9 +36,7 @@ def _without_body(view: PlainView) -> PlainView:
 
 def _endpoint(view: PlainView) -> PlainView:
     """Public and read-only; no transaction, because ATOMIC_REQUESTS would need the database."""
-    return transaction.non_atomic_requests(
-        csrf_exempt(not_in_progress(require_safe(_without_body(view))))
-    )
+    return without_transactions(csrf_exempt(not_in_progress(require_safe(_without_body(view)))))
 
 
 @_endpoint

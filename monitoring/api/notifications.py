@@ -7,6 +7,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitoring.alerts.unread import forget_unread
 from monitoring.api.alert_serializers import NotificationSerializer, NotificationsSerializer
 from monitoring.api.base import AdminView
 from monitoring.api.error_answers import BODY_ERRORS, ERRORS, UNAVAILABLE, ErrorAnswerSerializer
@@ -105,12 +106,13 @@ class ReadNotificationView(AdminView):
         if notification is None:
             raise NotFound
         AlertNotification.objects.filter(pk=pk, is_read=False).update(is_read=True)
+        forget_unread()
         notification.is_read = True
         return Response(notification_json(notification))
 
 
 def _own(request: Request) -> "QuerySet[AlertNotification]":
-    return AlertNotification.objects.filter(user=cast("User", request.user))
+    return AlertNotification.objects.filter(user_id=cast("User", request.user).pk)
 
 
 def _before(given: str | None) -> int | None:

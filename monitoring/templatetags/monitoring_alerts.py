@@ -3,15 +3,12 @@
 from typing import Any
 
 from django import template
-from django.db import Error, transaction
 from django.urls import NoReverseMatch, reverse
 
+from monitoring.alerts.unread import MOST, count_unread
 from monitoring.conf import APP_LABEL
-from monitoring.models import AlertNotification
 
 register = template.Library()
-
-MOST = 99  # counting stops here
 
 
 @register.inclusion_tag("admin/multiprocess_exporter/unread.html", takes_context=True)
@@ -20,12 +17,9 @@ def unread_alerts(context: template.Context) -> dict[str, Any]:
     user = getattr(context.get("request"), "user", None)
     if user is None or not (user.is_active and user.is_staff):
         return {}
+    page = f"admin:{APP_LABEL}_alertnotification_changelist"
     try:
-        page = f"admin:{APP_LABEL}_alertnotification_changelist"
         url = reverse(page, query={"is_read__exact": 0})
-        with transaction.atomic():  # a missing table must not break a transaction around the page
-            own = AlertNotification.objects.filter(user_id=user.pk, is_read=False)
-            unread = own[:MOST].count()
-    except (Error, NoReverseMatch):
+    except NoReverseMatch:
         return {}
-    return {"unread": unread, "url": url, "most": MOST}
+    return {"unread": count_unread(user.pk), "url": url, "most": MOST}

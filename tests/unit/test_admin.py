@@ -8,11 +8,15 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.db import connection
-from django.test import Client, override_settings
+from django.template import Context
+from django.test import Client, RequestFactory, override_settings
+from django.test.utils import CaptureQueriesContext
 
 from monitoring.alerts.events import NewEvent, create_event
 from monitoring.alerts.thresholds import change_thresholds, current_thresholds
+from monitoring.alerts.unread import forget_unread
 from monitoring.models import AlertEvent, AlertNotification, ThresholdChange
+from monitoring.templatetags.monitoring_alerts import unread_alerts
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 THRESHOLDS = "/admin/multiprocess_exporter/threshold/"
@@ -21,6 +25,7 @@ ALERTS = "/admin/multiprocess_exporter/alertnotification/"
 
 @pytest.fixture(autouse=True)
 def defaults() -> Iterator[None]:
+    forget_unread()  # the users of another test have the same keys
     with override_settings(MONITORING={}):
         yield
 
@@ -66,6 +71,41 @@ def test_many_unread_are_counted_as_far_as_99(admins: list[User]) -> None:
     for number in range(120):
         create_event(event(str(number)))
     assert "99+ unread alerts" in page(admins[0])
+
+
+def queries_of_a_page(client: Client) -> list[str]:
+    with CaptureQueriesContext(connection) as context:
+        assert client.get("/admin/password_change/").status_code == 200
+    return [query["sql"] for query in context.captured_queries]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_costs_one_query_more_and_within_seconds_none(admins: list[User]) -> None:
+    client = Client()
+    client.force_login(admins[0])
+    first, second = queries_of_a_page(client), queries_of_a_page(client)
+    assert [sql for sql in second if "alertnotification" in sql] == []
+    assert len(first) == len(second) + 1
+
+
+def test_who_may_not_see_alerts_costs_no_query(admins: list[User]) -> None:
+    customer = User.objects.get(username="customer")
+    request = RequestFactory().get("/admin/")
+    request.user = customer
+    with CaptureQueriesContext(connection) as context:
+        assert unread_alerts(Context({"request": request})) == {}
+    assert context.captured_queries == []
+
+
+def test_what_is_read_here_is_gone_from_the_next_page(admins: list[User]) -> None:
+    create_event(event("1"))
+    anna = admins[0]
+    assert "1 unread alert" in page(anna)
+    client = Client()
+    client.force_login(anna)
+    mine = AlertNotification.objects.get(user=anna)
+    assert client.post(f"/api/notifications/{mine.pk}/read/").status_code == 200
+    assert "unread alert" not in page(anna)
 
 
 def test_the_login_page_has_the_header_without_a_count(admins: list[User]) -> None:
