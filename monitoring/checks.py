@@ -1,5 +1,6 @@
 """Django system checks, by which `manage.py check` reports misconfigurations."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from prometheus_client import REGISTRY, values
 from prometheus_client.metrics import MetricWrapperBase
 
 from monitoring.backing_services import redis_client
+from monitoring.backing_services.database_probe import configured_aliases
 from monitoring.conf import APP_LABEL, Settings, parse_settings
 from monitoring.conf.health_table import HealthRole, own_checks_with
 from monitoring.errors import MetricsDirectoryError
@@ -78,6 +80,16 @@ def check_directory(
         return [Error(str(error), id="monitoring.E003")]
     hint = "Give each host a directory of its own in memory, such as one in /dev/shm."
     messages: list[CheckMessage] = []
+    given = os.environ.get(metrics_directory.ENVIRONMENT_VARIABLE, directory)
+    if not Path(given).is_absolute():
+        messages.append(
+            checks.Warning(
+                f"{metrics_directory.ENVIRONMENT_VARIABLE}={given} is relative: a server or an "
+                "exporter that starts in another directory counts in other files.",
+                hint="Write it as an absolute path.",
+                id="monitoring.W010",
+            )
+        )
     if (kind := metrics_directory.network_file_system(directory, mounts)) is not None:
         messages.append(
             checks.Warning(
@@ -116,12 +128,7 @@ def check_redis(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
 @register("monitoring")
 def check_alert_hook(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     chosen = _usable_settings()
-    if not chosen.ALERT_HOOK:
-        return []
-    try:
-        problem = "" if callable(import_string(chosen.ALERT_HOOK)) else "is not a function"
-    except ImportError as error:
-        problem = f"cannot be imported ({error})"
+    problem = _problem_of_function(chosen.ALERT_HOOK) if chosen.ALERT_HOOK else ""
     if not problem:
         return []
     return [
@@ -130,6 +137,43 @@ def check_alert_hook(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessag
             hint="Name a function that takes an AlertEvent, such as 'shop.pager.tell'.",
             id="monitoring.E005",
         )
+    ]
+
+
+@register("monitoring")
+def check_dotted_paths(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    chosen = _usable_settings()
+    named = [("HEALTH_CHECKS", path) for path in dict(chosen.HEALTH_CHECKS).values()]
+    named += [("COLLECTORS", path) for path in chosen.COLLECTORS]
+    return [
+        Error(
+            f"MONITORING[{setting!r}] has {path!r}, which {problem}.",
+            hint="Name a function or a class by its dotted path, such as 'shop.health.payments'.",
+            id="monitoring.E010",
+        )
+        for setting, path in named
+        if (problem := _problem_of_function(path))
+    ]
+
+
+def _problem_of_function(path: str) -> str:
+    try:
+        return "" if callable(import_string(path)) else "is not a function"
+    except Exception as error:  # of the project's module
+        return f"cannot be imported ({error})"
+
+
+@register("monitoring")
+def check_health_databases(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    known = configured_aliases()
+    return [
+        Error(
+            f"MONITORING['HEALTH_DATABASES'] names {alias!r}, which DATABASES has not.",
+            hint=f"DATABASES has {', '.join(known) or 'none'}.",
+            id="monitoring.E011",
+        )
+        for alias in _usable_settings().HEALTH_DATABASES
+        if alias not in known
     ]
 
 

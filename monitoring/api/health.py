@@ -45,17 +45,19 @@ def health(request: HttpRequest) -> HttpResponse:
     given = [name for value in request.GET.getlist("check") for name in value.split(",")]
     if unknown := [name for name in given if name not in catalogue.known_names()]:
         return _refuse(len(unknown))
-    report = examiner().examine(
-        catalogue.checks_named(given or catalogue.covered_names()), get_settings().HEALTH_CRITICAL
+    checks = (
+        catalogue.checks_named(given)
+        if given
+        else catalogue.checks_of_settings(catalogue.covered_names())
     )
-    return _answer(request, report)
+    return _answer(request, examiner().examine(checks, get_settings().HEALTH_CRITICAL))
 
 
 @_endpoint
 def ready(request: HttpRequest) -> HttpResponse:
     """Run the checks of HEALTH_READY, all of them critical: can this process serve requests?"""
     wanted = get_settings().HEALTH_READY
-    return _answer(request, examiner().examine(catalogue.checks_named(wanted), wanted))
+    return _answer(request, examiner().examine(catalogue.checks_of_settings(wanted), wanted))
 
 
 @_endpoint

@@ -2,10 +2,15 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from functools import cache, partial
+from typing import Any
 
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS, router
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Model
 
 from monitoring.backing_services.celery_broker import celery_app, ping
 from monitoring.backing_services.database_probe import answers, configured_aliases, own_connection
@@ -15,6 +20,7 @@ from monitoring.health.findings import CheckError, Finding, Probe, Status
 
 DATABASE_ANSWERS = Finding(Status.HEALTHY, "The database answers.")
 DATABASE_SILENT = Finding(Status.UNHEALTHY, "The database does not answer.")
+DATABASE_UNKNOWN = Finding(Status.UNHEALTHY, "HEALTH_DATABASES has a name that DATABASES has not.")
 MIGRATED = Finding(Status.HEALTHY, "All migrations are applied.")
 MIGRATIONS_MISSING = Finding(Status.UNHEALTHY, "Migrations are not applied yet.")
 NOT_DJANGOS = Finding(Status.DISABLED, "Not migrated by Django.")
@@ -29,17 +35,27 @@ _SEARCH_EVERY_SECONDS = 60.0  # for Celery workers that are not known yet
 
 
 def database_probes() -> dict[str, Probe]:
-    return {f"database:{alias}": partial(_probe_database, alias) for alias in _aliases()}
+    return _for_each_database("database", _probe_database)
 
 
 def migrations_probes() -> dict[str, Probe]:
-    return {f"migrations:{alias}": partial(_probe_migrations, alias) for alias in _aliases()}
+    return _for_each_database("migrations", _probe_migrations)
 
 
-def _aliases() -> list[str]:
-    """The databases to check: HEALTH_DATABASES, or all if it is empty."""
-    chosen = get_settings().HEALTH_DATABASES
-    return [alias for alias in configured_aliases() if not chosen or alias in chosen]
+def _for_each_database(
+    check: str, probe: Callable[[str, float, Finding | None], Finding]
+) -> dict[str, Probe]:
+    """Probes of HEALTH_DATABASES, or of all databases if it is empty."""
+    there = configured_aliases()
+    return {
+        f"{check}:{alias}": partial(probe, alias) if alias in there else _no_such_database
+        for alias in get_settings().HEALTH_DATABASES or there
+    }
+
+
+def _no_such_database(seconds: float, last: Finding | None) -> Finding:
+    """A misspelt alias must not look like a database that answers."""
+    return DATABASE_UNKNOWN
 
 
 def _probe_database(alias: str, seconds: float, last: Finding | None) -> Finding:
@@ -52,10 +68,14 @@ def _probe_database(alias: str, seconds: float, last: Finding | None) -> Finding
 
 
 def _probe_migrations(alias: str, seconds: float, last: Finding | None) -> Finding:
-    """Check that all migrations of this code are applied.
+    """Check that the migrations of all apps that the router lets into the database are applied.
 
-    A database other than `default` without Django's table of migrations is not checked.
+    A database without Django's table of migrations may be another's: it is not checked unless it
+    is `default`, or the router sends a model there.
     """
+    labels = _apps_in(alias)
+    if not labels:
+        return NOT_DJANGOS
     try:
         with own_connection(alias, seconds) as connection:
             recorder = MigrationRecorder(connection)
@@ -63,15 +83,47 @@ def _probe_migrations(alias: str, seconds: float, last: Finding | None) -> Findi
             applied = set(recorder.applied_migrations()) if has_table else set()
     except Exception as error:
         raise CheckError(DATABASE_SILENT) from error
-    if not has_table and alias != "default":
+    if not has_table and alias != DEFAULT_DB_ALIAS and not _is_routed_to(alias):
         return NOT_DJANGOS
-    missing = _migrations() - applied - _replaced_by(applied)
+    wanted = {key for key in _migrations() if key[0] in labels}
+    missing = wanted - applied - _replaced_by(applied)
     if missing:
         first = ".".join(min(missing))
         raise CheckError(MIGRATIONS_MISSING) from _MissingError(
             f"{alias}: {len(missing)}, {first} first"
         )
     return MIGRATED
+
+
+def _apps_in(alias: str) -> set[str]:
+    """The labels of the apps that may migrate there; one without models asks for itself."""
+    return {
+        label
+        for label in {label for label, _ in _migrations()}
+        if any(router.allow_migrate_model(alias, model) for model in _models_of(label))
+        or (not _models_of(label) and router.allow_migrate(alias, label))
+    }
+
+
+def _models_of(label: str) -> list[type[Model]]:
+    return list(apps.get_app_config(label).get_models(include_auto_created=True))
+
+
+def _is_routed_to(alias: str) -> bool:
+    """Whether a router names the alias. To have no opinion is to allow it, which says nothing."""
+    return any(
+        alias in (router.db_for_read(model), router.db_for_write(model))
+        or any(_allows(each, alias, model) for each in router.routers)
+        for label in _apps_in(alias)
+        for model in _models_of(label)
+    )
+
+
+def _allows(one: Any, alias: str, model: type[Model]) -> bool:
+    names = {"model_name": model._meta.model_name, "model": model}
+    return hasattr(one, "allow_migrate") and bool(
+        one.allow_migrate(alias, model._meta.app_label, **names)
+    )
 
 
 class _MissingError(Exception):
