@@ -25,7 +25,7 @@ class MonitoringConfig(AppConfig):
 
     def ready(self) -> None:
         from monitoring import checks  # noqa: F401, PLC0415  (registers the system checks)
-        from monitoring.alerts.users import follow_users  # noqa: PLC0415
+        from monitoring.alerts.events import follow_users  # noqa: PLC0415
         from monitoring.conf import forget_settings  # noqa: PLC0415
         from monitoring.instruments.caches.instrument import instrument_caches  # noqa: PLC0415
         from monitoring.instruments.celery.loading import watch_celery  # noqa: PLC0415

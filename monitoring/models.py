@@ -24,7 +24,7 @@ class _WhereWritten(models.Manager[Any]):
 def _user(**options: Any) -> Any:
     """A reference to a user, who may live in another database than our tables.
 
-    A constraint and the database's own cascade end there: `monitoring.alerts.users` follows a
+    A constraint and the database's own cascade end there: `monitoring.alerts.events` follows a
     user's end.
     """
     return models.ForeignKey(

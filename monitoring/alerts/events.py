@@ -1,12 +1,14 @@
-"""Creates alert events with their notifications and outbox entries, and deletes old ones."""
+"""Creates alert events with their notifications and outbox entries, and deletes what has ended."""
 
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, transaction
+from django.db import Error, IntegrityError, transaction
+from django.db.models.signals import post_delete
 from django.utils import timezone
 
 from monitoring.alerts.unread import forget_unread
@@ -18,6 +20,7 @@ from monitoring.models import (
     ThresholdChange,
     own_alias,
 )
+from monitoring.storage.self_report import report_error
 
 _BATCH = 1000  # events deleted in one go
 
@@ -77,6 +80,27 @@ def clean_up() -> int:
         if not keys:
             return deleted
         deleted += AlertEvent.objects.filter(pk__in=keys).delete()[0]
+
+
+def follow_users() -> None:
+    post_delete.connect(
+        _forget_user,
+        sender=django_settings.AUTH_USER_MODEL,
+        dispatch_uid="monitoring.alerts",
+    )
+
+
+def _forget_user(*, instance: Any, **_: Any) -> None:
+    """Delete the user's notifications; changes of thresholds stay, without a name.
+
+    Never raises: a database that is down, or has not our tables yet, keeps no user alive.
+    """
+    try:
+        with transaction.atomic(using=own_alias()):
+            AlertNotification.objects.filter(user_id=instance.pk).delete()
+            ThresholdChange.objects.filter(changed_by_id=instance.pk).update(changed_by_id=None)
+    except Error:
+        report_error("a deleted user's notifications could not be deleted")
 
 
 def _columns(new: NewEvent) -> dict[str, Any]:

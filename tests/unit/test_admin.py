@@ -121,6 +121,8 @@ def test_without_the_table_the_admin_goes_on(admins: list[User]) -> None:
         editor.execute("ALTER TABLE multiprocess_exporter_alertnotification RENAME TO elsewhere")
     try:
         assert "unread alert" not in page(admins[0])
+        admins[1].delete()
+        assert not User.objects.filter(username="ben").exists()
     finally:
         with connection.schema_editor() as editor:
             editor.execute(
