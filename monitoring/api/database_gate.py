@@ -1,8 +1,10 @@
 """Checks by a deadline that the databases answer that authentication and alerts need."""
 
 import contextlib
+from importlib import import_module
 from time import monotonic
 
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
@@ -40,10 +42,14 @@ def check_database(request: Request, deadline: float) -> None:
 
 
 def _needed_aliases() -> set[str]:
-    """The databases that the router gives for users and for our models."""
+    """The databases that the router gives for sessions, for users and for our models."""
     needed = {own_alias()}
     with contextlib.suppress(ImproperlyConfigured):  # without such a model
         needed.add(router.db_for_read(get_user_model()))
+    if apps.is_installed("django.contrib.sessions"):
+        store = import_module(django_settings.SESSION_ENGINE).SessionStore
+        if hasattr(store, "get_model_class"):  # not with sessions in caches, files or cookies
+            needed.add(router.db_for_read(store.get_model_class()))
     return needed
 
 
