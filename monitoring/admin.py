@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
-from django.db import DatabaseError
-from django.db.models import QuerySet
+from django.contrib.auth import get_user_model
+from django.db import DatabaseError, router
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -19,6 +20,7 @@ from monitoring.alerts.definitions import (
     check_thresholds,
 )
 from monitoring.alerts.thresholds import change_thresholds, store_defaults
+from monitoring.alerts.unread import forget_unread
 from monitoring.backing_services.migration_state import needed_command
 from monitoring.conf import APP_LABEL, get_settings
 from monitoring.models import AlertNotification, Threshold, ThresholdChange
@@ -126,12 +128,18 @@ class ThresholdAdmin(_Listed):
 class ThresholdChangeAdmin(_ReadOnly):
     list_display = ("name", "old_value", "new_value", "changed_by", "changed_at")
     list_filter = ("name",)
+    list_select_related = ()  # no join: users may live in another database
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        users = get_user_model()._base_manager.using(router.db_for_read(get_user_model()))
+        return super().get_queryset(request).prefetch_related(Prefetch("changed_by", users))
 
 
 @admin.register(AlertNotification)
 class AlertNotificationAdmin(_ReadOnly):
     list_display = ("event", "severity", "summary", "since", "is_read")
     list_select_related = ("event",)
+    exclude = ("user",)  # the one who looks
     list_filter = ("is_read",)
     list_display_links = None
     actions = ("mark_as_read",)
@@ -151,6 +159,7 @@ class AlertNotificationAdmin(_ReadOnly):
     @admin.action(description="Mark as read")
     def mark_as_read(self, request: HttpRequest, own: QuerySet[AlertNotification]) -> None:
         own.update(is_read=True)
+        forget_unread()
 
     # Every admin may see their own notifications, without further permissions.
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -28,6 +28,7 @@ class MonitoringConfig(AppConfig):
 
     def ready(self) -> None:
         from monitoring import checks  # noqa: F401, PLC0415  (registers the system checks)
+        from monitoring.alerts.events import follow_users  # noqa: PLC0415
         from monitoring.conf import forget_settings  # noqa: PLC0415
         from monitoring.instruments.caches.instrument import instrument_caches  # noqa: PLC0415
         from monitoring.instruments.celery.loading import watch_celery  # noqa: PLC0415
@@ -37,6 +38,7 @@ class MonitoringConfig(AppConfig):
         instrument_databases()
         instrument_caches()
         watch_celery()
+        follow_users()
         _keep_snapshots()
 
 

@@ -1,5 +1,6 @@
 """Django system checks, by which `manage.py check` reports misconfigurations."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,6 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
-from django.db import router
 from django.urls import get_script_prefix
 from django.utils.module_loading import import_string
 from prometheus_client import REGISTRY, values
@@ -19,16 +19,16 @@ from prometheus_client.metrics import MetricWrapperBase
 from monitoring.alerts.admins import missing_flags, user_model
 from monitoring.api.mounted import our_urls, overlaps
 from monitoring.backing_services import redis_client
-from monitoring.backing_services.database_probe import ask
+from monitoring.backing_services.database_probe import ask, configured_aliases
 from monitoring.backing_services.migration_state import (
-    all_migrations,
     command_for,
     missing_migrations,
+    wanted_migrations,
 )
 from monitoring.conf import APP_LABEL, Settings, parse_settings
 from monitoring.conf.health_table import HealthRole, own_checks_with
 from monitoring.errors import DatabaseUnavailableError, MetricsDirectoryError
-from monitoring.models import Threshold
+from monitoring.models import own_alias
 from monitoring.page.base_template import alerts_are_hidden_by
 from monitoring.storage import directory as metrics_directory
 
@@ -96,6 +96,16 @@ def check_directory(
         return [Error(str(error), id="monitoring.E003")]
     hint = "Give each host a directory of its own in memory, such as one in /dev/shm."
     messages: list[CheckMessage] = []
+    given = os.environ.get(metrics_directory.ENVIRONMENT_VARIABLE, directory)
+    if not Path(given).is_absolute():
+        messages.append(
+            checks.Warning(
+                f"{metrics_directory.ENVIRONMENT_VARIABLE}={given} is relative: a server or an "
+                "exporter that starts in another directory counts in other files.",
+                hint="Write it as an absolute path.",
+                id="monitoring.W010",
+            )
+        )
     if (kind := metrics_directory.network_file_system(directory, mounts)) is not None:
         messages.append(
             checks.Warning(
@@ -183,11 +193,41 @@ def check_users(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     return messages
 
 
+@register("monitoring")
+def check_dotted_paths(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    chosen = _usable_settings()
+    named = [("HEALTH_CHECKS", path) for path in dict(chosen.HEALTH_CHECKS).values()]
+    named += [("COLLECTORS", path) for path in chosen.COLLECTORS]
+    return [
+        Error(
+            f"MONITORING[{setting!r}] has {path!r}, which {problem}.",
+            hint="Name a function or a class by its dotted path, such as 'shop.health.payments'.",
+            id="monitoring.E008",
+        )
+        for setting, path in named
+        if (problem := _problem_of_function(path))
+    ]
+
+
 def _problem_of_function(path: str) -> str:
     try:
         return "" if callable(import_string(path)) else "is not a function"
-    except ImportError as error:
+    except Exception as error:  # of the project's module
         return f"cannot be imported ({error})"
+
+
+@register("monitoring")
+def check_health_databases(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    known = configured_aliases()
+    return [
+        Error(
+            f"MONITORING['HEALTH_DATABASES'] names {alias!r}, which DATABASES has not.",
+            hint=f"DATABASES has {', '.join(known) or 'none'}.",
+            id="monitoring.E009",
+        )
+        for alias in _usable_settings().HEALTH_DATABASES
+        if alias not in known
+    ]
 
 
 @register("monitoring")
@@ -212,7 +252,7 @@ def check_tables(
     app_configs: AppConfigs, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Run by `check --database` and by `migrate`, which is about to mend what it would say."""
-    alias = router.db_for_write(Threshold)
+    alias = own_alias()
     if alias not in (databases or ()) or "migrate" in sys.argv[1:2]:
         return []
     try:
@@ -221,7 +261,7 @@ def check_tables(
     except DatabaseUnavailableError:
         return []  # which is not for this check to say
     if missing is None:
-        missing = all_migrations()
+        missing = wanted_migrations(alias)
     names = sorted(f"{label}.{name}" for label, name in missing if label == APP_LABEL)
     if not names:
         return []
@@ -274,8 +314,8 @@ def check_ssl_redirect(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMess
             "SECURE_SSL_REDIRECT answers 301 to probes, scrapes and webhooks that come over plain "
             f"http: {', '.join(f'/{path}' for path in paths)}.",
             hint=f"SECURE_REDIRECT_EXEMPT = [{shown}]; or, if all of them come over https, add "
-            "'monitoring.W020' to SILENCED_SYSTEM_CHECKS.",
-            id="monitoring.W020",
+            "'monitoring.W011' to SILENCED_SYSTEM_CHECKS.",
+            id="monitoring.W011",
         )
     ]
 
@@ -291,7 +331,7 @@ def check_language_prefix(app_configs: AppConfigs, **kwargs: Any) -> list[CheckM
             "The addresses of health checks and scrapes depend on the language: monitoring.urls "
             "is mounted in i18n_patterns().",
             hint='Mount path("api/", include("monitoring.urls")) outside of i18n_patterns().',
-            id="monitoring.W021",
+            id="monitoring.W012",
         )
     ]
 
@@ -310,7 +350,7 @@ def check_overlapping_urls(app_configs: AppConfigs, **kwargs: Any) -> list[Check
             ),
             hint='Choose another prefix, such as path("monitoring/", include("monitoring.urls")), '
             "or another order of urlpatterns.",
-            id="monitoring.W022",
+            id="monitoring.W013",
         )
         for overlap in overlaps()
     ]

@@ -1,13 +1,45 @@
 """Database models: thresholds, states of alerts, and notifications with their delivery."""
 
+from typing import Any
+
 from django.conf import settings
-from django.db import models
+from django.db import models, router
 
 __all__ = ["AlertEvent", "AlertNotification", "Threshold", "ThresholdChange"]
 
 
+def own_alias() -> str:
+    """The database that the project's router gives for our models."""
+    return router.db_for_write(AlertState)
+
+
+class _WhereWritten(models.Manager[Any]):
+    """Reads where it writes: a replica that is behind would tell an alert twice."""
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        found = super().get_queryset()
+        return found if self._db is not None else found.using(own_alias())
+
+
+def _user(**options: Any) -> Any:
+    """A reference to a user, who may live in another database than our tables.
+
+    A constraint and the database's own cascade end there: `monitoring.alerts.events` follows a
+    user's end.
+    """
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        **options,
+    )
+
+
 class Threshold(models.Model):
     """The value of one threshold. A missing row means its default."""
+
+    objects = _WhereWritten()
 
     name = models.CharField(max_length=64, primary_key=True)
     value = models.FloatField(null=True, blank=True, help_text="Empty: the threshold is off.")
@@ -22,10 +54,10 @@ class ThresholdChange(models.Model):
     name = models.CharField(max_length=64)
     old_value = models.FloatField(null=True)
     new_value = models.FloatField(null=True)
-    changed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
-    )
+    changed_by = _user(null=True)
     changed_at = models.DateTimeField()
+
+    objects = _WhereWritten()
 
     class Meta:
         ordering = ("-changed_at", "-pk")
@@ -49,6 +81,8 @@ class AlertState(models.Model):
     notified_since = models.DateTimeField(null=True)
     last_notified_at = models.DateTimeField(null=True)
 
+    objects = _WhereWritten()
+
     def __str__(self) -> str:
         return f"{self.name}: {'firing' if self.is_firing else 'resolved'}"
 
@@ -58,6 +92,8 @@ class AlertEvaluation(models.Model):
 
     last_started_at = models.DateTimeField(null=True)
     running_until = models.DateTimeField(null=True)
+
+    objects = _WhereWritten()
 
     def __str__(self) -> str:
         return f"last evaluation: {self.last_started_at}"
@@ -92,6 +128,8 @@ class AlertEvent(models.Model):
     ends_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_index=True)
 
+    objects = _WhereWritten()
+
     def __str__(self) -> str:
         return f"{self.name} {self.status}"
 
@@ -100,8 +138,10 @@ class AlertNotification(models.Model):
     """An alert event for one admin, read or unread."""
 
     event = models.ForeignKey(AlertEvent, models.CASCADE, related_name="notifications")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    user = _user()
     is_read = models.BooleanField(default=False)
+
+    objects = _WhereWritten()
 
     class Meta:
         constraints = (
@@ -133,6 +173,8 @@ class AlertDelivery(models.Model):
     status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(db_index=True)
+
+    objects = _WhereWritten()
 
     class Meta:
         constraints = (

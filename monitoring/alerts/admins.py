@@ -4,7 +4,6 @@ ADMINS decides if it is set. Otherwise an admin is a user whose `is_staff` and `
 be they columns, properties or attributes.
 """
 
-import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,13 +14,14 @@ from django.utils.module_loading import import_string
 
 from monitoring.conf import get_settings
 from monitoring.primitives.log_limit import LogLimit
+from monitoring.primitives.own_logger import OwnLogger
 
 _FLAGS = ("is_staff", "is_active")
 _CHUNK = 1000
 
 _limit = LogLimit()
 
-logger = logging.getLogger("monitoring.alerts")
+logger = OwnLogger("monitoring.alerts")
 
 
 def user_model() -> Any:

@@ -23,7 +23,7 @@ from monitoring.alerts.events import NewEvent, create_event
 from monitoring.alerts.outbox import deliver_soon
 from monitoring.alerts.states import AlertOutcome
 from monitoring.alerts.threshold_alerts import Observation, update_threshold_alert
-from monitoring.models import AlertEvent
+from monitoring.models import AlertEvent, own_alias
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_ALERTS = 1000
@@ -74,7 +74,7 @@ def receive_alerts(alerts: list[WebhookAlert]) -> int:
     now = timezone.now()
     new = sum(_receive_one(alert, now) for alert in alerts)
     if new:
-        transaction.on_commit(deliver_soon)
+        transaction.on_commit(deliver_soon, using=own_alias())
     return new
 
 

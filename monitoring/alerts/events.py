@@ -1,16 +1,26 @@
-"""Creates alert events with their notifications and outbox entries, and deletes old ones."""
+"""Creates alert events with their notifications and outbox entries, and deletes what has ended."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.conf import settings as django_settings
+from django.db import Error, IntegrityError, transaction
+from django.db.models.signals import post_delete
 from django.utils import timezone
 
 from monitoring.alerts.admins import address, all_admins
+from monitoring.alerts.unread import forget_unread
 from monitoring.conf import get_settings
-from monitoring.models import AlertDelivery, AlertEvent, AlertNotification, ThresholdChange
+from monitoring.models import (
+    AlertDelivery,
+    AlertEvent,
+    AlertNotification,
+    ThresholdChange,
+    own_alias,
+)
 from monitoring.primitives.own_logger import OwnLogger
+from monitoring.storage.self_report import report_error
 
 _BATCH = 1000  # events deleted in one go
 
@@ -43,17 +53,18 @@ def create_event(new: NewEvent) -> bool:
         return False
     admins = all_admins()
     try:
-        with transaction.atomic():
+        with transaction.atomic(using=own_alias()):
             # Begins with an INSERT: SQLite can wait for the write lock here, not after a SELECT.
             event = AlertEvent.objects.create(key=new.key, **_columns(new))
             AlertNotification.objects.bulk_create(
-                AlertNotification(event=event, user=admin) for admin in admins
+                AlertNotification(event=event, user_id=admin.pk) for admin in admins
             )
             AlertDelivery.objects.bulk_create(_deliveries(event, admins))
     except IntegrityError:
         if AlertEvent.objects.filter(key=new.key).exists():
             return False  # another process was quicker
         raise
+    forget_unread()
     logger.warning("alert %s is %s", new.name, new.status.value)
     return True
 
@@ -69,6 +80,27 @@ def clean_up() -> int:
         if not keys:
             return deleted
         deleted += AlertEvent.objects.filter(pk__in=keys).delete()[0]
+
+
+def follow_users() -> None:
+    post_delete.connect(
+        _forget_user,
+        sender=django_settings.AUTH_USER_MODEL,
+        dispatch_uid="monitoring.alerts",
+    )
+
+
+def _forget_user(*, instance: Any, **_: Any) -> None:
+    """Delete the user's notifications; changes of thresholds stay, without a name.
+
+    Never raises: a database that is down, or has not our tables yet, keeps no user alive.
+    """
+    try:
+        with transaction.atomic(using=own_alias()):
+            AlertNotification.objects.filter(user_id=instance.pk).delete()
+            ThresholdChange.objects.filter(changed_by_id=instance.pk).update(changed_by_id=None)
+    except Error:
+        report_error("a deleted user's notifications could not be deleted")
 
 
 def _columns(new: NewEvent) -> dict[str, Any]:

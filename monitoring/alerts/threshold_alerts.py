@@ -9,7 +9,7 @@ from monitoring.alerts.definitions import DEFINITIONS
 from monitoring.alerts.events import NewEvent, create_event
 from monitoring.alerts.states import AlertOutcome, Sighting, apply_sighting
 from monitoring.conf import get_settings
-from monitoring.models import AlertEvent, AlertState
+from monitoring.models import AlertEvent, AlertState, own_alias
 
 _TOLD = {
     AlertOutcome.FIRED: AlertEvent.Status.FIRING,
@@ -40,7 +40,7 @@ def update_threshold_alert(
     # Outside the transaction, which so begins with an UPDATE: a transaction that begins with a
     # SELECT cannot wait for SQLite's write lock, it fails.
     AlertState.objects.get_or_create(name=observation.name)
-    with transaction.atomic():
+    with transaction.atomic(using=own_alias()):
         sighting = Sighting(observation.name, observation.is_breached, source, at)
         outcome, since = apply_sighting(sighting, now, cooldown)
         status = _TOLD.get(outcome)

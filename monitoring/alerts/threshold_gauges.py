@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.apps import apps
-from django.db import DEFAULT_DB_ALIAS
+from django.db import router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from prometheus_client.core import Metric
 
@@ -51,7 +51,8 @@ class ThresholdGauges:
 
     def _read(self) -> None:
         try:
-            stored = ask(DEFAULT_DB_ALIAS, _rows, get_settings().DATABASE_TIMEOUT_MS / 1000)
+            alias = router.db_for_write(apps.get_model(APP_LABEL, "Threshold"))
+            stored = ask(alias, _rows, get_settings().DATABASE_TIMEOUT_MS / 1000)
         except DatabaseUnavailableError:
             return
         found = {

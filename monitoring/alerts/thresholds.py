@@ -7,7 +7,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from monitoring.alerts.definitions import DEFINITIONS, check_thresholds
-from monitoring.models import Threshold, ThresholdChange
+from monitoring.models import Threshold, ThresholdChange, own_alias
 
 
 def current_thresholds() -> dict[str, float | None]:
@@ -23,7 +23,7 @@ def change_thresholds(given: object, user: Any) -> dict[str, float | None]:
     """
     wanted = check_thresholds(given)
     store_defaults()
-    with transaction.atomic():
+    with transaction.atomic(using=own_alias()):
         # Locks all rows, with SQLite too, so that simultaneous changes are serialised.
         Threshold.objects.update(value=F("value"))
         before = current_thresholds()
@@ -35,7 +35,7 @@ def change_thresholds(given: object, user: Any) -> dict[str, float | None]:
                     name=name,
                     old_value=before[name],
                     new_value=value,
-                    changed_by=user,
+                    changed_by_id=user.pk,
                     changed_at=now,
                 )
     return before | wanted

@@ -1,9 +1,14 @@
 """Answers 503 if the users' database is away, which authentication needs, or is not migrated."""
 
+import contextlib
+from importlib import import_module
 from time import monotonic
 
+from django.apps import apps
 from django.conf import settings as django_settings
-from django.db import DEFAULT_DB_ALIAS, DatabaseError
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, router
 from rest_framework.request import Request
 
 from monitoring.api.error_answers import ServiceUnavailable
@@ -15,23 +20,23 @@ from monitoring.backing_services.database_probe import (
 )
 from monitoring.backing_services.migration_state import needed_command
 from monitoring.errors import DatabaseUnavailableError
+from monitoring.models import own_alias
 from monitoring.storage.self_report import logger
 
 DATABASE_UNAVAILABLE = "database_unavailable"  # the code of the 503
 
 
 def check_database(request: Request, deadline: float) -> None:
-    """Raises ServiceUnavailable if the database does not answer by `deadline` (monotonic seconds).
+    """Raises ServiceUnavailable if a database does not answer by `deadline` (monotonic seconds).
 
     A request without credentials is not checked: it is refused without the database.
     """
     if not _has_credentials(request):
         return
-    if DEFAULT_DB_ALIAS not in configured_aliases():
-        return
     try:
-        ask(DEFAULT_DB_ALIAS, answers, max(deadline - monotonic(), 0.0))
-        wait_for_pool(DEFAULT_DB_ALIAS, max(deadline - monotonic(), 0.0))
+        for alias in _needed_aliases() & {*configured_aliases()}:
+            ask(alias, answers, max(deadline - monotonic(), 0.0))
+            wait_for_pool(alias, max(deadline - monotonic(), 0.0))
     except DatabaseUnavailableError as error:
         logger.warning("the database cannot be asked: %s", error)
         raise ServiceUnavailable("The database does not answer.", DATABASE_UNAVAILABLE) from error
@@ -43,6 +48,18 @@ def unmigrated(error: Exception, seconds: float) -> ServiceUnavailable | None:
         return None
     logger.warning("migrations are not applied (%s): %s", command, type(error).__name__)
     return ServiceUnavailable(f"Migrations are not applied yet: run {command}.", "not_migrated")
+
+
+def _needed_aliases() -> set[str]:
+    """The databases that the router gives for sessions, for users and for our models."""
+    needed = {own_alias()}
+    with contextlib.suppress(ImproperlyConfigured):  # without such a model
+        needed.add(router.db_for_read(get_user_model()))
+    if apps.is_installed("django.contrib.sessions"):
+        store = import_module(django_settings.SESSION_ENGINE).SessionStore
+        if hasattr(store, "get_model_class"):  # not with sessions in caches, files or cookies
+            needed.add(router.db_for_read(store.get_model_class()))
+    return needed
 
 
 def _has_credentials(request: Request) -> bool:

@@ -7,12 +7,11 @@ import time
 from functools import wraps
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from monitoring.api.mounting import PlainView, not_in_progress
+from monitoring.api.mounting import PlainView, not_in_progress, without_transactions
 from monitoring.conf import get_settings
 from monitoring.health import catalogue
 from monitoring.health.examiner import examiner
@@ -37,9 +36,7 @@ def _without_body(view: PlainView) -> PlainView:
 
 def _endpoint(view: PlainView) -> PlainView:
     """Public and read-only; no transaction, because ATOMIC_REQUESTS would need the database."""
-    return transaction.non_atomic_requests(
-        csrf_exempt(not_in_progress(require_safe(_without_body(view))))
-    )
+    return without_transactions(csrf_exempt(not_in_progress(require_safe(_without_body(view)))))
 
 
 @_endpoint
@@ -48,17 +45,19 @@ def health(request: HttpRequest) -> HttpResponse:
     given = [name for value in request.GET.getlist("check") for name in value.split(",")]
     if unknown := [name for name in given if name not in catalogue.known_names()]:
         return _refuse(len(unknown))
-    report = examiner().examine(
-        catalogue.checks_named(given or catalogue.covered_names()), get_settings().HEALTH_CRITICAL
+    checks = (
+        catalogue.checks_named(given)
+        if given
+        else catalogue.checks_of_settings(catalogue.covered_names())
     )
-    return _answer(request, report)
+    return _answer(request, examiner().examine(checks, get_settings().HEALTH_CRITICAL))
 
 
 @_endpoint
 def ready(request: HttpRequest) -> HttpResponse:
     """Run the checks of HEALTH_READY, all of them critical: can this process serve requests?"""
     wanted = get_settings().HEALTH_READY
-    return _answer(request, examiner().examine(catalogue.checks_named(wanted), wanted))
+    return _answer(request, examiner().examine(catalogue.checks_of_settings(wanted), wanted))
 
 
 @_endpoint

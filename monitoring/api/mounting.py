@@ -6,9 +6,9 @@ until an admin asks it.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
@@ -19,6 +19,7 @@ from monitoring.instruments.requests.recorder import request_recorder
 __all__ = ["LazyView"]
 
 PlainView = Callable[..., HttpResponse]
+View_ = TypeVar("View_", bound=Callable[..., HttpResponseBase])
 
 
 class LazyView:
@@ -55,11 +56,18 @@ class LazyView:
 def admin_view(name: str) -> LazyView:
     """One of our endpoints; `name` is the module and class in monitoring.api.
 
-    Excluded from ATOMIC_REQUESTS, so that no transaction is open while a view waits for servers.
+    No transaction is open while a view waits for servers.
     Views open their own transactions.
     """
     view = LazyView(f"monitoring.api.{name}", is_traffic=False)
-    return transaction.non_atomic_requests(view)
+    return without_transactions(view)
+
+
+def without_transactions(view: View_) -> View_:
+    """Exclude the view from the ATOMIC_REQUESTS of every database."""
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
 
 
 def not_in_progress(view: PlainView) -> PlainView:

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.alerts.admins import account
+from monitoring.alerts.unread import forget_unread
 from monitoring.api.alert_serializers import NotificationSerializer, NotificationsSerializer
 from monitoring.api.base import AdminView
 from monitoring.api.error_answers import BODY_ERRORS, ERRORS, UNAVAILABLE, ErrorAnswerSerializer
@@ -108,6 +109,7 @@ class ReadNotificationView(AdminView):
         if notification is None:
             raise NotFound
         AlertNotification.objects.filter(pk=pk, is_read=False).update(is_read=True)
+        forget_unread()
         notification.is_read = True
         return Response(notification_json(notification))
 
@@ -116,7 +118,7 @@ def _own(request: Request) -> "QuerySet[AlertNotification]":
     user = account(request.user)
     if user is None:
         return AlertNotification.objects.none()
-    return AlertNotification.objects.filter(user=user)
+    return AlertNotification.objects.filter(user_id=user.pk)
 
 
 def _before(given: str | None) -> int | None:

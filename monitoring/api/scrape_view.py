@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from monitoring.api.mounting import not_in_progress
+from monitoring.api.mounting import not_in_progress, without_transactions
 from monitoring.conf import get_settings
 from monitoring.exposition.access import ScrapeAccess
 from monitoring.primitives.per_process import per_process
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from monitoring.exposition.scrape import Scraper
 
 
+@without_transactions  # a scrape answers without the database
 @csrf_exempt  # so that a wrong method gets a 405 and not a CSRF error
 @not_in_progress
 @require_safe

@@ -2,6 +2,7 @@
 
 from functools import cache
 from time import monotonic
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings as django_settings
@@ -10,11 +11,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Model
 
 from monitoring.backing_services.database_probe import ask
 from monitoring.conf import APP_LABEL
 from monitoring.errors import DatabaseUnavailableError
-from monitoring.models import Threshold
+from monitoring.models import own_alias
 
 Migrations = frozenset[tuple[str, str]]  # (label of the app, name)
 
@@ -24,7 +26,8 @@ def missing_migrations(connection: BaseDatabaseWrapper) -> Migrations | None:
     recorder = MigrationRecorder(connection)
     if not recorder.has_table():
         return None
-    return all_migrations() - _with_replaced(frozenset(recorder.applied_migrations()))
+    wanted = wanted_migrations(connection.alias)
+    return wanted - _with_replaced(frozenset(recorder.applied_migrations()))
 
 
 def command_for(alias: str) -> str:
@@ -40,7 +43,7 @@ def needed_command(seconds: float) -> str:
     """
     deadline = monotonic() + seconds
     users = apps.get_model(django_settings.AUTH_USER_MODEL)
-    for alias in dict.fromkeys((router.db_for_write(Threshold), router.db_for_read(users))):
+    for alias in dict.fromkeys((own_alias(), router.db_for_read(users))):
         try:
             missing = ask(alias, missing_migrations, max(deadline - monotonic(), 0.0))
         except DatabaseUnavailableError:
@@ -50,7 +53,44 @@ def needed_command(seconds: float) -> str:
     return ""
 
 
-def all_migrations() -> Migrations:
+def wanted_migrations(alias: str) -> Migrations:
+    """Those of the apps that the routers let into the database."""
+    labels = _apps_in(alias)
+    return frozenset(key for key in _all() if key[0] in labels)
+
+
+def is_routed_to(alias: str) -> bool:
+    """Whether a router names the alias. To have no opinion is to allow it, which says nothing."""
+    return any(
+        alias in (router.db_for_read(model), router.db_for_write(model))
+        or any(_allows(each, alias, model) for each in router.routers)
+        for label in _apps_in(alias)
+        for model in _models_of(label)
+    )
+
+
+def _apps_in(alias: str) -> set[str]:
+    """The labels of the apps that may migrate there; one without models asks for itself."""
+    return {
+        label
+        for label in {label for label, _ in _all()}
+        if any(router.allow_migrate_model(alias, model) for model in _models_of(label))
+        or (not _models_of(label) and router.allow_migrate(alias, label))
+    }
+
+
+def _models_of(label: str) -> list[type[Model]]:
+    return list(apps.get_app_config(label).get_models(include_auto_created=True))
+
+
+def _allows(one: Any, alias: str, model: type[Model]) -> bool:
+    names = {"model_name": model._meta.model_name, "model": model}
+    return hasattr(one, "allow_migrate") and bool(
+        one.allow_migrate(alias, model._meta.app_label, **names)
+    )
+
+
+def _all() -> Migrations:
     """Those of this code, without ours in a project without users: they refer to its user model."""
     replaced = {key for migration in _on_disk().values() for key in migration.replaces}
     known = frozenset(_on_disk()) - replaced

@@ -40,7 +40,7 @@ class DependencyGauges:
 
 
 def _health() -> Mapping[str, float]:
-    report = examiner().examine(catalogue.checks_named(catalogue.covered_names()), ())
+    report = examiner().examine(catalogue.checks_of_settings(catalogue.covered_names()), ())
     return {
         name: GAUGE[result.status]
         for name, result in report.results.items()

@@ -1,7 +1,11 @@
 """Finds checks by name: the app's own from their table, and those of the setting HEALTH_CHECKS."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Awaitable, Iterable
+from inspect import isawaitable
+from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.utils.module_loading import import_string
 
 from monitoring.conf import get_settings
@@ -10,24 +14,37 @@ from monitoring.errors import SettingsError
 from monitoring.health.findings import Check, CheckError, Finding, Probe, Status
 
 NOT_CONFIGURED = Finding(Status.DISABLED, "Not configured.")
+NO_SUCH_CHECK = Finding(Status.UNHEALTHY, "The settings name a check that there is not.")
 PASSES = Finding(Status.HEALTHY, "The check passes.")
 FAILS = Finding(Status.UNHEALTHY, "The check fails.")
 
 
 def covered_names() -> list[str]:
-    """The names of the checks that `health/` runs."""
+    """The names of the checks that `health/` runs: with all of HEALTH_CRITICAL, known or not."""
+    settings = get_settings()
     own = own_checks_with(HealthRole.CRITICAL, HealthRole.INFORMATIVE)
-    return [*own, *dict(get_settings().HEALTH_CHECKS)]
+    return list(dict.fromkeys([*own, *dict(settings.HEALTH_CHECKS), *settings.HEALTH_CRITICAL]))
 
 
 def known_names() -> list[str]:
     """The names of all checks."""
-    return list(dict.fromkeys([*covered_names(), *own_checks_with(*HealthRole)]))
+    own = own_checks_with(HealthRole.CRITICAL, HealthRole.INFORMATIVE)
+    project = dict(get_settings().HEALTH_CHECKS)
+    return list(dict.fromkeys([*own, *project, *own_checks_with(*HealthRole)]))
 
 
 def checks_named(names: Iterable[str]) -> list[Check]:
-    """The checks, each once. Raises SettingsError for an unknown name."""
+    """The checks that a client asks for, each once. Raises SettingsError for an unknown name."""
     return [_check_named(name) for name in dict.fromkeys(names)]
+
+
+def checks_of_settings(names: Iterable[str]) -> list[Check]:
+    """The checks that the settings name, each once; one that there is not is unhealthy."""
+    known = known_names()
+    return [
+        _check_named(name) if name in known else Check(name, {name: _no_such_check})
+        for name in dict.fromkeys(names)
+    ]
 
 
 def _check_named(name: str) -> Check:
@@ -41,16 +58,30 @@ def _check_named(name: str) -> Check:
     return Check(name, {name: _probe_of_project(project[name])})
 
 
+def _no_such_check(seconds: float, last: Finding | None) -> Finding:
+    return NO_SUCH_CHECK
+
+
 def _not_configured(seconds: float, last: Finding | None) -> Finding:
     return NOT_CONFIGURED
 
 
+async def _await(found: Awaitable[Any], seconds: float) -> Any:
+    """Cancelled at its deadline, so that its thread ends. Raises TimeoutError."""
+    return await asyncio.wait_for(found, seconds)
+
+
 def _probe_of_project(path: str) -> Probe:
-    """A probe that calls the project's function: an exception or False is a failure."""
+    """A probe that calls the project's function, and awaits what an `async def` returns.
+
+    An exception or False is a failure.
+    """
 
     def probe(seconds: float, last: Finding | None) -> Finding:
         try:
             found = import_string(path)()
+            if isawaitable(found):
+                found = async_to_sync(_await)(found, seconds)
         except CheckError:
             raise
         except Exception as error:

@@ -2,17 +2,25 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from functools import partial
+
+from django.db import DEFAULT_DB_ALIAS
 
 from monitoring.backing_services.celery_broker import celery_app, ping
 from monitoring.backing_services.database_probe import answers, configured_aliases, own_connection
-from monitoring.backing_services.migration_state import all_migrations, missing_migrations
+from monitoring.backing_services.migration_state import (
+    is_routed_to,
+    missing_migrations,
+    wanted_migrations,
+)
 from monitoring.backing_services.redis_client import redis_client
 from monitoring.conf import get_settings
 from monitoring.health.findings import CheckError, Finding, Probe, Status
 
 DATABASE_ANSWERS = Finding(Status.HEALTHY, "The database answers.")
 DATABASE_SILENT = Finding(Status.UNHEALTHY, "The database does not answer.")
+DATABASE_UNKNOWN = Finding(Status.UNHEALTHY, "HEALTH_DATABASES has a name that DATABASES has not.")
 MIGRATED = Finding(Status.HEALTHY, "All migrations are applied.")
 MIGRATIONS_MISSING = Finding(
     Status.UNHEALTHY, "Migrations are not applied yet: run python manage.py migrate."
@@ -32,17 +40,27 @@ _SEARCH_EVERY_SECONDS = 60.0  # for Celery workers that are not known yet
 
 
 def database_probes() -> dict[str, Probe]:
-    return {f"database:{alias}": partial(_probe_database, alias) for alias in _aliases()}
+    return _for_each_database("database", _probe_database)
 
 
 def migrations_probes() -> dict[str, Probe]:
-    return {f"migrations:{alias}": partial(_probe_migrations, alias) for alias in _aliases()}
+    return _for_each_database("migrations", _probe_migrations)
 
 
-def _aliases() -> list[str]:
-    """The databases to check: HEALTH_DATABASES, or all if it is empty."""
-    chosen = get_settings().HEALTH_DATABASES
-    return [alias for alias in configured_aliases() if not chosen or alias in chosen]
+def _for_each_database(
+    check: str, probe: Callable[[str, float, Finding | None], Finding]
+) -> dict[str, Probe]:
+    """Probes of HEALTH_DATABASES, or of all databases if it is empty."""
+    there = configured_aliases()
+    return {
+        f"{check}:{alias}": partial(probe, alias) if alias in there else _no_such_database
+        for alias in get_settings().HEALTH_DATABASES or there
+    }
+
+
+def _no_such_database(seconds: float, last: Finding | None) -> Finding:
+    """A misspelt alias must not look like a database that answers."""
+    return DATABASE_UNKNOWN
 
 
 def _probe_database(alias: str, seconds: float, last: Finding | None) -> Finding:
@@ -55,19 +73,22 @@ def _probe_database(alias: str, seconds: float, last: Finding | None) -> Finding
 
 
 def _probe_migrations(alias: str, seconds: float, last: Finding | None) -> Finding:
-    """Check that all migrations of this code are applied.
+    """Check that the migrations of all apps that the router lets into the database are applied.
 
-    A database other than `default` without Django's table of migrations is not checked.
+    A database without Django's table of migrations may be another's: it is not checked unless it
+    is `default`, or the router sends a model there.
     """
+    if not wanted_migrations(alias):
+        return NOT_DJANGOS
     try:
         with own_connection(alias, seconds) as connection:
             missing = missing_migrations(connection)
     except Exception as error:
         raise CheckError(DATABASE_SILENT) from error
-    if missing is None and alias != "default":
+    if missing is None and alias != DEFAULT_DB_ALIAS and not is_routed_to(alias):
         return NOT_DJANGOS
     if missing is None:
-        missing = all_migrations()
+        missing = wanted_migrations(alias)
     if missing:
         first = ".".join(min(missing))
         raise CheckError(MIGRATIONS_MISSING) from _MissingError(

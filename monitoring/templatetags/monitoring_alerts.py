@@ -3,16 +3,14 @@
 from typing import Any
 
 from django import template
-from django.db import Error, transaction
 from django.urls import NoReverseMatch, reverse
 
 from monitoring.alerts.admins import account, is_admin
+from monitoring.alerts.unread import MOST, count_unread
 from monitoring.conf import APP_LABEL
-from monitoring.models import AlertNotification
 
 register = template.Library()
 
-MOST = 99  # counting stops here
 LIST = f"admin:{APP_LABEL}_alertnotification_changelist"
 _IS_SHOWN = "monitoring_unread_alerts"
 
@@ -31,13 +29,8 @@ def unread_alerts(context: template.Context, *, among_messages: bool = False) ->
     user = account(getattr(request, "user", None))
     if user is None or not is_admin(user):
         return {}
-    try:
-        with transaction.atomic():  # a missing table must not break a transaction around the page
-            own = AlertNotification.objects.filter(user_id=user.pk, is_read=False)
-            unread = own[:MOST].count()
-    except Error:
-        return {}
     url = _list_url(getattr(request, "current_app", None))
+    unread = count_unread(user.pk)
     return {"unread": unread, "url": url, "most": MOST, "among_messages": among_messages}
 
 

@@ -10,7 +10,9 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Permission, User
 from django.db import connection
-from django.test import Client, override_settings
+from django.template import Context
+from django.test import Client, RequestFactory, override_settings
+from django.test.utils import CaptureQueriesContext
 from django.urls import path, resolve
 
 from monitoring.admin import (
@@ -22,8 +24,10 @@ from monitoring.admin import (
 )
 from monitoring.alerts.events import NewEvent, create_event
 from monitoring.alerts.thresholds import change_thresholds, current_thresholds
+from monitoring.alerts.unread import forget_unread
 from monitoring.metrics.labels import Routes
 from monitoring.models import AlertEvent, AlertNotification, Threshold, ThresholdChange
+from monitoring.templatetags.monitoring_alerts import unread_alerts
 from tests.paths import ROOT
 
 
@@ -64,6 +68,7 @@ ALERTS = "/admin/multiprocess_exporter/alertnotification/"
 
 @pytest.fixture(autouse=True)
 def defaults() -> Iterator[None]:
+    forget_unread()  # the users of another test have the same keys
     with override_settings(MONITORING={}):
         yield
 
@@ -167,6 +172,41 @@ def test_a_page_shows_the_number_once_in_whichever_block_a_theme_has(
     assert popup.count("1 unread alert") == (theme == "userlinks")
 
 
+def queries_of_a_page(client: Client) -> list[str]:
+    with CaptureQueriesContext(connection) as context:
+        assert client.get("/admin/").status_code == 200
+    return [query["sql"] for query in context.captured_queries]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_costs_one_query_more_and_within_seconds_none(admins: list[User]) -> None:
+    client = Client()
+    client.force_login(admins[0])
+    first, second = queries_of_a_page(client), queries_of_a_page(client)
+    assert [sql for sql in second if "alertnotification" in sql] == []
+    assert len(first) == len(second) + 1
+
+
+def test_who_may_not_see_alerts_costs_no_query(admins: list[User]) -> None:
+    customer = User.objects.get(username="customer")
+    request = RequestFactory().get("/admin/")
+    request.user = customer
+    with CaptureQueriesContext(connection) as context:
+        assert unread_alerts(Context({"request": request})) == {}
+    assert context.captured_queries == []
+
+
+def test_what_is_read_here_is_gone_from_the_next_page(admins: list[User]) -> None:
+    create_event(event("1"))
+    anna = admins[0]
+    assert "1 unread alert" in page(anna)
+    client = Client()
+    client.force_login(anna)
+    mine = AlertNotification.objects.get(user=anna)
+    assert client.post(f"/api/notifications/{mine.pk}/read/").status_code == 200
+    assert "unread alert" not in page(anna)
+
+
 def test_the_login_page_has_the_header_without_a_count(admins: list[User]) -> None:
     create_event(event("1"))
     login = Client().get("/admin/login/").content.decode()
@@ -180,6 +220,8 @@ def test_without_the_table_the_admin_goes_on(admins: list[User]) -> None:
         editor.execute("ALTER TABLE multiprocess_exporter_alertnotification RENAME TO elsewhere")
     try:
         assert "unread alert" not in page(admins[0])
+        admins[1].delete()
+        assert not User.objects.filter(username="ben").exists()
     finally:
         with connection.schema_editor() as editor:
             editor.execute(

@@ -120,6 +120,34 @@ def test_a_hook_that_cannot_be_called_is_an_error(hook: str) -> None:
         assert found() == []
 
 
+@pytest.mark.parametrize("path", ["no.such.module", "monitoring.conf.nothing", "os.sep"])
+def test_a_dotted_path_that_leads_nowhere_is_an_error(path: str) -> None:
+    for given in ({"HEALTH_CHECKS": {"own": path}}, {"COLLECTORS": [path]}):
+        with override_settings(MONITORING=given):
+            (message,) = run_checks(tags=["monitoring"])
+        assert message.id == "monitoring.E008"
+        assert path in message.msg
+    with override_settings(
+        MONITORING={"HEALTH_CHECKS": {"own": "os.getpid"}, "COLLECTORS": ["os.getpid"]}
+    ):
+        assert found() == []
+
+
+def test_a_health_database_that_there_is_not_is_an_error() -> None:
+    with override_settings(MONITORING={"HEALTH_DATABASES": ["default", "defualt"]}):
+        (message,) = run_checks(tags=["monitoring"])
+    assert message.id == "monitoring.E009"
+    assert "'defualt'" in message.msg
+
+
+def test_a_relative_metrics_directory_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "metrics")
+    assert found() == ["monitoring.W010"]
+
+
 @pytest.mark.parametrize("setting", ["HEALTH_CRITICAL", "HEALTH_READY"])
 def test_a_role_for_a_health_check_that_there_is_not_is_named(setting: str) -> None:
     with override_settings(MONITORING={setting: ["database", "databse"]}):
@@ -127,7 +155,7 @@ def test_a_role_for_a_health_check_that_there_is_not_is_named(setting: str) -> N
     assert [message.id for message in messages] == ["monitoring.W007"]
     assert setting in messages[0].msg
     assert "'databse'" in messages[0].msg
-    own = {"HEALTH_CHECKS": {"payments": "shop.health.payments"}, setting: ["payments"]}
+    own = {"HEALTH_CHECKS": {"payments": "os.getpid"}, setting: ["payments"]}
     with override_settings(MONITORING=own):
         assert found() == []
 
@@ -142,7 +170,7 @@ def test_a_short_webhook_token_is_refused_and_not_shown() -> None:
 def test_probes_that_are_redirected_to_https_are_named() -> None:
     with override_settings(SECURE_SSL_REDIRECT=True):
         (message,) = run_checks(tags=["monitoring"])
-    assert message.id == "monitoring.W020"
+    assert message.id == "monitoring.W011"
     assert "/api/health/ready/" in message.msg
     hint = (message.hint or "").removeprefix("SECURE_REDIRECT_EXEMPT = ").partition(";")[0]
     exempt = ast.literal_eval(hint)
@@ -152,14 +180,14 @@ def test_probes_that_are_redirected_to_https_are_named() -> None:
 
 def test_urls_below_a_language_are_told() -> None:
     with urls(*i18n_patterns(OURS)):
-        assert found() == ["monitoring.W021"]
+        assert found() == ["monitoring.W012"]
 
 
 def test_urls_that_hide_each_other_are_named() -> None:
     theirs = path("api/schema/", RedirectView.as_view(url="/"))
     with urls(OURS, theirs):
         (message,) = run_checks(tags=["monitoring"])
-    assert message.id == "monitoring.W022"
+    assert message.id == "monitoring.W013"
     assert "hides a URL of the project" in message.msg
     with urls(theirs, OURS):
         (message,) = run_checks(tags=["monitoring"])

@@ -34,11 +34,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             settings = get_settings()
-            wanted = options["check"] or (
-                settings.HEALTH_READY if options["ready"] else catalogue.covered_names()
-            )
             critical = settings.HEALTH_READY if options["ready"] else settings.HEALTH_CRITICAL
-            report = examiner().examine(catalogue.checks_named(wanted), critical)
+            if options["check"]:
+                checks = catalogue.checks_named(options["check"])
+            else:
+                wanted = settings.HEALTH_READY if options["ready"] else catalogue.covered_names()
+                checks = catalogue.checks_of_settings(wanted)
+            report = examiner().examine(checks, critical)
         except MonitoringError as error:
             raise CommandError(str(error), returncode=2) from error
         shown = to_text(report) if options["text"] else json.dumps(to_json(report), indent=2)

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from django.db import connections
 
+from monitoring import urls
 from monitoring.api.mounting import LazyView
 from monitoring.api.summary import SummaryView
 from tests.servers.scripts import run_script
@@ -35,3 +37,9 @@ def test_who_looks_for_the_class_behind_a_view_finds_it() -> None:
 def test_a_class_that_is_not_there_is_named() -> None:
     with pytest.raises(ImportError, match="NoView"):
         _ = LazyView("monitoring.api.summary.NoView").cls
+
+
+def test_no_endpoint_opens_a_transaction_in_any_database() -> None:
+    for pattern in urls.urlpatterns:
+        outside: set[str] = getattr(pattern.callback, "_non_atomic_requests", set())
+        assert outside >= set(connections), pattern

@@ -1,7 +1,9 @@
 """Which health checks there are, what they need, and what a project's own may say."""
 
+import asyncio
+
 import pytest
-from django.test import override_settings
+from django.test import Client, override_settings
 
 from monitoring.conf import parse_settings
 from monitoring.conf.health_table import OWN_HEALTH_CHECKS
@@ -31,6 +33,34 @@ def finds() -> Finding:
 
 def raises_its_finding() -> None:
     raise CheckError(IMPAIRED)
+
+
+async def passes_later() -> None:
+    await asyncio.sleep(0)
+
+
+async def says_no_later() -> bool:
+    await asyncio.sleep(0)
+    return False
+
+
+async def raises_later() -> None:
+    await asyncio.sleep(0)
+    raise OSError("not for the public")
+
+
+async def finds_later() -> Finding:
+    await asyncio.sleep(0)
+    return IMPAIRED
+
+
+async def raises_its_finding_later() -> None:
+    await asyncio.sleep(0)
+    raise CheckError(IMPAIRED)
+
+
+async def never_ends() -> None:
+    await asyncio.Event().wait()
 
 
 def found_by(name: str) -> Finding:
@@ -72,11 +102,37 @@ def test_a_project_cannot_take_the_name_of_one_of_ours(name: str) -> None:
 
 
 def test_a_check_that_is_not_configured_is_disabled() -> None:
+    with override_settings(MONITORING={}):
+        [check] = checks_named(["redis"])
+    [(part, probe)] = check.parts.items()
+    assert (part, probe(SECONDS, None).status) == (check.name, Status.DISABLED)
+
+
+@pytest.mark.parametrize("name", ["database", "migrations"])
+def test_a_database_that_there_is_not_is_unhealthy(name: str) -> None:
     with override_settings(MONITORING={"HEALTH_DATABASES": ["elsewhere"]}):
-        checks = checks_named(["database", "migrations", "redis"])
-    for check in checks:
-        [(part, probe)] = check.parts.items()
-        assert (part, probe(SECONDS, None).status) == (check.name, Status.DISABLED)
+        [check] = checks_named([name])
+    [(part, probe)] = check.parts.items()
+    assert (part, probe(SECONDS, None).status) == (f"{name}:elsewhere", Status.UNHEALTHY)
+
+
+def test_a_critical_name_that_is_no_check_makes_the_site_unhealthy() -> None:
+    with override_settings(MONITORING={"HEALTH_CRITICAL": ["databse"]}):
+        answer = Client().get("/api/health/")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["databse"]["status"] == "unhealthy"
+
+
+def test_a_name_in_health_ready_that_is_no_check_is_a_503() -> None:
+    with override_settings(MONITORING={"HEALTH_READY": ["databse"]}):
+        answer = Client().get("/api/health/ready/")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["databse"]["status"] == "unhealthy"
+
+
+def test_health_covers_whatever_is_critical() -> None:
+    with override_settings(MONITORING={"HEALTH_CRITICAL": ["migrations"]}):
+        assert covered_names()[-1] == "migrations"
 
 
 def test_a_name_that_is_not_known_is_refused_with_those_that_are() -> None:
@@ -86,7 +142,14 @@ def test_a_name_that_is_not_known_is_refused_with_those_that_are() -> None:
 
 @pytest.mark.parametrize(
     ("name", "status"),
-    [("passes", Status.HEALTHY), ("says_no", Status.UNHEALTHY), ("raises", Status.UNHEALTHY)],
+    [
+        ("passes", Status.HEALTHY),
+        ("says_no", Status.UNHEALTHY),
+        ("raises", Status.UNHEALTHY),
+        ("passes_later", Status.HEALTHY),
+        ("says_no_later", Status.UNHEALTHY),
+        ("raises_later", Status.UNHEALTHY),
+    ],
 )
 def test_what_a_projects_check_raises_or_denies_is_unhealthy(name: str, status: Status) -> None:
     finding = found_by(name)
@@ -94,6 +157,16 @@ def test_what_a_projects_check_raises_or_denies_is_unhealthy(name: str, status: 
     assert "not for the public" not in finding.message
 
 
-@pytest.mark.parametrize("name", ["finds", "raises_its_finding"])
+def test_an_async_check_that_does_not_end_is_cancelled_at_its_deadline() -> None:
+    with override_settings(MONITORING={"HEALTH_CHECKS": {"own": f"{__name__}.never_ends"}}):
+        [check] = checks_named(["own"])
+    with pytest.raises(CheckError) as caught:
+        check.parts["own"](0.05, None)
+    assert caught.value.finding.status == Status.UNHEALTHY
+
+
+@pytest.mark.parametrize(
+    "name", ["finds", "raises_its_finding", "finds_later", "raises_its_finding_later"]
+)
 def test_a_projects_check_may_say_more(name: str) -> None:
     assert found_by(name) == IMPAIRED
