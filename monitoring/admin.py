@@ -23,7 +23,7 @@ from monitoring.alerts.thresholds import change_thresholds, store_defaults
 from monitoring.alerts.unread import forget_unread
 from monitoring.backing_services.migration_state import needed_command
 from monitoring.conf import APP_LABEL, get_settings
-from monitoring.models import AlertNotification, Threshold, ThresholdChange
+from monitoring.models import AlertNotification, Threshold, ThresholdChange, own_alias
 from monitoring.page.own_admin import OwnAdmin
 from monitoring.page.status_admin import StatusAdmin, StatusEntry
 
@@ -48,7 +48,7 @@ class _Listed(OwnAdmin):
             self.prepare_list(request)
             return super().changelist_view(request, extra_context)
         except DatabaseError:
-            command = needed_command(get_settings().DATABASE_TIMEOUT_MS / 1000)
+            command = needed_command([own_alias()], get_settings().DATABASE_TIMEOUT_MS / 1000)
             if not command:
                 raise
             text = f"Migrations are not applied yet: run {command}.\n"

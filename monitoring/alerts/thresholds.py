@@ -35,7 +35,7 @@ def change_thresholds(given: object, user: Any) -> dict[str, float | None]:
                     name=name,
                     old_value=before[name],
                     new_value=value,
-                    changed_by_id=user.pk,
+                    changed_by_id=user.pk if user is not None else None,
                     changed_at=now,
                 )
     return before | wanted

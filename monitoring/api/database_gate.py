@@ -44,7 +44,9 @@ def check_database(request: Request, deadline: float) -> None:
 
 def unmigrated(error: Exception, seconds: float) -> ServiceUnavailable | None:
     """The answer to an error of the database if migrations are missing, else None."""
-    if not isinstance(error, DatabaseError) or not (command := needed_command(seconds)):
+    if not isinstance(error, DatabaseError) or not (
+        command := needed_command(sorted(_needed_aliases()), seconds)
+    ):
         return None
     logger.warning("migrations are not applied (%s): %s", command, type(error).__name__)
     return ServiceUnavailable(f"Migrations are not applied yet: run {command}.", "not_migrated")

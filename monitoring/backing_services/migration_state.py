@@ -1,5 +1,6 @@
 """Which migrations of this code a database lacks, and the command that applies them."""
 
+from collections.abc import Iterable
 from functools import cache
 from time import monotonic
 from typing import Any
@@ -16,7 +17,6 @@ from django.db.models import Model
 from monitoring.backing_services.database_probe import ask
 from monitoring.conf import APP_LABEL
 from monitoring.errors import DatabaseUnavailableError
-from monitoring.models import own_alias
 
 Migrations = frozenset[tuple[str, str]]  # (label of the app, name)
 
@@ -36,14 +36,13 @@ def command_for(alias: str) -> str:
     return command if alias == DEFAULT_DB_ALIAS else f"{command} --database {alias}"
 
 
-def needed_command(seconds: float) -> str:
-    """The command, if the database of our tables or of the users lacks migrations; else empty.
+def needed_command(aliases: Iterable[str], seconds: float) -> str:
+    """The command, if one of the databases lacks migrations; else empty.
 
     Empty as well if a database does not answer within `seconds`.
     """
     deadline = monotonic() + seconds
-    users = apps.get_model(django_settings.AUTH_USER_MODEL)
-    for alias in dict.fromkeys((own_alias(), router.db_for_read(users))):
+    for alias in aliases:
         try:
             missing = ask(alias, missing_migrations, max(deadline - monotonic(), 0.0))
         except DatabaseUnavailableError:

@@ -9,10 +9,13 @@ from monitoring.storage.server_start import SERVERS_FILE, find_server, is_server
 from tests.unit.conftest import run_script
 from tests.unit.stock import stock_samples
 
-SERVE = "sys.argv = ['uvicorn']\nfrom monitoring.storage import values\n"
+SERVE = "sys.argv = ['uvicorn']\nfrom monitoring.storage import this_process, values\n"
 HEAR = "from monitoring.storage.server_start import at_fresh_start\n"
 # The preamble has given a role; a server's process gives none.
-UNASKED = "values.install('web', Path(os.environ['PROMETHEUS_MULTIPROC_DIR']), finds_start=True)\n"
+UNASKED = (
+    "this_process.declare('web', Path(os.environ['PROMETHEUS_MULTIPROC_DIR']), finds_start=True)\n"
+    "values.install()\n"
+)
 COUNT = SERVE + UNASKED + "c = Counter('requests', 'R.')\nc.inc(5)\n"
 
 
