@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.checks import run_checks
 from django.core.management import call_command
@@ -54,9 +55,9 @@ def assert_named(answer: Any) -> None:
 @pytest.mark.usefixtures("without_our_tables")
 @pytest.mark.parametrize("atomic", [False, True])
 def test_every_endpoint_that_needs_our_tables_names_the_command(
-    client: Client, admin: User, atomic: bool, settings: Any
+    client: Client, admin: User, atomic: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.DATABASES["default"]["ATOMIC_REQUESTS"] = atomic
+    monkeypatch.setitem(settings.DATABASES["default"], "ATOMIC_REQUESTS", atomic)
     headers = bearer(admin)
     for path in ("metrics/thresholds", "notifications"):
         assert_named(client.get(f"/api/{path}/", headers=headers))
