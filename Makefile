@@ -61,7 +61,7 @@ dashboards: setup
 	$(BIN)/python -m grafana.source
 
 page: setup
-	$(BIN)/python -m page.source
+	$(BIN)/python -m monitoring.page.source
 
 references: setup
 	$(BIN)/python -m docs.source

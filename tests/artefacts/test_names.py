@@ -17,7 +17,6 @@ TREES = (
     "prometheus/source",
     "grafana/source",
     "docs/source",
-    "page/source",
     "bench",
     "project",
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from page.source.bundle import HERE, SCRIPT, NotBundledError, bundled
+from monitoring.page.source.bundle import HERE, SCRIPT, NotBundledError, bundled
 
 
 def test_the_script_is_as_generated() -> None:

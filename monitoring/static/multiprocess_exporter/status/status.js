@@ -1,4 +1,4 @@
-// Generated from page/source/ by `make page`.
+// Generated from monitoring/page/source/ by `make page`.
 
 // dom.js
 // Builds elements without HTML strings: what the server sends can only become text.

@@ -8,14 +8,14 @@ import re
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SCRIPT = HERE.parents[1] / "monitoring/static/multiprocess_exporter/status/status.js"
+SCRIPT = HERE.parents[1] / "static/multiprocess_exporter/status/status.js"
 MAIN = "status.js"
 
 _IMPORT = re.compile(r'^import \{ ([\w, ]+) \} from "\./(\w+\.js)";\n', re.MULTILINE)
 _NAMED = re.compile(
     r"^(?P<export>export )?(?:async )?(?:const|let|class|function\*?) (?P<name>\w+)", re.MULTILINE
 )
-_HEAD = "// Generated from page/source/ by `make page`.\n"
+_HEAD = "// Generated from monitoring/page/source/ by `make page`.\n"
 
 
 class NotBundledError(Exception):

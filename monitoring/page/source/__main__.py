@@ -1,6 +1,6 @@
 """Write monitoring/static/multiprocess_exporter/status/status.js."""
 
-from page.source.bundle import SCRIPT, bundled
+from monitoring.page.source.bundle import SCRIPT, bundled
 
 if __name__ == "__main__":
     SCRIPT.write_text(bundled())

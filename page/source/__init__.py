@@ -1,1 +1,0 @@
-"""The status page's script as modules: `python -m page.source` writes its one file."""
