@@ -25,10 +25,30 @@ class CeleryWorker:
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
-        program = str(Path(sys.executable).with_name("celery"))
+        """Start it, and again if it ends before it is ready, as its supervisor would."""
         log = self.work / "celery.log"
         seen = log.read_text().count(" ready.") if log.exists() else 0
-        with log.open("ab") as output:
+
+        def ready() -> bool:
+            if log.read_text().count(" ready.") > seen:
+                return True
+            self.start_again_if_ended()
+            return False
+
+        self._run()
+        wait_for("the Celery worker", ready, 60)
+
+    def start_again_if_ended(self) -> None:
+        """As its supervisor would: kombu 5.7's consumer can end with an AttributeError
+        (`'NoneType' object has no attribute 'connection_errors'`) when its broker goes away.
+        """
+        if self.process is not None and self.process.poll() is not None:
+            self.kill()  # what is left of its children
+            self._run()
+
+    def _run(self) -> None:
+        program = str(Path(sys.executable).with_name("celery"))
+        with (self.work / "celery.log").open("ab") as output:
             self.process = subprocess.Popen(
                 [program, "-A", self.app, "worker", "-l", "INFO", *self.options],
                 cwd=ROOT,
@@ -37,15 +57,6 @@ class CeleryWorker:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        wait_for("the Celery worker", lambda: log.read_text().count(" ready.") > seen, 60)
-
-    def start_again_if_ended(self) -> None:
-        """As its supervisor would: kombu 5.7's consumer can end with an AttributeError
-        (`'NoneType' object has no attribute 'connection_errors'`) when its broker goes away.
-        """
-        if self.process is not None and self.process.poll() is not None:
-            self.kill()  # what is left of its children
-            self.start()
 
     def children(self) -> list[int]:
         assert self.process is not None
