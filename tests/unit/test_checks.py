@@ -196,6 +196,33 @@ def test_urls_that_hide_each_other_are_named() -> None:
         assert found() == []
 
 
+def test_a_slow_query_log_that_cannot_be_written_is_named() -> None:
+    with override_settings(MONITORING={"SLOW_QUERY_LOG": "/dev/null/slow.log"}):
+        (message,) = run_checks(tags=["monitoring"])
+    assert message.id == "monitoring.W014"
+    assert "/dev/null/slow.log" in message.msg
+    with override_settings(MONITORING={"SLOW_QUERY_LOG": ""}):
+        assert found() == []
+
+
+def test_the_urls_without_the_app_are_an_error_that_names_it() -> None:
+    script = """
+from django.conf import settings
+settings.configure(ROOT_URLCONF="monitoring.urls")
+import django
+django.setup()
+from django.core.management import call_command
+call_command("check")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "ImproperlyConfigured" in last
+    assert "'multiprocess_exporter' is not in INSTALLED_APPS" in last
+
+
 def urls(*patterns: object) -> override_settings:
     conf = ModuleType("urls")
     conf.urlpatterns = patterns  # type: ignore[attr-defined]

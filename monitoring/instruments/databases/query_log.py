@@ -16,8 +16,9 @@ from monitoring.conf import Settings, get_settings
 from monitoring.instruments.databases.log_file import SharedLogFile
 from monitoring.instruments.databases.normalise import fingerprint, normalise
 from monitoring.metrics.database_families import database_metrics
+from monitoring.primitives.log_limit import LogLimit
 from monitoring.storage import own_counters, this_process
-from monitoring.storage.self_report import report_error
+from monitoring.storage.self_report import logger
 
 SLOW = "slow_query"
 REPEATED = "repeated_query"
@@ -40,6 +41,7 @@ class QueryLog:
     def __init__(self, settings: Settings) -> None:
         self._per_minute = settings.SLOW_QUERY_LOG_PER_MINUTE
         self._minutes: OrderedDict[tuple[str, str], _Minute] = OrderedDict()
+        self._complaints = LogLimit()
         path = log_path(settings)
         self._file = path and SharedLogFile(
             path, settings.SLOW_QUERY_LOG_MAX_BYTES, settings.SLOW_QUERY_LOG_BACKUPS
@@ -75,9 +77,10 @@ class QueryLog:
             line["duration_ms"] = round(line["duration_ms"], 3)
         try:
             self._file.append(json.dumps(line, ensure_ascii=True).encode())
-        except OSError:
+        except OSError as error:  # the disk's or the configuration's, so not an internal error
             this_process.drop(own_counters.DROP_QUERY_LOG)
-            report_error("SLOW_QUERY_LOG cannot be written")
+            if self._complaints.passes():
+                logger.warning("SLOW_QUERY_LOG cannot be written: %s", error)
 
     def _admit(self, key: tuple[str, str]) -> int | None:
         """How many lines were suppressed before this one; None if this one is suppressed, too."""
