@@ -28,8 +28,7 @@ from monitoring.backing_services.migration_state import (
 from monitoring.conf import APP_LABEL, Settings, parse_settings
 from monitoring.conf.health_table import HealthRole, own_checks_with
 from monitoring.errors import DatabaseUnavailableError, MetricsDirectoryError
-from monitoring.instruments.databases.log_file import SharedLogFile
-from monitoring.instruments.databases.query_log import log_path
+from monitoring.instruments.databases.log_place import problem_of_log
 from monitoring.models import own_alias
 from monitoring.page.base_template import alerts_are_hidden_by
 from monitoring.storage import directory as metrics_directory
@@ -131,14 +130,14 @@ def check_directory(
 
 @register("monitoring")
 def check_slow_query_log(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    path = log_path(_usable_settings())
-    if path is None or SharedLogFile(path, 0, 0).is_writable():
+    problem = problem_of_log(_usable_settings())
+    if not problem:
         return []
     return [
         checks.Warning(
-            f"{path} cannot be written, or its directory: slow queries are counted, not logged.",
-            hint="Give MONITORING['SLOW_QUERY_LOG'] a path that the server's user may write to, or "
-            "'' for no log.",
+            f"Slow queries are counted, and not logged: {problem}.",
+            hint="Name a file that this user may write with MONITORING['SLOW_QUERY_LOG'], or set "
+            "it to '' for no log.",
             id="monitoring.W014",
         )
     ]

@@ -38,13 +38,6 @@ class SharedLogFile:
             finally:
                 os.close(descriptor)
 
-    def is_writable(self) -> bool:
-        """Whether this user may append, as far as can be told without making a file."""
-        folder = next(each for each in self._path.parents if os.access(each, os.F_OK))
-        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-            return False
-        return not os.access(self._path, os.F_OK) or os.access(self._path, os.W_OK)
-
     def _size(self) -> int:
         try:
             return self._path.stat().st_size
