@@ -138,13 +138,16 @@ class MasterLock:
     def start(self, *, may_wipe: Callable[[], bool]) -> bool:
         """Take the lock; if no other server runs, wipe free slots. Returns whether it wiped.
 
-        `may_wipe` is asked while no other server can start.
+        `may_wipe` is asked while no other server can start. Raises OSError if the wipe fails; the
+        lock is shared even then, because others would wait for it.
         """
-        alone = lock_now(self._descriptor)
-        wiped = alone and may_wipe()
-        if wiped:
-            wipe_free_slots(self._directory)
-        self._share()
+        try:
+            alone = lock_now(self._descriptor)
+            wiped = alone and may_wipe()
+            if wiped:
+                wipe_free_slots(self._directory)
+        finally:
+            self._share()
         return wiped
 
     def _share(self) -> None:
