@@ -68,6 +68,10 @@ def told() -> list[tuple[str, str]]:
     return list(AlertEvent.objects.order_by("pk").values_list("name", "status"))
 
 
+def last_word() -> str:
+    return str(AlertEvent.objects.latest("pk").summary)
+
+
 def test_a_healthy_site_raises_nothing(clock: Clock) -> None:
     done = evaluate_if_due(Site())
     assert done is not None
@@ -241,6 +245,47 @@ def test_a_threshold_that_is_off_raises_nothing_and_ends_its_alert(
     clock.tick()
     evaluate_now(Site(error_rate=50.0))
     assert told() == [("error_rate", "firing"), ("error_rate", "resolved")]
+    assert last_word() == (
+        "error_rate is no longer watched: its threshold was switched off by anna"
+    )
+
+
+def test_an_alert_says_that_it_ends_because_its_threshold_was_raised(
+    clock: Clock, admins: list[User]
+) -> None:
+    evaluate_now(Site(error_rate=50.0))
+    change_thresholds({"error_rate": 20}, admins[0])
+    change_thresholds({"error_rate": 60}, admins[1])
+    clock.tick()
+    evaluate_now(Site(error_rate=50.0))
+    assert last_word() == "error_rate: its threshold was raised from 10 to 60 by ben"
+
+
+def test_a_figure_that_went_down_itself_ends_its_alert_with_its_value(
+    clock: Clock, admins: list[User]
+) -> None:
+    evaluate_now(Site(error_rate=50.0))
+    change_thresholds({"error_rate": 60}, admins[0])
+    clock.tick()
+    evaluate_now(Site(error_rate=3.0))
+    assert last_word() == "error_rate is 3 percent, no longer above its threshold of 60"
+
+
+def test_an_alert_that_ends_for_want_of_requests_does_not_say_that_its_figure_went_down(
+    clock: Clock,
+) -> None:
+    evaluate_now(Site(error_rate=50.0))
+    clock.tick()
+    evaluate_now(Site(error_rate=100.0, request_count=3))
+    assert last_word() == "error_rate is 100 percent, of too few requests to be judged"
+
+
+def test_a_switch_by_a_user_who_is_gone_has_no_name(clock: Clock, admins: list[User]) -> None:
+    evaluate_now(Site(error_rate=50.0))
+    change_thresholds({"error_rate": None}, admins[0])
+    admins[0].delete()
+    evaluate_now(Site(error_rate=50.0))
+    assert last_word().endswith("its threshold was switched off")
 
 
 def test_the_threshold_itself_is_still_allowed(clock: Clock) -> None:
