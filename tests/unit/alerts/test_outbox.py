@@ -191,3 +191,15 @@ def test_an_entry_that_somebody_is_sending_is_left_to_them(
         assert deliver_due() == 0
         clock[0] += timedelta(minutes=2)  # they died
         assert deliver_due() == 2
+
+
+def test_an_entry_of_a_host_whose_clock_was_ahead_is_sent(
+    clock: list[datetime], admins: list[User]
+) -> None:
+    clock[0] = NOW + timedelta(days=1)
+    with override_settings(MONITORING={"ALERT_HOOK": f"{__name__}.hook"}):
+        create_event(event())
+        clock[0] = NOW
+        assert deliver_due() == 1
+        assert deliver_due() == 0
+    assert len(HOOKED) == 1
