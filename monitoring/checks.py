@@ -28,6 +28,7 @@ from monitoring.backing_services.migration_state import (
 from monitoring.conf import APP_LABEL, Settings, parse_settings
 from monitoring.conf.health_table import HealthRole, own_checks_with
 from monitoring.errors import DatabaseUnavailableError, MetricsDirectoryError
+from monitoring.instruments.databases.log_place import problem_of_log
 from monitoring.models import own_alias
 from monitoring.page.base_template import alerts_are_hidden_by
 from monitoring.storage import directory as metrics_directory
@@ -125,6 +126,21 @@ def check_directory(
             )
         )
     return messages
+
+
+@register("monitoring")
+def check_slow_query_log(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    problem = problem_of_log(_usable_settings())
+    if not problem:
+        return []
+    return [
+        checks.Warning(
+            f"Slow queries are counted, and not logged: {problem}.",
+            hint="Name a file that this user may write with MONITORING['SLOW_QUERY_LOG'], or set "
+            "it to '' for no log.",
+            id="monitoring.W014",
+        )
+    ]
 
 
 @register("monitoring")

@@ -7,6 +7,7 @@ be they columns, properties or attributes.
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models
@@ -59,6 +60,12 @@ def is_admin(user: Any) -> bool:
         if _limit.passes("is_admin"):
             logger.exception("the function is_admin of ADMINS failed; nobody is let in")
         return False
+
+
+def has_credentials(request: Any) -> bool:
+    """Whether the request (Django's or DRF's) could be an admin's: the answer needs no database."""
+    cookie = getattr(settings, "SESSION_COOKIE_NAME", "sessionid")
+    return "Authorization" in request.headers or cookie in request.COOKIES
 
 
 def account(user: Any) -> Any:

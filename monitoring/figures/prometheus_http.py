@@ -26,6 +26,7 @@ T = TypeVar("T")
 _MAX_BYTES = 32 * 1024 * 1024
 _CHUNK = 256 * 1024
 _MOST_AT_ONCE = 16  # queries of a process, late ones that have not ended yet included
+_HIGHEST = 1e18
 # Prometheus 2.48 and later report these as warnings, too; they do not mean missing data.
 _HARMLESS = "PromQL info"
 
@@ -53,7 +54,9 @@ class PrometheusClient:
     def query(self, expression: str) -> list[Sample]:
         """The instant vector at the time of the summary. Raises SourceUnavailableError."""
         found = self._result("query", {"query": expression, "time": f"{self.moment:.3f}"})
-        return _checked(lambda: [(dict(item["metric"]), float(item["value"][1])) for item in found])
+        return _checked(
+            lambda: [(_labels(item["metric"]), _number(item["value"][1])) for item in found]
+        )
 
     def query_range(self, expression: str, start: float, end: float, step: float) -> list[Row]:
         """Values at `start`, `start + step`, … in Unix seconds. Raises SourceUnavailableError."""
@@ -61,7 +64,10 @@ class PrometheusClient:
         found = self._result("query_range", form)
         return _checked(
             lambda: [
-                (dict(item["metric"]), {float(at): float(text) for at, text in item["values"]})
+                (
+                    _labels(item["metric"]),
+                    {_number(at): _number(text) for at, text in item["values"]},
+                )
                 for item in found
             ]
         )
@@ -182,8 +188,26 @@ def _checked(read: Callable[[], T], status: int = 200) -> T:
     """The result of `read`. Raises SourceUnavailableError if the answer has another shape."""
     try:
         return read()
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
         raise _refusal(status, "") from None
+
+
+def _labels(found: Mapping[str, Any]) -> Mapping[str, str]:
+    """The labels of a sample. Raises ValueError for what no JSON of ours can have."""
+    labels = dict(found)
+    for name, value in labels.items():
+        if not isinstance(value, str):
+            raise ValueError(f"the value of {name} is no text")
+        value.encode()  # raises UnicodeEncodeError for half of a surrogate pair
+    return labels
+
+
+def _number(text: object) -> float:
+    """A value. Raises ValueError for NaN, infinity, and more than a counter of ours has."""
+    number = float(str(text))
+    if not abs(number) <= _HIGHEST:
+        raise ValueError("no count and no time")
+    return number
 
 
 def _refusal(status: int, error_type: str) -> SourceUnavailableError:

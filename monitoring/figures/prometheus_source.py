@@ -5,13 +5,14 @@ increases, and new series that count from 0. Quantiles are computed here, from t
 with the same code as for the local source.
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from monitoring.conf import Settings
 from monitoring.figures.intervals import Interval, Intervals, classes_of, step_for
-from monitoring.figures.prometheus_http import PrometheusClient, Row, Sample
+from monitoring.figures.prometheus_http import PrometheusClient, Row
 from monitoring.figures.quantile import Buckets, buckets_of
 from monitoring.figures.traffic import (
     MOST_ENDPOINTS,
@@ -28,7 +29,9 @@ _POINTS = 60  # each has the 290 buckets of the fine histogram
 _LEAST_STEP = 15.0
 _LEAST_REACH = 60.0  # long enough for several scrapes at the usual intervals
 _UNKNOWN_SPAN = 86400.0
-# One series in every scrape of ours: it tells how often and since when a target is scraped.
+_HIGHEST_BOUND = 1e9  # seconds
+# One series in every scrape of ours: it tells how often and since when a target is scraped, and
+# which targets are ours. Other programs have metrics of the same names, with other labels.
 _PROBE = (names.MONITORING_FILES, 'state="ok"')
 
 
@@ -42,8 +45,17 @@ class _Expressions:
     def selector(self, name: str, *more: str) -> str:
         return f"{name}{{{','.join((*self.matchers, *more))}}}"
 
+    def now(self, name: str) -> str:
+        """Each series of a target of ours, as of now."""
+        return f"({self.selector(name)} and on (job, instance) {self.selector(*_PROBE)})"
+
+    def increased(self, name: str, seconds: int) -> str:
+        """PromQL's `increase` of each series of a target of ours."""
+        counted = f"increase({self.selector(name)}[{seconds}s])"
+        return f"({counted} and {self._ours(f'{seconds}s')})"
+
     def added(self, name: str, *more: str) -> str:
-        """The increase of each series in the window; for a stopped target, until it stopped.
+        """The increase of each series of a target of ours; until it stopped, if it did.
 
         A series from before the window: the difference, or `increase` if it was reset. A series
         that appeared later than its target counts from 0. A series that appeared with its target
@@ -51,17 +63,18 @@ class _Expressions:
         """
         series = self.selector(name, *more)
         if not self.window:
-            return series
+            return f"{series} and on (job, instance) {self.selector(*_PROBE)}"
         last = f"last_over_time({series}[{self.window}])"
         resets = f"(resets({series}[{self.window}]) > 0)"
         scrapes = f"count_over_time({self.selector(*_PROBE)}[{self.window}])"
         samples = f"count_over_time({series}[{self.window}])"
-        return (
+        whole = (
             f"(({last} - ({series} offset {self.window})) unless {resets})"
             f" or (increase({series}[{self.window}]) and {resets})"
             f" or ({last} and ({samples} < on (job, instance) group_left () {scrapes}))"
             f" or ({last} - min_over_time({series}[{self.window}]))"
         )
+        return f"({whole}) and {self._ours(self.window)}"
 
     def targets(self) -> str:
         """The number of targets in the window."""
@@ -76,6 +89,9 @@ class _Expressions:
         step = max(1, round(seconds / 300))
         oldest = f"min(min_over_time({probe}[{self.window}:{step}s]))"
         return f"time() - {oldest}"
+
+    def _ours(self, duration: str) -> str:
+        return f"on (job, instance) last_over_time({self.selector(*_PROBE)}[{duration}])"
 
 
 class PrometheusSource:
@@ -96,6 +112,7 @@ class PrometheusSource:
         ask = self._expressions(window)
         fine = names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.bucket
         with PrometheusClient(self._settings) as client:
+            _check_targets(client, ask)
             covered = self._covered(client, ask, window)
             span = covered if covered is not None else _UNKNOWN_SPAN
             step = step_for(span, _LEAST_STEP, _POINTS)
@@ -105,13 +122,12 @@ class PrometheusSource:
             times = [round(client.moment - step * place, 3) for place in reversed(range(count))]
 
             def rows(name: str, label: str) -> list[Row]:
-                counted = f"increase({ask.selector(name)}[{round(reach)}s])"
-                return client.query_range(
-                    f"sum by ({label}) ({counted})", times[0], times[-1], step
-                )
+                counted = f"sum by ({label}) ({ask.increased(name, round(reach))})"
+                found = client.query_range(counted, times[0], times[-1], step)
+                return [(labels, values) for labels, values in found if labels.get(label)]
 
             by_status, by_bound = rows(names.HTTP_REQUESTS, "status"), rows(fine, "le")
-            whole = _buckets(client.query(f"sum by (le) ({ask.added(fine)})"))
+            whole = _fine_buckets(client, ask)
         return Intervals(
             source=PROMETHEUS,
             covered_seconds=covered,
@@ -121,9 +137,7 @@ class PrometheusSource:
                     start=time - reach,
                     end=time,
                     classes=classes_of(_at(by_status, "status", time)),
-                    duration=buckets_of(
-                        (float(bound), value) for bound, value in _at(by_bound, "le", time)
-                    ),
+                    duration=_buckets(_at(by_bound, "le", time)),
                 )
                 for time in times
             ],
@@ -136,32 +150,26 @@ class PrometheusSource:
         )
 
     def _ask_for(self, client: PrometheusClient, ask: _Expressions, window: Window) -> Traffic:
-        if not client.query(ask.targets()):
-            raise SourceUnavailableError(
-                "no_data", "Prometheus knows no target of this site; see PROMETHEUS_MATCHERS"
-            )
-        requests = client.query(
-            f"sum by (method, route, status) ({ask.added(names.HTTP_REQUESTS)})"
-        )
-        seconds = _by_endpoint(
-            client.query(
-                f"sum by (method, route) ({ask.added(names.HTTP_REQUEST_DURATION_SECONDS.sum)})"
-            )
-        )
+        _check_targets(client, ask)
+        requests = _sums(client, ("method", "route", "status"), ask.added(names.HTTP_REQUESTS))
+        total = ask.added(names.HTTP_REQUEST_DURATION_SECONDS.sum)
+        seconds = {
+            (method, route): value
+            for (method, route), value in _sums(client, ("method", "route"), total)
+        }
         fine = names.HTTP_REQUEST_DURATION_HIGHR_SECONDS
         return Traffic(
             source=PROMETHEUS,
             covered_seconds=self._covered(client, ask, window),
             requests={
-                (labels["method"], labels["route"], labels["status"]): value
-                for labels, value in requests
+                (method, route, status): value for (method, route, status), value in requests
             },
-            duration=_buckets(client.query(f"sum by (le) ({ask.added(fine.bucket)})")),
+            duration=_fine_buckets(client, ask),
             duration_sum=client.value(f"sum({ask.added(fine.sum)})") or 0.0,
             endpoint_seconds=seconds,
             endpoint_buckets=self._endpoint_buckets(client, ask, seconds),
             slow_count=client.value(f"sum({ask.added(names.HTTP_SLOW_REQUESTS)})") or 0.0,
-            in_progress=client.value(f"sum({ask.selector(names.HTTP_REQUESTS_IN_PROGRESS)})"),
+            in_progress=client.value(f"sum({ask.now(names.HTTP_REQUESTS_IN_PROGRESS)})"),
             workers=_workers(client, ask),
         )
 
@@ -169,7 +177,8 @@ class PrometheusSource:
         if window.seconds is None:
             return None
         found = client.value(ask.covered(window.seconds))
-        return min(found, window.seconds) if found is not None else 0.0
+        # A server whose clock is behind its samples': never less than nothing.
+        return min(max(found, 0.0), window.seconds) if found is not None else 0.0
 
     def _endpoint_buckets(
         self, client: PrometheusClient, ask: _Expressions, seconds: Mapping[Endpoint, float]
@@ -179,13 +188,35 @@ class PrometheusSource:
             return {}
         routes = "|".join(sorted({_escaped(route) for _, route in top}))
         name = names.HTTP_REQUEST_DURATION_SECONDS.bucket
-        found = client.query(
-            f"sum by (method, route, le) ({ask.added(name, f'route=~{_quoted(routes)}')})"
-        )
-        by_endpoint: dict[Endpoint, list[Sample]] = defaultdict(list)
-        for labels, value in found:
-            by_endpoint[labels["method"], labels["route"]].append((labels, value))
+        counts = ask.added(name, f"route=~{_quoted(routes)}")
+        by_endpoint: dict[Endpoint, list[tuple[str, float]]] = defaultdict(list)
+        for (method, route, bound), value in _sums(client, ("method", "route", "le"), counts):
+            by_endpoint[method, route].append((bound, value))
         return {key: _buckets(by_endpoint[key]) for key in top if key in by_endpoint}
+
+
+def _check_targets(client: PrometheusClient, ask: _Expressions) -> None:
+    if not client.query(ask.targets()):
+        raise SourceUnavailableError(
+            "no_data", "Prometheus knows no target of this site; see PROMETHEUS_MATCHERS"
+        )
+
+
+def _sums(
+    client: PrometheusClient, by: tuple[str, ...], expression: str
+) -> list[tuple[tuple[str, ...], float]]:
+    """Sums by labels. Every series of ours has them, so a sample that lacks one is not ours."""
+    found = client.query(f"sum by ({', '.join(by)}) ({expression})")
+    return [
+        (tuple(labels[name] for name in by), value)
+        for labels, value in found
+        if all(labels.get(name) for name in by)
+    ]
+
+
+def _fine_buckets(client: PrometheusClient, ask: _Expressions) -> Buckets:
+    counts = ask.added(names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.bucket)
+    return _buckets((bound, value) for (bound,), value in _sums(client, ("le",), counts))
 
 
 def _at(rows: Sequence[Row], label: str, time: float) -> list[tuple[str, float]]:
@@ -195,8 +226,8 @@ def _at(rows: Sequence[Row], label: str, time: float) -> list[tuple[str, float]]
 
 def _workers(client: PrometheusClient, ask: _Expressions) -> Workers:
     """Known from exporters only; None without one."""
-    configured = client.value(f"sum({ask.selector(names.GUNICORN_WORKERS_CONFIGURED)})")
-    workers = client.query(f"sum by (state) ({ask.selector(names.GUNICORN_WORKERS)})")
+    configured = client.value(f"sum({ask.now(names.GUNICORN_WORKERS_CONFIGURED)})")
+    workers = client.query(f"sum by (state) ({ask.now(names.GUNICORN_WORKERS)})")
     states = {labels.get("state", ""): round(value) for labels, value in workers}
     return Workers(
         None if configured is None else round(configured),
@@ -205,12 +236,18 @@ def _workers(client: PrometheusClient, ask: _Expressions) -> Workers:
     )
 
 
-def _by_endpoint(samples: Sequence[Sample]) -> dict[Endpoint, float]:
-    return {(labels["method"], labels["route"]): value for labels, value in samples}
+def _buckets(pairs: Iterable[tuple[str, float]]) -> Buckets:
+    return buckets_of((_bound(text), value) for text, value in pairs)
 
 
-def _buckets(samples: Sequence[Sample]) -> Buckets:
-    return buckets_of((float(labels["le"]), value) for labels, value in samples)
+def _bound(text: str) -> float:
+    try:
+        bound = float(text)
+    except ValueError:
+        bound = math.nan
+    if bound == math.inf or 0 <= bound <= _HIGHEST_BOUND:
+        return bound
+    raise SourceUnavailableError("bad_answer", "Prometheus has a bucket with a bound of no number")
 
 
 def _quoted(text: str) -> str:

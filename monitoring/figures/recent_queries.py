@@ -49,7 +49,7 @@ def _entries(path: Path) -> Iterator[dict[str, Any]]:
         try:
             entry = json.loads(line)
             entry["timestamp"] = datetime.fromisoformat(entry["time"]).timestamp()
-        except (ValueError, KeyError, TypeError):
+        except (LookupError, TypeError, ValueError, OverflowError, RecursionError):
             continue
         yield entry
 

@@ -65,7 +65,7 @@ def _read(descriptor: int) -> dict[str, dict[str, Any]]:
     """The entries by part; empty if the file is damaged."""
     try:
         entries = json.loads(os.pread(descriptor, _MAX_BYTES, 0))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(entries, dict):
         return {}

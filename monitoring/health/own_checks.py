@@ -150,4 +150,5 @@ def _probe_celery(seconds: float, last: Finding | None) -> Finding:
     memory = {"workers": names, "searched": now if search else searched}
     if not names:
         return Finding(Status.UNHEALTHY, "No worker answers.", {"workers": []}, memory)
-    return Finding(Status.HEALTHY, "Workers answer.", {"workers": names}, memory)
+    answer = "1 worker answers." if len(names) == 1 else f"{len(names)} workers answer."
+    return Finding(Status.HEALTHY, answer, {"workers": names}, memory)

@@ -71,6 +71,19 @@ def test_a_metrics_directory_that_cannot_be_made_is_named(
     assert str(missing) in message.msg
 
 
+def test_a_slow_query_log_that_cannot_be_written_is_warned_of_once(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for log, ids in (
+        (tmp_path / "new" / "slow.log", []),
+        (tmp_path / "file" / "slow.log", ["monitoring.W014"]),
+        (tmp_path, ["monitoring.W014"]),
+        ("", []),
+    ):
+        with override_settings(MONITORING={"SLOW_QUERY_LOG": str(log)}):
+            assert found() == ids
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_metrics_directory_that_another_host_uses_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,12 +5,13 @@
 
 import contextlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.http import HttpRequest
 
@@ -55,12 +56,20 @@ class SlowRequest:
                 route=str(record["route"]),
                 path=str(record["path"]),
                 status=int(record["status"]),
-                duration_ms=float(record["duration_ms"]),
-                timestamp=float(record["timestamp"]),
+                duration_ms=_finite(record["duration_ms"]),
+                timestamp=_finite(record["timestamp"]),
                 request_id=None if record["request_id"] is None else str(record["request_id"]),
             )
-        except (ValueError, KeyError, TypeError):
+        except (LookupError, TypeError, ValueError, OverflowError, RecursionError):
             return None
+
+
+def _finite(value: Any) -> float:
+    """Raises ValueError for NaN and infinity, which are no JSON."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no time")
+    return number
 
 
 def keep_details(

@@ -182,3 +182,44 @@ def test_without_a_target_there_is_an_error_and_not_a_zero(tmp_path: Path) -> No
         with pytest.raises(SourceUnavailableError, match="no target") as caught:
             source.traffic(Window())
         assert caught.value.code == "no_data"
+        with pytest.raises(SourceUnavailableError, match="no target") as caught:
+            source.intervals(Window())
+        assert caught.value.code == "no_data"
+
+
+FOREIGN = """http_requests_total{handler="/",code="200"} 5000
+http_requests_total{method="GET",route="/theirs/",status="500"} 5000
+http_request_duration_seconds_bucket{handler="/",le="+Inf"} 5000
+http_request_duration_seconds_sum{handler="/"} 5000
+http_requests_in_progress{handler="/"} 70
+gunicorn_workers{state="busy"} 9
+"""
+
+
+@pytest.mark.parametrize("window", [300.0, None])
+def test_another_services_metrics_of_the_same_names_are_not_counted(
+    tmp_path: Path, window: float | None
+) -> None:
+    with (
+        run_text_target() as ours,
+        run_text_target() as theirs,
+        run_prometheus(tmp_path, [ours.address, theirs.address]) as prometheus,
+    ):
+        theirs.text = FOREIGN
+        # A part of the same target may be another library's, too.
+        more = 'http_requests_total{handler="/x",code="200"} 9\n'
+        ours.text = exposition(1, {"/old/": 0}) + more
+        wait_for("the first scrapes", lambda: prometheus.value("count(gunicorn_workers)") == 1)
+        wait_for("the first scrape", lambda: prometheus.value("served_round") == 1)
+        ours.text = exposition(2, {"/old/": 10}) + more
+        theirs.text = FOREIGN.replace("5000", "6000")
+        wait_for("the second scrape", lambda: prometheus.value("served_round") == 2)
+        wait_for("theirs", lambda: prometheus.query("http_requests_total == 6000"))
+        found = figures_from(prometheus, window)
+        assert found["request_count"] == 10
+        assert found["status_codes"] == {"200": 10}
+        assert [endpoint["route"] for endpoint in found["endpoints"]] == ["/old/"]
+        assert (found["in_progress"], found["workers"]["busy"]) == (None, None)
+        source = PrometheusSource(settings_for(prometheus))
+        for point in points(source.intervals(Window(window)).intervals):
+            assert point["server_error_rate"] in (None, 0)

@@ -2,18 +2,22 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
 
 class ApiServer(ThreadingHTTPServer):
-    """`status` and `body` are every answer; requests wait for `go`."""
+    """`status` and `body` are every answer, or `answer` gives the body for the path and the form.
+
+    Requests wait for `go`.
+    """
 
     daemon_threads = True
     block_on_close = False
     status = 200
     body = b""
+    answer: Callable[[str, dict[str, list[str]]], bytes] | None = None
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -34,10 +38,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.seen.append((self.path, dict(self.headers), form))
         self.server.go.wait(20)
         with contextlib.suppress(OSError):
+            answer = self.server.answer
+            body = self.server.body if answer is None else answer(self.path, form)
             self.send_response(self.server.status)
-            self.send_header("Content-Length", str(len(self.server.body)))
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(self.server.body)
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (its own name)
         pass
