@@ -203,7 +203,7 @@ def _add(client: "Redis", hashes: Sequence[str]) -> None:
 
 
 def _count(client: "Redis") -> int:
-    return client.zcount(_key(), _now(client) - ACTIVE_SECONDS, "+inf")
+    return int(client.zcount(_key(), _now(client) - ACTIVE_SECONDS, "+inf"))
 
 
 def _now(client: "Redis") -> float:
