@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from monitoring.errors import NoFreeSlotError
+from monitoring.primitives.interruptions import is_interruption
 from monitoring.primitives.lock_files import is_locked, lock_now, open_lock
 from monitoring.primitives.small_files import read_json, write_all
 from monitoring.storage.process_lock import process_lock
@@ -196,5 +197,7 @@ def _write_owner(slot: Slot) -> None:
         record = json.dumps({"pid": pid, "start_ticks": start_ticks(pid)})
         os.ftruncate(slot.descriptor, 0)
         write_all(slot.descriptor, record.encode(), 0)
-    except OSError:
-        pass  # No /proc or no space: the lock itself holds, only process metrics miss this slot.
+    except OSError as error:
+        if is_interruption(error):
+            raise
+        # No /proc or no space: the lock itself holds, only process metrics miss this slot.
