@@ -17,7 +17,7 @@ from pathlib import Path
 
 from monitoring.errors import MetricsDirectoryError
 from monitoring.primitives.boot_clock import boot_id
-from monitoring.primitives.lock_files import lock_now, open_lock
+from monitoring.primitives.lock_files import close_lock, lock_now, open_lock
 from monitoring.primitives.small_files import WRITE, read_json, write_json
 from monitoring.storage.exemplars import owner_of
 from monitoring.storage.format import metric_files
@@ -157,7 +157,7 @@ class MasterLock:
     def leave(self) -> None:
         """Close the lock; in a forked child, its copy."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            close_lock(self._descriptor)
             self._descriptor = -1
 
 
