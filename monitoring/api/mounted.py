@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.urls import Resolver404, URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import LocalePrefixPattern
 from django.utils.regex_helper import normalize
 
@@ -52,7 +52,9 @@ def overlaps() -> list[Overlap]:
             continue
         try:
             match = resolver.resolve(f"/{url.path}")
-        except Resolver404:
+        except (
+            Exception
+        ):  # also what a converter of the project's raises, such as a database's error
             continue
         if (id(match.func) in views) != url.is_ours:
             found.append(Overlap(f"/{url.path}", url, match._func_path))
