@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from inspect import isawaitable, iscoroutine
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models
@@ -71,12 +70,6 @@ def _is_admin(user: Any) -> bool:
             answer.close()
         raise TypeError(f"{named['is_admin']} is an async function")
     return bool(answer)
-
-
-def has_credentials(request: Any) -> bool:
-    """Whether the request (Django's or DRF's) could be an admin's: the answer needs no database."""
-    cookie = getattr(settings, "SESSION_COOKIE_NAME", "sessionid")
-    return "Authorization" in request.headers or cookie in request.COOKIES
 
 
 def account(user: Any) -> Any:

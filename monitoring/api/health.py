@@ -1,10 +1,11 @@
 """The public health endpoints, for load balancers, Kubernetes and people.
 
-They are plain Django views, and need neither session nor user: both may need the database. Only who
-has credentials is asked for them, after the checks, and only if there are Celery workers to name.
+They are plain Django views, and need neither session nor user, because both may need the database.
+Celery's workers have their full names in the answer only if an admin asks.
 """
 
 import time
+from collections.abc import Iterable
 from functools import wraps
 from typing import Any
 
@@ -12,12 +13,14 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from monitoring.alerts.admins import has_credentials
+from monitoring.api.asker import asker
 from monitoring.api.mounting import PlainView, not_in_progress, without_transactions
 from monitoring.conf import get_settings
+from monitoring.conf.health_table import DATABASE
 from monitoring.health import catalogue
 from monitoring.health.examiner import examiner
 from monitoring.health.findings import (
+    Check,
     Report,
     Status,
     for_the_public,
@@ -60,50 +63,49 @@ def health(request: HttpRequest) -> HttpResponse:
         if given
         else catalogue.checks_of_settings(catalogue.covered_names())
     )
-    due = _due()
-    return _answer(request, examiner().examine(checks, get_settings().HEALTH_CRITICAL), due)
+    return _examined(request, checks, get_settings().HEALTH_CRITICAL)
 
 
 @_endpoint
 def ready(request: HttpRequest) -> HttpResponse:
     """Run the checks of HEALTH_READY, all of them critical: can this process serve requests?"""
     wanted = get_settings().HEALTH_READY
-    due = _due()
-    return _answer(request, examiner().examine(catalogue.checks_of_settings(wanted), wanted), due)
+    return _examined(request, catalogue.checks_of_settings(wanted), wanted)
 
 
 @_endpoint
 def live(request: HttpRequest) -> HttpResponse:
     """Show that the process answers. Needs no dependency, file or lock."""
-    return _answer(request, site_report({}, (), time.time()), _due())
+    return _answer(request, site_report({}, (), time.time()), time.monotonic())
 
 
-def _due() -> float:
-    """When an answer that begins now is due, in monotonic seconds."""
-    return time.monotonic() + get_settings().HEALTH_TIMEOUT_MS / 1000
+def _examined(
+    request: HttpRequest, checks: Iterable[Check], critical: Iterable[str]
+) -> HttpResponse:
+    deadline = time.monotonic() + get_settings().HEALTH_TIMEOUT_MS / 1000
+    return _answer(request, examiner().examine(checks, critical), deadline)
 
 
-def _may_see_hosts(request: HttpRequest, due: float) -> bool:
-    if get_settings().HEALTH_WORKER_HOSTS:
-        return True
-    if not has_credentials(request):
-        return False
-    # Here, because a worker that no admin asks does without Django REST framework.
-    from monitoring.api.base import comes_from_admin  # noqa: PLC0415
-
-    return comes_from_admin(request, due)
-
-
-def _answer(request: HttpRequest, report: Report, due: float) -> HttpResponse:
-    if has_workers(report) and not _may_see_hosts(request, due):
-        report = for_the_public(report)
+def _answer(request: HttpRequest, report: Report, deadline: float) -> HttpResponse:
     status = 503 if report.status == Status.UNHEALTHY else 200
-    headers = {"Cache-Control": "no-store", "Vary": "Accept, Authorization, Cookie"}
-    if request.get_preferred_type([_JSON, _TEXT]) == _TEXT:
+    headers = {"Cache-Control": "no-store", "Vary": "Accept, Cookie, Authorization"}
+    if request.get_preferred_type([_JSON, _TEXT]) == _TEXT:  # names no worker
         return HttpResponse(
             to_text(report), status=status, headers=headers, content_type=f"{_TEXT}; charset=utf-8"
         )
+    if not _may_see_hosts(request, report, deadline):
+        report = for_the_public(report)
     return JsonResponse(to_json(report), status=status, headers=headers)
+
+
+def _may_see_hosts(request: HttpRequest, report: Report, deadline: float) -> bool:
+    """Nobody is looked up for nothing, or in a database that is known not to answer."""
+    if get_settings().HEALTH_WORKER_HOSTS or not has_workers(report):
+        return True
+    database = report.results.get(DATABASE)
+    if database is not None and database.status == Status.UNHEALTHY:
+        return False
+    return asker().is_admin(request, deadline)
 
 
 def _refuse(count: int) -> HttpResponse:

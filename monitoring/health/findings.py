@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from monitoring.conf.health_table import CELERY
+
 
 class Status(StrEnum):
     """The status of a check, or of the site."""
@@ -23,7 +25,7 @@ _HIDDEN_HOST = "…"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`message` is public: a fixed text that names no host, path, version or exception.
+    """`message` is public: it names no host, path, version or exception.
 
     `details` are further fields of the JSON answer. `memory` is passed to the next run of the check
     in any process. Both must be JSON values.
@@ -132,29 +134,17 @@ def to_text(report: Report) -> str:
 
 
 def has_workers(report: Report) -> bool:
-    """Whether the report names Celery's workers."""
-    return any(_workers(result) for result in report.results.values())
+    """Whether the report names a worker of Celery."""
+    celery = report.results.get(CELERY)
+    return bool(celery and celery.finding.details.get("workers"))
 
 
 def for_the_public(report: Report) -> Report:
-    """Hide the hosts of Celery's workers (`celery@…`)."""
-    return replace(
-        report, results={name: _without_hosts(result) for name, result in report.results.items()}
-    )
-
-
-def _workers(result: Result) -> list[str]:
-    """Empty if a check of the project has other details by this name."""
-    found = result.finding.details.get("workers")
-    if isinstance(found, list) and all(isinstance(name, str) for name in found):
-        return found
-    return []
-
-
-def _without_hosts(result: Result) -> Result:
-    workers = _workers(result)
-    if not workers:
-        return result
-    hidden = [f"{name.partition('@')[0]}@{_HIDDEN_HOST}" for name in workers]
-    details = {**result.finding.details, "workers": hidden}
-    return replace(result, finding=replace(result.finding, details=details))
+    """Hide the hosts of Celery's workers (`celery@…`). What a project's own check says stays."""
+    if not has_workers(report):
+        return report
+    celery = report.results[CELERY]
+    names = celery.finding.details["workers"]
+    hidden = [f"{name.partition('@')[0]}@{_HIDDEN_HOST}" for name in names]
+    finding = replace(celery.finding, details={**celery.finding.details, "workers": hidden})
+    return replace(report, results={**report.results, CELERY: replace(celery, finding=finding)})

@@ -12,14 +12,33 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monitoring.primitives.small_files import CREATE, READ, WRITE, open_owned
+
+if TYPE_CHECKING:
+    from threading import RLock
 
 _POLL_SECONDS = 0.001
 
 
 _open: dict[int, tuple[int, int]] = {}  # descriptors of this process, by device and inode
-_guard = threading.RLock()  # held by every fork, and while a descriptor is opened or closed
+_no_guard = contextlib.nullcontext()
+_guard: "RLock | None" = None
+
+
+def make_guard() -> None:
+    """From now on a fork waits while another thread opens or closes a descriptor.
+
+    gunicorn's master has one thread and never calls it: a gevent worker, which patches locks after
+    it is forked, would inherit a lock that its greenlets cannot wait for.
+    """
+    global _guard  # noqa: PLW0603
+    if _guard is None:
+        _guard = threading.RLock()
+        os.register_at_fork(
+            before=_guard.acquire, after_in_parent=_guard.release, after_in_child=_guard.release
+        )
 
 
 def open_lock(path: Path, *, create: bool = True) -> int:
@@ -32,13 +51,13 @@ def open_lock(path: Path, *, create: bool = True) -> int:
 
 def close_lock(descriptor: int) -> None:
     """Close the descriptor; in a forked child, which has no copy of it any more, do nothing."""
-    with _guard:
+    with _guard or _no_guard:
         if _open.pop(descriptor, None) is not None:
             os.close(descriptor)
 
 
 def _opened(opening: Callable[[], int]) -> int:
-    with _guard:
+    with _guard or _no_guard:
         descriptor = opening()
         status = os.fstat(descriptor)
         _open[descriptor] = status.st_dev, status.st_ino
@@ -53,12 +72,9 @@ def _close_in_child() -> None:
             if (status.st_dev, status.st_ino) == file:
                 os.close(descriptor)
     _open.clear()
-    _guard.release()
 
 
-os.register_at_fork(
-    before=_guard.acquire, after_in_parent=_guard.release, after_in_child=_close_in_child
-)
+os.register_at_fork(after_in_child=_close_in_child)  # before the guard's release
 
 
 def lock_now(descriptor: int) -> bool:

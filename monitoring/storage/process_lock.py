@@ -10,6 +10,8 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from monitoring.primitives.lock_files import make_guard
+
 if TYPE_CHECKING:
     from threading import RLock
 
@@ -25,6 +27,9 @@ def make_process_lock() -> "RLock":
     """
     global _lock  # noqa: PLW0603
     if _lock is None:
+        # First, because a fork takes the locks in the reverse order: this one before the guard, as
+        # who opens a slot's lock file does.
+        make_guard()
         _lock = threading.RLock()
         os.register_at_fork(
             before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release

@@ -52,10 +52,13 @@ class User:
         return {"Cookie": f"sessionid={self.session}"}
 
 
-def make_users(work: Path, others: int = 0) -> dict[str, User]:
-    """A database with `admin` and so many users without rights, `user0` and on."""
+def make_users(work: Path, others: int = 0, **extra: str) -> dict[str, User]:
+    """A database with `admin` and so many users without rights, `user0` and on.
+
+    `extra` is of the script's environment, such as DATABASE_URL.
+    """
     work.mkdir(parents=True, exist_ok=True)
-    output = run_script(_SCRIPT, str(others), PASSWORD, work=work)
+    output = run_script(_SCRIPT, str(others), PASSWORD, work=work, **extra)
     return {name: User(**found) for name, found in json.loads(output).items()}
 
 

@@ -24,6 +24,20 @@ visitor = Client(headers={"host": "localhost"})
 statuses = [visitor.get(path).status_code for path in ("/", "/admin/login/", "/nowhere/")]
 assert statuses == [200, 200, 404], statuses
 """
+ASKED_ABOUT_HEALTH = """
+import django
+django.setup()
+from django.contrib.auth.models import User
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from django.test import Client
+from monitoring.health import own_checks
+own_checks.celery_app, own_checks.ping = object, lambda *_: ["celery@host"]
+staff = Client(headers={"host": "localhost"})
+staff.force_login(User.objects.create_user("staff", is_staff=True))
+workers = staff.get("/api/health/").json()["checks"]["celery"]["workers"]
+assert workers == ["celery@host"], workers
+"""
 ENTRY_POINTS = [
     "monitoring.middleware",
     "monitoring.gunicorn_hooks",
@@ -70,3 +84,7 @@ def test_a_master_that_forks_workers_imports_none_of_them(tmp_path: Path) -> Non
 
 def test_a_worker_that_answers_visitors_imports_none_of_them(tmp_path: Path) -> None:
     assert imported_for_admins(WORKER, tmp_path) == []
+
+
+def test_a_worker_that_a_session_asks_about_health_imports_none_of_them(tmp_path: Path) -> None:
+    assert imported_for_admins(ASKED_ABOUT_HEALTH, tmp_path) == []

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.paths import ROOT
+from tests.servers.admin import User, make_users
 from tests.servers.celery import CeleryWorker, run_celery
 from tests.servers.gunicorn import Gunicorn, environment, run_gunicorn
 from tests.servers.ports import wait_for
@@ -44,6 +45,7 @@ class Site:
     redis: RedisServer
     worker: CeleryWorker
     environment: dict[str, str]
+    users: dict[str, User]
 
     def ask(self, path: str = HEALTH, method: str = "GET", **headers: str) -> "Answer":
         connection = http.client.HTTPConnection(self.web.host, self.web.port, timeout=20)
@@ -91,6 +93,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "DJANGO_SETTINGS_MODULE": "tests.database_site.settings",
         }
         given = environment(directory, work, **extra)
+        users = make_users(work, 1, DATABASE_URL=postgresql.url)
         migrate = [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"]
         subprocess.run(migrate, cwd=ROOT, env=given, check=True, timeout=60)
         with (
@@ -103,7 +106,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 **extra,
             ) as web,
         ):
-            running = Site(web, postgresql, redis, worker, given)
+            running = Site(web, postgresql, redis, worker, given, users)
             running.wait_until(database="healthy", redis="healthy", celery="healthy")
             yield running
 
@@ -132,6 +135,41 @@ def test_everything_well_is_healthy_in_the_documented_shape(healthy: Site) -> No
         assert check["duration_ms"] > 0
     assert body["checks"]["celery"]["workers"] == ["celery@…"]
     assert body["checks"]["celery"]["message"] == "1 worker answers."
+
+
+def test_admins_see_the_hosts_of_workers_by_session_and_by_token(healthy: Site) -> None:
+    admin, user = healthy.users["admin"], healthy.users["user0"]
+    shown = {
+        name: healthy.ask(**headers).json()["checks"]["celery"]["workers"]
+        for name, headers in {
+            "session": admin.cookie,
+            "token": admin.bearer,
+            "user's session": user.cookie,
+            "user's token": user.bearer,
+        }.items()
+    }
+    full, hidden = [f"celery@{os.uname().nodename}"], ["celery@…"]
+    assert shown == {
+        "session": full,
+        "token": full,
+        "user's session": hidden,
+        "user's token": hidden,
+    }
+
+
+def test_with_a_stopped_database_an_admin_gets_the_public_answer_in_time(healthy: Site) -> None:
+    healthy.postgresql.send(signal.SIGSTOP)
+    admin = healthy.users["admin"]
+    answers = [
+        healthy.ask(f"{HEALTH}?check=celery", **headers)
+        for headers in (admin.cookie, admin.bearer, admin.cookie)
+    ]
+    healthy.postgresql.send(signal.SIGCONT)
+    for answer in answers:
+        assert (answer.status, answer.json()["status"]) == (200, "healthy")
+        assert answer.json()["checks"]["celery"]["workers"] == ["celery@…"]
+    assert max(answer.seconds for answer in answers) < SLACK_SECONDS
+    healthy.wait_until(database="healthy")
 
 
 @pytest.mark.parametrize("trouble", ["killed", "stopped"])
