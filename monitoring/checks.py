@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from monitoring.backing_services.migration_state import (
 from monitoring.conf import APP_LABEL, Settings, parse_settings
 from monitoring.conf.health_table import HealthRole, own_checks_with
 from monitoring.errors import DatabaseUnavailableError, MetricsDirectoryError
+from monitoring.instruments.databases.log_place import problem_of_log
 from monitoring.models import own_alias
 from monitoring.page.base_template import alerts_are_hidden_by
 from monitoring.storage import directory as metrics_directory
@@ -128,6 +130,21 @@ def check_directory(
 
 
 @register("monitoring")
+def check_slow_query_log(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    problem = problem_of_log(_usable_settings())
+    if not problem:
+        return []
+    return [
+        checks.Warning(
+            f"Slow queries are counted, and not logged: {problem}.",
+            hint="Name a file that this user may write with MONITORING['SLOW_QUERY_LOG'], or set "
+            "it to '' for no log.",
+            id="monitoring.W014",
+        )
+    ]
+
+
+@register("monitoring")
 def check_redis(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     chosen = _usable_settings()
     if not chosen.REDIS_URL or redis_client.has_redis_py():
@@ -178,7 +195,7 @@ def check_users(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
             id="monitoring.E007",
         )
         for name, path in named.items()
-        if (problem := _problem_of_function(path))
+        if (problem := _problem_of_function(path, may_be_async=False))
     ]
     if not named and (missing := missing_flags(model)):
         messages.append(
@@ -209,11 +226,14 @@ def check_dotted_paths(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMess
     ]
 
 
-def _problem_of_function(path: str) -> str:
+def _problem_of_function(path: str, *, may_be_async: bool = True) -> str:
     try:
-        return "" if callable(import_string(path)) else "is not a function"
+        found = import_string(path)
     except Exception as error:  # of the project's module
         return f"cannot be imported ({error})"
+    if not callable(found):
+        return "is not a function"
+    return "" if may_be_async or not iscoroutinefunction(found) else "is an async function"
 
 
 @register("monitoring")

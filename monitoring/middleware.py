@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 
 from monitoring.instruments.requests.recorder import CLIENT_CLOSED_REQUEST, request_recorder
 from monitoring.instruments.requests.streams import watch_stream
+from monitoring.storage.self_report import report_error
 
 __all__ = ["PerformanceMonitoringMiddleware"]
 
@@ -61,15 +62,21 @@ class PerformanceMonitoringMiddleware:
         return response
 
     def _finish(self, request: HttpRequest, started: float, response: HttpResponseBase) -> None:
-        if response.streaming:
-            self._recorder.begin_stream(request)
+        # A middleware that forgets its answer gives None, which Django fails on.
+        status = getattr(response, "status_code", 500)
+        if not getattr(response, "streaming", False):
+            self._recorder.finish(request, started, status)
+            return
+        self._recorder.begin_stream(request)
+        try:
             watch_stream(
                 response,
                 lambda: self._recorder.finish(request, started, response.status_code),
                 lambda: self._recorder.count_exception(request),
             )
-        else:
-            self._recorder.finish(request, started, response.status_code)
+        except Exception:  # a class of the project's that only looks like a stream
+            report_error("the end of a stream cannot be found")
+            self._recorder.finish(request, started, status)
 
 
 def count_exception(*, request: HttpRequest | None = None, **_: Any) -> None:

@@ -117,5 +117,6 @@ MONITORING: dict[str, object] = {
     "IGNORE_ROUTES": ["multiprocess_exporter:*", "token"],
     "PROMETHEUS_URL": os.environ.get("PROMETHEUS_URL", "").strip(),
     "REDIS_URL": REDIS_URL,
+    "SLOW_QUERY_LOG": "logs/slow_queries.log",
     "WEBHOOK_TOKEN": os.environ.get("WEBHOOK_TOKEN", "").strip(),
 }

@@ -5,10 +5,13 @@ this entry. Delivery is at least once: an entry is sent again if the server acce
 confirmation was lost.
 """
 
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
+from inspect import isawaitable
 from time import monotonic
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.core.mail import EmailMessage, get_connection
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -109,7 +112,13 @@ def _send(delivery: AlertDelivery) -> None:
     else:
         hook = get_settings().ALERT_HOOK
         if hook:
-            import_string(hook)(delivery.event)
+            result = import_string(hook)(delivery.event)
+            if isawaitable(result):
+                async_to_sync(_await)(result)
+
+
+async def _await(result: Awaitable[Any]) -> None:
+    await result
 
 
 def _subject(event: AlertEvent) -> str:

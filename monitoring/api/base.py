@@ -141,3 +141,17 @@ class AdminView(APIView):
     @property
     def default_response_headers(self) -> dict[str, str]:
         return {**super().default_response_headers, "Cache-Control": "no-store"}
+
+
+def comes_from_admin(request: HttpRequest, deadline: float) -> bool:
+    """Whether the request of a public view is an admin's, by the same rules as ours.
+
+    False if the databases do not answer by `deadline` (monotonic seconds), and on any error: the
+    view then answers as it does to everybody.
+    """
+    try:
+        made = AdminView().initialize_request(request)
+        check_database(made, deadline)
+        return is_admin(made.user)
+    except Exception:  # of the project's authentication, too
+        return False

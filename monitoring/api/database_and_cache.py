@@ -24,7 +24,8 @@ from monitoring.errors import DatabaseUnavailableError, RedisUnavailableError
 from monitoring.figures.recent_queries import recent
 from monitoring.figures.traffic import LOCAL
 from monitoring.figures.window import LOCAL_SECONDS, Window
-from monitoring.instruments.databases.query_log import REPEATED, SLOW, log_path
+from monitoring.instruments.databases.log_place import log_path
+from monitoring.instruments.databases.query_log import REPEATED, SLOW
 
 if TYPE_CHECKING:
     from monitoring.figures.local_source import Counted

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, router
 from rest_framework.request import Request
 
+from monitoring.alerts.admins import has_credentials
 from monitoring.api.error_answers import ServiceUnavailable
 from monitoring.backing_services.database_probe import (
     answers,
@@ -31,7 +32,7 @@ def check_database(request: Request, deadline: float) -> None:
 
     A request without credentials is not checked: it is refused without the database.
     """
-    if not _has_credentials(request):
+    if not has_credentials(request):
         return
     try:
         for alias in _needed_aliases() & {*configured_aliases()}:
@@ -62,8 +63,3 @@ def _needed_aliases() -> set[str]:
         if hasattr(store, "get_model_class"):  # not with sessions in caches, files or cookies
             needed.add(router.db_for_read(store.get_model_class()))
     return needed
-
-
-def _has_credentials(request: Request) -> bool:
-    cookie = getattr(django_settings, "SESSION_COOKIE_NAME", "sessionid")
-    return "Authorization" in request.headers or cookie in request.COOKIES

@@ -139,6 +139,12 @@ def path(value: Any) -> str:
     return os.fspath(value)
 
 
+def path_or_default(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str | os.PathLike):
+        raise ValueError("a path, empty for none, or None for the default")
+    return None if value is None else os.fspath(value)
+
+
 def text(value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable() or len(value) > 100:
         raise ValueError("a string of at most 100 printable characters")

@@ -230,11 +230,13 @@ class Settings:
         "A query that one request runs more often than this counts as repeated (N+1).",
         "times",
     )
-    SLOW_QUERY_LOG: str = _setting(
-        "logs/slow_queries.log",
-        values.path,
+    SLOW_QUERY_LOG: str | None = _setting(
+        None,
+        values.path_or_default,
         "Log file of slow and repeated queries, one JSON object per line. A relative path starts at"
-        " BASE_DIR if the project has one. Empty: no log.",
+        " BASE_DIR if the project has one. None: `/var/tmp/django-monitoring-<user id>-<hash of"
+        " BASE_DIR>/slow_queries.log`, or no log if this process may not write there. Empty: no"
+        " log.",
     )
     SLOW_QUERY_LOG_BACKUPS: int = _setting(
         5, values.integer(1, 1000), "Number of older SLOW_QUERY_LOG files that are kept.", "files"

@@ -131,17 +131,28 @@ def to_text(report: Report) -> str:
     return "\n".join([str(report.status), *lines, ""])
 
 
-def for_the_public(report: Report, *, hosts: bool) -> Report:
-    """Hide the hosts of Celery's workers (`celery@…`), unless `hosts` is true."""
-    if hosts:
-        return report
+def has_workers(report: Report) -> bool:
+    """Whether the report names Celery's workers."""
+    return any(_workers(result) for result in report.results.values())
+
+
+def for_the_public(report: Report) -> Report:
+    """Hide the hosts of Celery's workers (`celery@…`)."""
     return replace(
         report, results={name: _without_hosts(result) for name, result in report.results.items()}
     )
 
 
+def _workers(result: Result) -> list[str]:
+    """Empty if a check of the project has other details by this name."""
+    found = result.finding.details.get("workers")
+    if isinstance(found, list) and all(isinstance(name, str) for name in found):
+        return found
+    return []
+
+
 def _without_hosts(result: Result) -> Result:
-    workers = result.finding.details.get("workers")
+    workers = _workers(result)
     if not workers:
         return result
     hidden = [f"{name.partition('@')[0]}@{_HIDDEN_HOST}" for name in workers]

@@ -25,6 +25,11 @@ MIGRATED = Finding(Status.HEALTHY, "All migrations are applied.")
 MIGRATIONS_MISSING = Finding(
     Status.UNHEALTHY, "Migrations are not applied yet: run python manage.py migrate."
 )
+MIGRATIONS_MISSING_ELSEWHERE = Finding(  # fixed texts: a public answer names no alias
+    Status.UNHEALTHY,
+    "Migrations are not applied yet: run python manage.py migrate --database NAME. "
+    "The log has the name.",
+)
 NOT_DJANGOS = Finding(Status.DISABLED, "Not migrated by Django.")
 REDIS_WORKS = Finding(Status.HEALTHY, "Redis answers.")
 REDIS_SILENT = Finding(Status.UNHEALTHY, "Redis does not answer.")
@@ -91,9 +96,10 @@ def _probe_migrations(alias: str, seconds: float, last: Finding | None) -> Findi
         missing = wanted_migrations(alias)
     if missing:
         first = ".".join(min(missing))
-        raise CheckError(MIGRATIONS_MISSING) from _MissingError(
-            f"{alias}: {len(missing)}, {first} first"
-        )
+        is_default = alias == DEFAULT_DB_ALIAS
+        raise CheckError(
+            MIGRATIONS_MISSING if is_default else MIGRATIONS_MISSING_ELSEWHERE
+        ) from _MissingError(f"{alias}: {len(missing)}, {first} first")
     return MIGRATED
 
 
@@ -150,4 +156,5 @@ def _probe_celery(seconds: float, last: Finding | None) -> Finding:
     memory = {"workers": names, "searched": now if search else searched}
     if not names:
         return Finding(Status.UNHEALTHY, "No worker answers.", {"workers": []}, memory)
-    return Finding(Status.HEALTHY, "Workers answer.", {"workers": names}, memory)
+    answer = "1 worker answers." if len(names) == 1 else f"{len(names)} workers answer."
+    return Finding(Status.HEALTHY, answer, {"workers": names}, memory)

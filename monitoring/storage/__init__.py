@@ -4,17 +4,12 @@ Only this package assigns slots. The file format is known here and in monitoring
 reads the files.
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitoring.storage import this_process
-from monitoring.storage.directory import (
-    ENVIRONMENT_VARIABLE,
-    configured_directory,
-    private_directory,
-)
+from monitoring.storage.directory import configured_directory, private_directory
 from monitoring.storage.slots import TEST, WEB, role_of
 
 if TYPE_CHECKING:
@@ -28,7 +23,7 @@ def install(role: str | None = None, directory: Path | str | None = None) -> Non
 
     `role` (default: by the command line) separates kinds of processes: web, celery, manage.
     `directory` (default: PROMETHEUS_MULTIPROC_DIR, else one in /dev/shm) holds the files. A test
-    run gets a directory of its own, deleted at its end, so that it does not count as traffic. A web
+    run gets a directory of its own in any case, deleted at its end: it is not traffic. A web
     process whose role is not given finds out itself, at its first write, whether the site starts
     afresh; gunicorn's hooks give it, because `prepare()` has done that. Idempotent; opens no file.
     """
@@ -36,7 +31,7 @@ def install(role: str | None = None, directory: Path | str | None = None) -> Non
         chosen_role = role or role_of(sys.argv)
         if directory is not None:
             chosen = Path(directory).absolute()
-        elif chosen_role == TEST and ENVIRONMENT_VARIABLE not in os.environ:
+        elif chosen_role == TEST:
             chosen = private_directory()
         else:
             chosen = configured_directory()

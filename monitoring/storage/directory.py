@@ -27,6 +27,8 @@ from monitoring.storage.slots import lock_path
 ENVIRONMENT_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 MOUNTS = Path("/proc/self/mountinfo")
 
+# For workers of a test run that are not forked; they import everything again.
+_TEST_DIRECTORY = "MONITORING_TEST_DIRECTORY"
 _MASTER_LOCK = "master.lock"
 _MARKER = "host.json"
 _MARKER_BYTES = 1000
@@ -44,8 +46,11 @@ def default_directory(anchor: Path | None = None) -> Path:
 
 
 def private_directory() -> Path:
-    """A new directory in memory for this process and its children, deleted when it ends."""
+    """A directory in memory for a test run and its workers, deleted when the run ends."""
+    if (inherited := os.environ.get(_TEST_DIRECTORY)) and Path(inherited).is_dir():
+        return Path(inherited)
     path = Path(tempfile.mkdtemp(prefix="django-metrics-", dir=_memory()))
+    os.environ[_TEST_DIRECTORY] = str(path)
     creator = os.getpid()
 
     def delete() -> None:
@@ -67,10 +72,10 @@ def configured_directory() -> Path:
     return Path(given).absolute() if given else default_directory()
 
 
-def ensure(path: Path) -> None:
+def ensure(path: Path, setting: str = ENVIRONMENT_VARIABLE) -> None:
     """Create the directory (mode 0700), or check that only its owner can write to it.
 
-    Raises MetricsDirectoryError, which says what is wrong and what to do.
+    Raises MetricsDirectoryError, which says what is wrong with `setting` and what to do.
     """
     try:
         with contextlib.suppress(FileExistsError):
@@ -78,28 +83,28 @@ def ensure(path: Path) -> None:
         status = path.lstat()
     except OSError as error:
         raise MetricsDirectoryError(
-            f"{ENVIRONMENT_VARIABLE}={path}: cannot be created ({error.strerror}); "
+            f"{setting}={path}: cannot be created ({error.strerror}); "
             "name a directory that this user may create and write"
         ) from error
     if not stat.S_ISDIR(status.st_mode):
         raise MetricsDirectoryError(
-            f"{ENVIRONMENT_VARIABLE}={path}: is not a directory (links are not followed)"
+            f"{setting}={path}: is not a directory (links are not followed)"
         )
     if os.geteuid() not in (status.st_uid, 0):  # root prepares it for gunicorn's `user`
         raise MetricsDirectoryError(
-            f"{ENVIRONMENT_VARIABLE}={path}: is owned by uid {status.st_uid}, this process runs as "
+            f"{setting}={path}: is owned by uid {status.st_uid}, this process runs as "
             f"uid {os.geteuid()}; name a directory of its own, or chown it"
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         is_shared = status.st_mode & stat.S_ISVTX  # such as /tmp, which we must not chmod
         advice = "name a directory of its own" if is_shared else "chmod it to 0700"
         raise MetricsDirectoryError(
-            f"{ENVIRONMENT_VARIABLE}={path}: others may write to it (mode "
+            f"{setting}={path}: others may write to it (mode "
             f"{stat.S_IMODE(status.st_mode):04o}); {advice}"
         )
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         raise MetricsDirectoryError(
-            f"{ENVIRONMENT_VARIABLE}={path}: this process may not read and write it "
+            f"{setting}={path}: this process may not read and write it "
             f"(mode {stat.S_IMODE(status.st_mode):04o}); chmod it to 0700"
         )
 
@@ -133,13 +138,16 @@ class MasterLock:
     def start(self, *, may_wipe: Callable[[], bool]) -> bool:
         """Take the lock; if no other server runs, wipe free slots. Returns whether it wiped.
 
-        `may_wipe` is asked while no other server can start.
+        `may_wipe` is asked while no other server can start. Raises OSError if the wipe fails; the
+        lock is shared even then, because others would wait for it.
         """
-        alone = lock_now(self._descriptor)
-        wiped = alone and may_wipe()
-        if wiped:
-            wipe_free_slots(self._directory)
-        self._share()
+        try:
+            alone = lock_now(self._descriptor)
+            wiped = alone and may_wipe()
+            if wiped:
+                wipe_free_slots(self._directory)
+        finally:
+            self._share()
         return wiped
 
     def _share(self) -> None:

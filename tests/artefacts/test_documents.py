@@ -52,7 +52,7 @@ import django_prometheus.db, django_prometheus.cache.metrics, json
 django_prometheus.middleware.Metrics.get_instance()
 print(json.dumps([[family.name, family.type] for family in REGISTRY.collect()]))
 """
-OUR_FOLDERS = r"(?:monitoring|project|prometheus|grafana|page|docs|tests|bench)/"
+OUR_FOLDERS = r"(?:monitoring|project|prometheus|grafana|docs|tests|bench)/"
 
 
 def of(name: str) -> Document:

@@ -71,6 +71,19 @@ def test_a_metrics_directory_that_cannot_be_made_is_named(
     assert str(missing) in message.msg
 
 
+def test_a_slow_query_log_that_cannot_be_written_is_warned_of_once(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for log, ids in (
+        (tmp_path / "new" / "slow.log", []),
+        (tmp_path / "file" / "slow.log", ["monitoring.W014"]),
+        (tmp_path, ["monitoring.W014"]),
+        ("", []),
+    ):
+        with override_settings(MONITORING={"SLOW_QUERY_LOG": str(log)}):
+            assert found() == ids
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_metrics_directory_that_another_host_uses_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +207,24 @@ def test_urls_that_hide_each_other_are_named() -> None:
     assert "hides the endpoint 'schema' of monitoring.urls" in message.msg
     with urls(path("monitoring/", include("monitoring.urls")), theirs):
         assert found() == []
+
+
+def test_the_urls_without_the_app_are_an_error_that_names_it() -> None:
+    script = """
+from django.conf import settings
+settings.configure(ROOT_URLCONF="monitoring.urls")
+import django
+django.setup()
+from django.core.management import call_command
+call_command("check")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "ImproperlyConfigured" in last
+    assert "'multiprocess_exporter' is not in INSTALLED_APPS" in last
 
 
 def urls(*patterns: object) -> override_settings:

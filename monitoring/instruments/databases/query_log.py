@@ -5,19 +5,19 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from django.apps import apps
-from django.conf import settings as django_settings
 
 from monitoring.conf import Settings, get_settings
 from monitoring.instruments.databases.log_file import SharedLogFile
+from monitoring.instruments.databases.log_place import log_path
 from monitoring.instruments.databases.normalise import fingerprint, normalise
 from monitoring.metrics.database_families import database_metrics
+from monitoring.primitives.log_limit import LogLimit
 from monitoring.storage import own_counters, this_process
-from monitoring.storage.self_report import report_error
+from monitoring.storage.self_report import logger
 
 SLOW = "slow_query"
 REPEATED = "repeated_query"
@@ -40,10 +40,8 @@ class QueryLog:
     def __init__(self, settings: Settings) -> None:
         self._per_minute = settings.SLOW_QUERY_LOG_PER_MINUTE
         self._minutes: OrderedDict[tuple[str, str], _Minute] = OrderedDict()
-        path = log_path(settings)
-        self._file = path and SharedLogFile(
-            path, settings.SLOW_QUERY_LOG_MAX_BYTES, settings.SLOW_QUERY_LOG_BACKUPS
-        )
+        self._settings = settings
+        self._log_limit = LogLimit()
 
     def write(
         self,
@@ -53,7 +51,8 @@ class QueryLog:
         more: dict[str, Any],
     ) -> None:
         """Write one line. `statement` is the SQL as it ran, and the vendor."""
-        if not self._file:
+        path = log_path(self._settings)
+        if path is None:
             return
         sql = normalised(*statement)
         mark = fingerprint(sql)
@@ -73,11 +72,15 @@ class QueryLog:
         }
         if "duration_ms" in line:
             line["duration_ms"] = round(line["duration_ms"], 3)
+        file = SharedLogFile(
+            path, self._settings.SLOW_QUERY_LOG_MAX_BYTES, self._settings.SLOW_QUERY_LOG_BACKUPS
+        )
         try:
-            self._file.append(json.dumps(line, ensure_ascii=True).encode())
-        except OSError:
+            file.append(json.dumps(line, ensure_ascii=True).encode())
+        except OSError as error:
             this_process.drop(own_counters.DROP_QUERY_LOG)
-            report_error("SLOW_QUERY_LOG cannot be written")
+            if self._log_limit.passes():
+                logger.warning("SLOW_QUERY_LOG cannot be written: %s", error)
 
     def _admit(self, key: tuple[str, str]) -> int | None:
         """How many lines were suppressed before this one; None if this one is suppressed, too."""
@@ -110,14 +113,6 @@ class _Minute:
 @cache
 def query_log() -> QueryLog:
     return QueryLog(get_settings())
-
-
-def log_path(settings: Settings) -> Path | None:
-    """The path of SLOW_QUERY_LOG; None if the log is switched off."""
-    if not settings.SLOW_QUERY_LOG:
-        return None
-    base = getattr(django_settings, "BASE_DIR", None) or Path.cwd()
-    return Path(base) / settings.SLOW_QUERY_LOG
 
 
 @lru_cache(maxsize=512)

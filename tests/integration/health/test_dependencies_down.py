@@ -131,6 +131,7 @@ def test_everything_well_is_healthy_in_the_documented_shape(healthy: Site) -> No
         assert check["status"] == "healthy"
         assert check["duration_ms"] > 0
     assert body["checks"]["celery"]["workers"] == ["celery@…"]
+    assert body["checks"]["celery"]["message"] == "1 worker answers."
 
 
 @pytest.mark.parametrize("trouble", ["killed", "stopped"])

@@ -1,5 +1,6 @@
 """Each delivery is tried on its own until it is sent; none is sent twice."""
 
+import asyncio
 import socket
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -21,6 +22,11 @@ HOOKED: list[AlertEvent] = []
 
 def hook(event: AlertEvent) -> None:
     HOOKED.append(event)
+
+
+async def async_hook(event: AlertEvent) -> None:
+    await asyncio.sleep(0)
+    hook(event)
 
 
 def broken_hook(event: AlertEvent) -> None:
@@ -108,6 +114,13 @@ def test_one_that_fails_neither_blocks_nor_repeats_the_others(
         clock[0] += timedelta(hours=2)
         assert deliver_due() == 1
     assert [message.to for message in mail.outbox] == [["anna@example.org"], ["ben@example.org"]]
+    assert len(HOOKED) == 1
+
+
+def test_an_async_hook_is_run(clock: list[datetime], admins: list[User]) -> None:
+    with settings(ALERT_EMAIL=False, ALERT_HOOK=f"{__name__}.async_hook"):
+        create_event(event())
+        assert deliver_due() == 1
     assert len(HOOKED) == 1
 
 

@@ -58,6 +58,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_name() -> None:
         ("PROMETHEUS_MATCHERS", {"job": 1}, "a dict of label names and values"),
         ("PROMETHEUS_TOKEN", "two\nlines", "printable characters"),
         ("PROMETHEUS_CA_FILE", 1, "a path"),
+        ("SLOW_QUERY_LOG", 1, "a path, empty for none, or None for the default"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: object, allowed: str) -> None:

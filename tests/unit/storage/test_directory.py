@@ -54,6 +54,40 @@ def test_the_default_tells_projects_and_users_apart(tmp_path: Path) -> None:
     assert f"-{os.geteuid()}-" in here.name
 
 
+def test_a_test_run_does_not_count_in_the_directory_that_the_environment_names(
+    tmp_path: Path,
+) -> None:
+    script = """
+import os, sys, subprocess
+sys.argv = ['manage.py', 'test']
+live = os.environ['PROMETHEUS_MULTIPROC_DIR']
+from monitoring import storage
+storage.install()
+from prometheus_client import Counter
+Counter('c', 'C.').inc()
+own = os.environ['PROMETHEUS_MULTIPROC_DIR']
+again = '''
+import os, sys
+sys.argv = ["manage.py", "test"]
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = sys.argv[0]  # as settings may
+from monitoring import storage
+storage.install()
+print(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+'''
+worker = subprocess.run([sys.executable, '-c', again], stdout=-1, text=True, check=True)
+print(own != live, worker.stdout.strip() == own, os.path.isdir(own), os.listdir(live))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PATH": os.environ["PATH"], "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["True", "True", "True", "[]"]
+
+
 def test_a_test_run_has_its_own_and_leaves_nothing_behind() -> None:
     script = """
 import os, sys
