@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from monitoring.errors import MonitoringError
 from monitoring.figures import ring_file
 from monitoring.figures.moments import EMPTY_TABLE, Extractor, Moment, SeriesTable, went_back
 from monitoring.figures.ring_file import MAX_BYTES, RING_FILE, RingReader, RingRecord, start_record
@@ -26,7 +27,7 @@ _MAX_SNAPSHOT_BYTES = MAX_BYTES // 5  # so that a rewrite comes before the file 
 _MAX_CACHED_TABLES = 8
 
 
-class SnapshotTooLargeError(Exception):
+class SnapshotTooLargeError(MonitoringError):
     """The snapshot has more series than the ring has room for."""
 
 
