@@ -93,7 +93,7 @@ def check_directory(
 ) -> list[CheckMessage]:
     directory = metrics_directory.configured_directory()
     try:
-        metrics_directory.ensure(directory)
+        metrics_directory.ensure(directory, create=False)
     except MetricsDirectoryError as error:
         return [Error(str(error), id="monitoring.E003")]
     hint = "Give each host a directory of its own in memory, such as one in /dev/shm."

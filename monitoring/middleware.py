@@ -38,27 +38,51 @@ class PerformanceMonitoringMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self._is_async:
             return self._call_async(request)
-        started = self._recorder.begin(request)
+        try:
+            started = self._recorder.begin(request)
+        except BaseException:  # of a signal handler
+            self._recorder.abandon(request)
+            raise
         if started is None:
             return cast(HttpResponseBase, self.get_response(request))
         try:
             response = cast(HttpResponseBase, self.get_response(request))
         except BaseException as error:
-            self._recorder.finish(request, started, _status_of(error))
+            try:
+                self._recorder.finish(request, started, _status_of(error))
+            except BaseException:  # of a signal handler: it goes on once the request is counted
+                self._recorder.complete(request, started, _status_of(error))
+                raise
             raise
-        self._finish(request, started, response)
+        try:
+            self._finish(request, started, response)
+        except BaseException:  # as above
+            self._recorder.complete(request, started, response.status_code)
+            raise
         return response
 
     async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
-        started = self._recorder.begin(request)
+        try:
+            started = self._recorder.begin(request)
+        except BaseException:  # of a signal handler
+            self._recorder.abandon(request)
+            raise
         if started is None:
             return cast(HttpResponseBase, await self.get_response(request))
         try:
             response = cast(HttpResponseBase, await self.get_response(request))
         except BaseException as error:
-            self._recorder.finish(request, started, _status_of(error))
+            try:
+                self._recorder.finish(request, started, _status_of(error))
+            except BaseException:  # of a signal handler: it goes on once the request is counted
+                self._recorder.complete(request, started, _status_of(error))
+                raise
             raise
-        self._finish(request, started, response)
+        try:
+            self._finish(request, started, response)
+        except BaseException:  # as above
+            self._recorder.complete(request, started, response.status_code)
+            raise
         return response
 
     def _finish(self, request: HttpRequest, started: float, response: HttpResponseBase) -> None:
@@ -71,12 +95,19 @@ class PerformanceMonitoringMiddleware:
         try:
             watch_stream(
                 response,
-                lambda: self._recorder.finish(request, started, response.status_code),
+                lambda: self._count(request, started, response.status_code),
                 lambda: self._recorder.count_exception(request),
             )
         except Exception:  # a class of the project's that only looks like a stream
             report_error("the end of a stream cannot be found")
             self._recorder.finish(request, started, status)
+
+    def _count(self, request: HttpRequest, started: float, status: int) -> None:
+        try:
+            self._recorder.finish(request, started, status)
+        except BaseException:  # as above
+            self._recorder.complete(request, started, status)
+            raise
 
 
 def count_exception(*, request: HttpRequest | None = None, **_: Any) -> None:

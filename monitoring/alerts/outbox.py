@@ -13,15 +13,18 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from monitoring.alerts.states import AHEAD
-from monitoring.backing_services.celery_broker import broker_connection, celery_app
+from monitoring.backing_services.celery_broker import broker_connection, by_deadline, celery_app
 from monitoring.conf import get_settings
 from monitoring.models import AlertDelivery, AlertEvent
+from monitoring.primitives.deadline import Runs, cut
 from monitoring.primitives.own_logger import OwnLogger
+from monitoring.primitives.per_process import per_process
 
 _BATCH = 100
 _LEASE = timedelta(minutes=2)
@@ -48,10 +51,14 @@ def deliver_soon() -> None:
         app = celery_app()
         if app is None:
             return
-        with broker_connection(app, _BROKER_SECONDS) as connection:
-            app.send_task(DELIVER, connection=connection, retry=False, ignore_result=True)
+        by_deadline("deliver", lambda: _order_delivery(app), _BROKER_SECONDS)
     except Exception as error:
         logger.info("delivery is left to the next scheduled run: %s", type(error).__name__)
+
+
+def _order_delivery(app: Any) -> None:
+    with broker_connection(app, _BROKER_SECONDS) as connection:
+        app.send_task(DELIVER, connection=connection, retry=False, ignore_result=True)
 
 
 def deliver_due() -> int:
@@ -106,9 +113,20 @@ def _send(delivery: AlertDelivery) -> None:
             getattr(connection, "timeout", 0.0) is None
         ):  # without EMAIL_TIMEOUT it would wait for ever
             connection.timeout = _MAIL_SECONDS
-        EmailMessage(
+        message = EmailMessage(
             _subject(event), _body(event), None, [delivery.recipient], connection=connection
-        ).send()
+        )
+        if isinstance(connection, SMTPBackend):
+            seconds = max(_CHANNEL_SECONDS, connection.timeout or 0.0)
+            _runs().ask(
+                "mail",
+                message.send,
+                seconds,
+                name="monitoring-mail",
+                cancel=lambda: cut(getattr(connection.connection, "sock", None)),
+            )
+        else:  # perhaps one that writes to the database, on this thread's connection
+            message.send()
     else:
         hook = get_settings().ALERT_HOOK
         if hook:
@@ -119,6 +137,11 @@ def _send(delivery: AlertDelivery) -> None:
 
 async def _await(result: Awaitable[Any]) -> None:
     await result
+
+
+@per_process
+def _runs() -> Runs[int]:
+    return Runs()
 
 
 def _subject(event: AlertEvent) -> str:

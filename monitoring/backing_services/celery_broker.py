@@ -1,13 +1,17 @@
 """Asks Celery's broker which workers answer and how long the queues are."""
 
 import sys
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 from django.utils.module_loading import import_string
 
 from monitoring.conf import get_settings
 from monitoring.errors import BrokerUnavailableError
+from monitoring.primitives.deadline import NoAnswerError, Runs
+from monitoring.primitives.per_process import per_process
+
+T = TypeVar("T")
 
 _MAX_QUEUES = 100
 
@@ -73,6 +77,26 @@ def queue_lengths(seconds: float) -> dict[str, float]:
     app = celery_app()
     if app is None:
         return {}
+    try:
+        return by_deadline("queues", lambda: _queue_lengths(app, seconds), seconds)
+    except NoAnswerError as error:
+        if isinstance(error.__cause__, ImportError | BrokerUnavailableError):
+            raise error.__cause__ from None
+        return {}
+
+
+def by_deadline(key: str, work: Callable[[], T], seconds: float) -> T:
+    """The result of work with the broker, one run of a key at a time. Raises NoAnswerError."""
+    result: T = _runs().ask(key, work, seconds, name="monitoring-broker")
+    return result
+
+
+@per_process
+def _runs() -> Runs[Any]:
+    return Runs()
+
+
+def _queue_lengths(app: Any, seconds: float) -> dict[str, float]:
     from kombu.exceptions import OperationalError  # noqa: PLC0415  (optional)
 
     names = get_settings().CELERY_QUEUES or tuple(app.amqp.queues)

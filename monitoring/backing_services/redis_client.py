@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from monitoring.conf import get_settings
 from monitoring.errors import RedisUnavailableError
+from monitoring.primitives.deadline import NoAnswerError, Runs, cut
 from monitoring.primitives.per_process import per_process
 
 if TYPE_CHECKING:
     from redis import Redis
 
 PAUSE_SECONDS = 2.0
-WRITE_SECONDS = 1.0  # the time limit of a background thread
-READ_SECONDS = 0.1  # the time limit of a request or a scrape, which waits for the answer
+WRITE_SECONDS = 1.0  # for each step of a background thread
+READ_SECONDS = 0.1  # for each step of a request or a scrape, which waits for the answer
+
+_STEPS = 5  # an operation takes no longer than so many steps: it connects, greets, asks twice
 
 _CLIENTS = {"redis": "Redis", "valkey": "Valkey"}  # the client of each library
 
@@ -80,29 +83,46 @@ def _limits_connecting(connection: type) -> bool:
     )
 
 
+def cut_off(client: Any) -> None:
+    """End the connections that other threads use, of redis-py's client or of valkey-py's."""
+    for connection in tuple(getattr(client.connection_pool, "_in_use_connections", ())):
+        cut(getattr(connection, "_sock", None))
+
+
 class RedisStore:
-    """A client that, after a failure, fails at once for PAUSE_SECONDS instead of waiting again."""
+    """A client that, after a failure, fails at once for PAUSE_SECONDS instead of waiting again.
+
+    What a server says that is no answer is a failure, too.
+    """
 
     def __init__(self, url: str, timeout: float) -> None:
-        """`timeout` is in seconds, for each connection and each answer."""
+        """`timeout` is in seconds, for each step of an operation, of which it has five at most."""
         self._url = url
         self._timeout = timeout
         self._closed_until = float("-inf")
         self._client: Redis | None = None
         self._lock = threading.Lock()
+        self._runs: Runs[Any] = Runs()
 
     def run(self, operation: "Callable[[Redis], T]") -> T:
-        """The operation's result. Raises RedisUnavailableError."""
+        """The operation's result, which it has checked. Raises RedisUnavailableError in time."""
         if monotonic() < self._closed_until:
             raise RedisUnavailableError("Redis did not answer a moment ago")
         client = self._connected()
-        from redis.exceptions import RedisError  # noqa: PLC0415  (optional)
-
         try:
-            return operation(client)
-        except (RedisError, OSError) as error:
+            result: T = self._runs.ask(
+                "redis",
+                lambda: operation(client),
+                _STEPS * self._timeout,
+                name="monitoring-redis-store",
+                cancel=lambda: cut_off(client),
+            )
+        except NoAnswerError as error:
             self._closed_until = monotonic() + PAUSE_SECONDS
-            raise RedisUnavailableError(f"Redis: {type(error).__name__}") from None  # as above
+            # Only the type, as above.
+            reason = type(error.__cause__ or TimeoutError()).__name__
+            raise RedisUnavailableError(f"Redis: {reason}") from None
+        return result
 
     def _connected(self) -> "Redis":
         with self._lock:

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.core.cache import caches
 
-from monitoring.backing_services.redis_client import client_like, redis_client
+from monitoring.backing_services.redis_client import client_like, cut_off, redis_client
 from monitoring.conf import get_settings
 from monitoring.errors import RedisUnavailableError
 from monitoring.primitives.deadline import NoAnswerError, Runs
@@ -77,25 +77,32 @@ def redis_info(server: RedisServer, seconds: float) -> RedisInfo:
     """Ask the server. Raises RedisUnavailableError after `seconds` at the latest."""
     # The client's timeout limits each step; the thread limits all steps together, and those of a
     # Sentinel, whose clients have the project's own timeouts.
+    opened: list[Any] = []
+
+    def cancel() -> None:
+        for client in tuple(opened):
+            cut_off(client)
+
     try:
-        answer = _runs().ask(
+        return _runs().ask(
             server.name,
-            partial(_ask, server, seconds),
+            partial(_ask, server, seconds, opened),
             seconds,
             name="monitoring-redis",
             shared=True,
+            cancel=cancel,
         )
     except NoAnswerError as error:
         is_ours = isinstance(error.__cause__, RedisUnavailableError)
         raise RedisUnavailableError(str(error.__cause__ if is_ours else error)) from error
+
+
+def _ask(server: RedisServer, seconds: float, opened: list[Any]) -> RedisInfo:
+    with server.connect(seconds) as client:
+        opened.append(client)
+        answer: dict[str, Any] = client.info()
     figures: dict[str, Any] = {name: int(answer.get(key, 0)) for name, key in _FIELDS.items()}
     return RedisInfo(**figures, version=str(answer.get("redis_version", "")))
-
-
-def _ask(server: RedisServer, seconds: float) -> dict[str, Any]:
-    with server.connect(seconds) as client:
-        answer: dict[str, Any] = client.info()
-    return answer
 
 
 def _clients(alias: str, configuration: dict[str, Any]) -> list[Callable[[float], Any]]:
@@ -161,5 +168,5 @@ def _refuse(reason: str, seconds: float) -> Any:
 
 
 @per_process
-def _runs() -> Runs[dict[str, Any]]:
+def _runs() -> Runs[RedisInfo]:
     return Runs()

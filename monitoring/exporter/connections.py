@@ -1,9 +1,10 @@
 """Limits the exporter's connections: how many there are, and how long a request takes."""
 
-import contextlib
 import socket
 import threading
 import time
+
+from monitoring.primitives.deadline import cut
 
 
 class Connections:
@@ -48,9 +49,7 @@ class Connections:
         now = time.monotonic()
         for connection, deadline in list(self._deadlines.items()):
             if deadline < now:
-                with contextlib.suppress(OSError):
-                    # Not SSLSocket's own shutdown, which no other thread may call.
-                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
+                cut(connection)
 
     def drain(self, seconds: float) -> None:
         """Wait until the answers under way are sent, for `seconds` at most."""

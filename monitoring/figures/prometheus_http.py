@@ -5,15 +5,19 @@ API: https://prometheus.io/docs/prometheus/latest/querying/api/
 
 import http.client
 import json
+import socket
 import ssl
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
+from threading import BoundedSemaphore
 from typing import Any, Self, TypeVar
 
 from monitoring import __version__
 from monitoring.conf import Settings
 from monitoring.figures.traffic import SourceUnavailableError
+from monitoring.primitives.deadline import NoAnswerError, NoThreadError, Runs, cut
+from monitoring.primitives.per_process import per_process
 
 Sample = tuple[Mapping[str, str], float]
 Row = tuple[Mapping[str, str], Mapping[float, float]]  # values by Unix seconds
@@ -21,6 +25,7 @@ T = TypeVar("T")
 
 _MAX_BYTES = 32 * 1024 * 1024
 _CHUNK = 256 * 1024
+_MOST_AT_ONCE = 16  # queries of a process, late ones that have not ended yet included
 _HIGHEST = 1e18
 # Prometheus 2.48 and later report these as warnings, too; they do not mean missing data.
 _HARMLESS = "PromQL info"
@@ -36,6 +41,8 @@ class PrometheusClient:
         self._deadline = time.monotonic() + settings.PROMETHEUS_TIMEOUT_MS / 1000
         self.moment = round(time.time(), 3)
         self._connection: http.client.HTTPConnection | None = None
+        self._socket: socket.socket | None = None  # kept: a connection forgets one it will close
+        self._runs: Runs[tuple[int, bytes]] = Runs()
 
     def __enter__(self) -> Self:
         return self
@@ -72,15 +79,40 @@ class PrometheusClient:
 
     def _result(self, endpoint: str, form: dict[str, str]) -> list[Any]:
         try:
-            status, data = self._post(endpoint, form)
-        except TimeoutError:
-            raise _timeout() from None
-        except (OSError, http.client.HTTPException) as error:
+            status, data = self._ask(endpoint, form)
+        except NoAnswerError as error:
+            cause = error.__cause__
+            if isinstance(cause, SourceUnavailableError):
+                raise cause from None
+            if cause is None or isinstance(cause, TimeoutError):
+                raise _timeout() from None
             # Only the type: the error's text may contain the URL with its credentials.
             raise SourceUnavailableError(
-                "unreachable", f"Prometheus cannot be reached ({type(error).__name__})"
+                "unreachable", f"Prometheus cannot be reached ({type(cause).__name__})"
             ) from None
         return _data(status, data)
+
+    def _ask(self, endpoint: str, form: dict[str, str]) -> tuple[int, bytes]:
+        """Status and body. Raises NoAnswerError at the deadline, however slowly bytes come."""
+        left, places = self._left(), _places()
+        if not places.acquire(blocking=False):
+            raise _timeout()
+        try:
+            return self._runs.ask(
+                endpoint,
+                lambda: self._post(endpoint, form),
+                left,
+                name="monitoring-prometheus",
+                afterwards=places.release,
+                cancel=self._cut,
+            )
+        except NoAnswerError as error:
+            if isinstance(error.__cause__, NoThreadError):  # nothing else gives the place back
+                places.release()
+            raise
+
+    def _cut(self) -> None:
+        cut(self._socket)
 
     def _post(self, endpoint: str, form: dict[str, str]) -> tuple[int, bytes]:
         left = self._left()
@@ -94,16 +126,19 @@ class PrometheusClient:
             headers["Authorization"] = f"Bearer {self._token}"
         connection = self._connect(left)
         path = f"{self._url.path.rstrip('/')}/api/v1/{endpoint}"
+        if connection.sock is None:
+            connection.connect()
+        self._socket = connection.sock
         connection.request("POST", path, urllib.parse.urlencode(form), headers)
-        response = connection.getresponse()
         chunks, size = [], 0
-        while chunk := response.read(_CHUNK):
-            size += len(chunk)
-            if size > _MAX_BYTES:
-                raise SourceUnavailableError("too_large", "Prometheus's answer is too large")
-            chunks.append(chunk)
-            self._left()
-        return response.status, b"".join(chunks)
+        with connection.getresponse() as response:
+            while chunk := response.read(_CHUNK):
+                size += len(chunk)
+                if size > _MAX_BYTES:
+                    raise SourceUnavailableError("too_large", "Prometheus's answer is too large")
+                chunks.append(chunk)
+                self._left()
+            return response.status, b"".join(chunks)
 
     def _connect(self, left: float) -> http.client.HTTPConnection:
         if self._connection is None:
@@ -124,6 +159,11 @@ class PrometheusClient:
         if left <= 0:
             raise _timeout()
         return left
+
+
+@per_process
+def _places() -> BoundedSemaphore:
+    return BoundedSemaphore(_MOST_AT_ONCE)
 
 
 def _timeout() -> SourceUnavailableError:

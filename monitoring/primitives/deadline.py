@@ -1,9 +1,12 @@
 """Runs work in a thread, so that the caller's deadline holds whatever the work does.
 
 A stopped server or a network that drops packets can block a driver for longer than the timeouts it
-was given. Only a caller in another thread can continue in time.
+was given, and a server that sends a byte now and then starts them anew with each. Only a caller in
+another thread can continue in time. It then cuts the connection off, so that the work ends, too.
 """
 
+import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -49,12 +52,20 @@ class Run(Generic[T]):
         return self._values[0]
 
 
+def cut(connection: socket.socket | None) -> None:
+    """End a connection that another thread waits for: that thread sees its end at once."""
+    if connection is not None:
+        with contextlib.suppress(OSError):
+            # Not SSLSocket's own shutdown, which no other thread may call.
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
 class Runs(Generic[T]):
     """Runs work in daemon threads, one run at a time for each key, so that late runs never pile up.
 
-    Each caller waits until its own deadline. A late run is not cancelled; until it ends, no other
-    run of its key starts. The process does not wait for runs when it exits. An instance must not be
-    used across a fork: keep it with `per_process`.
+    Each caller waits until its own deadline. A late run goes on unless its `cancel` ends it; until
+    it ends, no other run of its key starts. The process does not wait for runs when it exits. An
+    instance must not be used across a fork: keep it with `per_process`.
     """
 
     def __init__(self) -> None:
@@ -70,12 +81,14 @@ class Runs(Generic[T]):
         name: str,
         afterwards: Callable[[], object] | None = None,
         shared: bool = False,
+        cancel: Callable[[], object] | None = None,
     ) -> T:
         """The result of a run of its own, which starts once the key's earlier run has ended.
 
         With `shared`, callers that ask while the key's run has no result yet get that run's result:
-        for questions that have the same answer for all. Raises NoAnswerError after `seconds` at the
-        latest, the wait for an earlier run included.
+        for questions that have the same answer for all. `cancel` makes a late run end: it closes
+        what the run waits for. Raises NoAnswerError after `seconds` at the latest, the wait for an
+        earlier run included.
         """
         deadline = time.monotonic() + seconds
         try:
@@ -90,6 +103,8 @@ class Runs(Generic[T]):
         except NoThreadError as error:
             raise NoAnswerError("no thread can be started") from error
         if not run.wait(deadline):
+            if cancel is not None:
+                cancel()
             raise NoAnswerError(f"no answer within {seconds:g} s")
         if run.error is not None:
             raise NoAnswerError(type(run.error).__name__) from run.error
