@@ -10,7 +10,7 @@ from monitoring.primitives.deadline import NoThreadError
 from monitoring.primitives.one_thread import OneThread
 from monitoring.primitives.per_process import per_process
 from monitoring.storage import this_process
-from monitoring.storage.self_report import report_error, report_failure
+from monitoring.storage.self_report import report_error
 
 BATCH_SECONDS = 0.2
 FLUSH_SECONDS = 2.0
@@ -94,7 +94,7 @@ class _Queue(Generic[T]):
         try:
             return self._thread.ensure()
         except NoThreadError:
-            report_failure(f"{self._name}: no thread can be started")
+            report_error(f"{self._name}: no thread can be started")
             return False
 
     def finish(self, seconds: float) -> None:
