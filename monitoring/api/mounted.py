@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.urls import Resolver404, URLPattern, URLResolver, get_resolver
+from django.urls import ResolverMatch, URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import LocalePrefixPattern
 from django.utils.regex_helper import normalize
 
@@ -50,13 +50,18 @@ def overlaps() -> list[Overlap]:
     for url in every:
         if not (url.is_ours or url.path.startswith(places)):
             continue
-        try:
-            match = resolver.resolve(f"/{url.path}")
-        except Resolver404:
-            continue
-        if (id(match.func) in views) != url.is_ours:
+        match = _match_of(resolver, f"/{url.path}")
+        if match is not None and (id(match.func) in views) != url.is_ours:
             found.append(Overlap(f"/{url.path}", url, match._func_path))
     return found
+
+
+def _match_of(resolver: URLResolver, path: str) -> ResolverMatch | None:
+    """What the path reaches; None also where a converter of the project's fails."""
+    try:
+        return resolver.resolve(path)
+    except Exception:  # such as a database's error
+        return None
 
 
 def _walk(

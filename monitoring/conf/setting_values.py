@@ -38,9 +38,13 @@ def integer(lowest: int, highest: int) -> Callable[[Any], int]:
 def positive(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("a number above 0")
-    if not (math.isfinite(value) and value > 0):
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        number = math.inf
+    if not (math.isfinite(number) and number > 0):
         raise ValueError("a number above 0")
-    return float(value)
+    return number
 
 
 def buckets(value: Any) -> tuple[float, ...]:

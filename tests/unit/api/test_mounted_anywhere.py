@@ -84,6 +84,17 @@ def test_a_cache_of_the_whole_site_keeps_no_answer_of_ours(tmp_path: Path) -> No
         ("", "urlpatterns += [path('api/token/', lambda request: None)]", ""),
         (
             "",
+            "from django.urls import register_converter\n"
+            "class FromDatabase:\n"
+            "    regex = '[a-z]+'\n"
+            "    def to_python(self, value): raise LookupError(value)\n"
+            "    def to_url(self, value): return value\n"
+            "register_converter(FromDatabase, 'shop')\n"
+            "urlpatterns = [path('<shop:shop>/health/', lambda request: None), *urlpatterns]",
+            "",
+        ),
+        (
+            "",
             "from django.urls import re_path\n"
             "urlpatterns += [re_path(r'^(100%|a.b)/(?:x|y)+/[%]d/(?P<a>.*)$', lambda r: None),"
             " path('api/100%/%s/', lambda request: None)]",
@@ -103,6 +114,7 @@ def test_a_cache_of_the_whole_site_keeps_no_answer_of_ours(tmp_path: Path) -> No
         "catch-all-after",
         "hides-in-an-include",
         "beside",
+        "a-converter-that-fails",
         "hard-to-read",
         "no-urls",
     ],

@@ -42,6 +42,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_name() -> None:
         ("SLOW_REQUEST_MS", -1, "a number above 0"),
         ("SLOW_REQUEST_MS", float("nan"), "a number above 0"),
         ("SLOW_REQUEST_MS", float("inf"), "a number above 0"),
+        ("SLOW_REQUEST_MS", 10**400, "a number above 0"),
         ("STATUS_COUNTERS", 1, "True or False"),
         ("LATENCY_BUCKETS", [], "1 to 100 numbers"),
         ("LATENCY_BUCKETS", [2, 1], "each larger than the one before"),
