@@ -20,7 +20,7 @@ from monitoring.models import (
     own_alias,
 )
 from monitoring.primitives.own_logger import OwnLogger
-from monitoring.storage.self_report import report_error
+from monitoring.storage.self_report import report_failure
 
 _BATCH = 1000  # events deleted in one go
 
@@ -100,7 +100,7 @@ def _forget_user(*, instance: Any, **_: Any) -> None:
             AlertNotification.objects.filter(user_id=instance.pk).delete()
             ThresholdChange.objects.filter(changed_by_id=instance.pk).update(changed_by_id=None)
     except Error:
-        report_error("a deleted user's notifications could not be deleted")
+        report_failure("a deleted user's notifications could not be deleted", Error)
 
 
 def _columns(new: NewEvent) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError, RedisUnavailableError
 from monitoring.figures.recent_queries import recent
 from monitoring.figures.traffic import LOCAL
-from monitoring.figures.window import Window
+from monitoring.figures.window import LOCAL_SECONDS, Window
 from monitoring.instruments.databases.log_place import log_path
 from monitoring.instruments.databases.query_log import REPEATED, SLOW
 
@@ -44,7 +44,7 @@ class DatabaseView(AdminView):
         from monitoring.figures.database_state import database_state  # noqa: PLC0415
         from monitoring.figures.sources import read_counted  # noqa: PLC0415
 
-        window = window_of(request)
+        window = window_of(request, LOCAL_SECONDS)
         counted = read_counted(window)
         try:
             state = database_state(counted.merged, self.seconds_left())
@@ -74,7 +74,7 @@ class CacheView(AdminView):
         from monitoring.figures.cache_figures import cache_figures  # noqa: PLC0415  (numpy)
         from monitoring.figures.sources import read_counted  # noqa: PLC0415
 
-        window = window_of(request)
+        window = window_of(request, LOCAL_SECONDS)
         counted = read_counted(window)
         servers: dict[str, dict[str, Any] | None] = {}
         unavailable = {}

@@ -22,14 +22,18 @@ from monitoring.instruments.requests import sessions, slow_requests
 from monitoring.storage.directory import configured_directory
 
 
-def window_of(request: Request) -> Window:
-    """The `window` parameter, at most as long as the source allows. Raises ValidationError."""
-    most = MOST_SECONDS if get_settings().PROMETHEUS_URL else LOCAL_SECONDS
+def window_of(request: Request, most: float) -> Window:
+    """The `window` parameter, at most `most` seconds. Raises ValidationError."""
     given = request.query_params.get("window")
     try:
         return Window() if given is None else parse_window(given, most)
     except WindowError as error:
         raise ValidationError({"window": [str(error)]}) from None
+
+
+def _traffic_window(request: Request) -> Window:
+    """As long as the source of traffic allows: a Prometheus has its own history."""
+    return window_of(request, MOST_SECONDS if get_settings().PROMETHEUS_URL else LOCAL_SECONDS)
 
 
 class SummaryView(AdminView):
@@ -45,7 +49,7 @@ class SummaryView(AdminView):
         from monitoring.figures.request_figures import request_figures  # noqa: PLC0415
         from monitoring.figures.sources import read_traffic  # noqa: PLC0415
 
-        window = window_of(request)
+        window = _traffic_window(request)
         try:
             traffic, fallback_reason = read_traffic(window)
         except SourceUnavailableError as error:
@@ -96,7 +100,7 @@ class SeriesView(AdminView):
         )
         from monitoring.figures.sources import read_intervals  # noqa: PLC0415  (numpy)
 
-        window = window_of(request)
+        window = _traffic_window(request)
         try:
             found, fallback_reason = read_intervals(window)
         except SourceUnavailableError as error:

@@ -97,6 +97,8 @@ def _runs() -> Runs[Any]:
 
 
 def _queue_lengths(app: Any, seconds: float) -> dict[str, float]:
+    from kombu.exceptions import OperationalError  # noqa: PLC0415  (optional)
+
     names = get_settings().CELERY_QUEUES or tuple(app.amqp.queues)
     try:
         with broker_connection(app, seconds) as connection:
@@ -107,7 +109,7 @@ def _queue_lengths(app: Any, seconds: float) -> dict[str, float]:
                 channel = connection.default_channel
                 # Not a passive `queue_declare`, which looks for keys without `global_keyprefix`.
                 return {name: float(channel._size(name)) for name in names[:_MAX_QUEUES]}
-            except connection.connection_errors:
+            except (OperationalError, *connection.connection_errors):
                 return {}
     except ValueError as error:
         # Only the type: the text may contain a piece of the broker's URL with its password.

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from monitoring.primitives.deadline import NoThreadError
 from monitoring.primitives.one_thread import Periodic
 from monitoring.primitives.per_process import per_process
-from monitoring.storage.self_report import report_error
+from monitoring.storage.self_report import report_failure
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class Refreshed(Generic[T]):
             if self._asking.ensure():
                 self._first().wait(wait)
         except NoThreadError:
-            report_error(f"no thread asks for {self._name}")
+            report_failure(f"no thread asks for {self._name}")
         answer = self._answer
         if answer is None or time.monotonic() > answer[0] + self._stale_after:
             return None
@@ -47,5 +47,5 @@ class Refreshed(Generic[T]):
             found = self._ask()
             self._answer = (time.monotonic(), found)
         except Exception:
-            report_error(f"no figures for {self._name}")
+            report_failure(f"no figures for {self._name}")
         self._first().set()

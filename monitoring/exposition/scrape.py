@@ -26,7 +26,7 @@ from monitoring.metrics.derived import FILES, SCRAPE_DURATION, STATUS
 from monitoring.metrics.names import HTTP_REQUESTS, family_of
 from monitoring.metrics.own_families import merges_total
 from monitoring.storage import values
-from monitoring.storage.self_report import report_error
+from monitoring.storage.self_report import report_error, report_failure
 
 REQUEST_HEADERS = ("Accept", "Accept-Encoding", "X-Prometheus-Scrape-Timeout-Seconds")
 
@@ -202,7 +202,7 @@ class Scraper:
         try:
             return self._exemplars.read(scrape.merged.layout, time())
         except Exception:  # a boundary, as in _fresh
-            report_error("exemplars could not be read")
+            report_failure("exemplars could not be read")
             return {}
 
 

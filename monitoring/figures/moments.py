@@ -98,7 +98,7 @@ def aligned(moment: Moment, table: SeriesTable) -> Values:
     return np.append(moment.values, 0.0)[_places(moment.table, table)]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)  # each entry keeps two tables alive
 def _places(there: SeriesTable, here: SeriesTable) -> Indices:
     positions = {line: position for position, line in enumerate(there.lines)}
     return np.array([positions.get(line, -1) for line in here.lines], np.intp)

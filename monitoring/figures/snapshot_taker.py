@@ -14,7 +14,7 @@ from monitoring.primitives.per_process import per_process
 from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
 from monitoring.storage.process_lock import process_lock
-from monitoring.storage.self_report import report_error
+from monitoring.storage.self_report import report_failure
 from monitoring.storage.slots import EXPORTER, WEB, is_held, lock_path, slot_name
 
 LOCK_FILE = "snapshots.lock"
@@ -79,7 +79,7 @@ class _Taker:
 
                 take_snapshot(self._directory)
         except Exception:
-            report_error("a snapshot could not be taken")
+            report_failure("a snapshot could not be taken")
 
 
 def run_in_web_server() -> None:
@@ -99,7 +99,7 @@ def ensure_running(
     try:
         _taker(directory, is_exporter).thread.ensure(first_here=before_requests)
     except Exception:
-        report_error("the snapshots could not be started")
+        report_failure("the snapshots could not be started")
 
 
 @per_process

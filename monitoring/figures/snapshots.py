@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from monitoring.errors import MonitoringError
 from monitoring.figures import ring_file
 from monitoring.figures.moments import EMPTY_TABLE, Extractor, Moment, SeriesTable, went_back
 from monitoring.figures.ring_file import MAX_BYTES, RING_FILE, RingReader, RingRecord, start_record
@@ -26,7 +27,7 @@ _MAX_SNAPSHOT_BYTES = MAX_BYTES // 5  # so that a rewrite comes before the file 
 _MAX_CACHED_TABLES = 8
 
 
-class SnapshotTooLargeError(Exception):
+class SnapshotTooLargeError(MonitoringError):
     """The snapshot has more series than the ring has room for."""
 
 
@@ -126,7 +127,7 @@ class Snapshots:
         data.append(ring_file.encode(ring_file.SNAPSHOT, table.id, moment.time, payload))
         if sum(map(len, data)) > _MAX_SNAPSHOT_BYTES:
             raise SnapshotTooLargeError(f"{len(table.lines)} series are too many for a snapshot")
-        self._tables[table.id] = table
+        self._keep(table.id, table)
         return self._reader.append(data)
 
     def _last(self) -> Moment | None:
@@ -177,10 +178,15 @@ class Snapshots:
             payload = self._reader.payload(found[-1]) if found else None
             if payload is None:
                 return None
-            while len(self._tables) >= _MAX_CACHED_TABLES:
-                del self._tables[next(iter(self._tables))]
-            self._tables[number] = SeriesTable.decode(payload)
+            self._keep(number, SeriesTable.decode(payload))
         return self._tables[number]
+
+    def _keep(self, number: int, table: SeriesTable) -> None:
+        """Keep the tables that were written or read last: each may have half a megabyte."""
+        self._tables.pop(number, None)
+        while len(self._tables) >= _MAX_CACHED_TABLES:
+            del self._tables[next(iter(self._tables))]
+        self._tables[number] = table
 
     def _facts(self, record: RingRecord) -> dict[str, object] | None:
         payload = self._reader.payload(record)

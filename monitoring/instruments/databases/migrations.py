@@ -16,7 +16,7 @@ from monitoring.errors import DatabaseUnavailableError
 from monitoring.instruments.background import jobs
 from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage import attach, own_counters
-from monitoring.storage.self_report import report_error
+from monitoring.storage.self_report import report_error, report_failure
 from monitoring.storage.slots import WEB, slot_name
 
 _OWNER = slot_name(WEB, 0)
@@ -66,7 +66,7 @@ def renew() -> None:
         try:
             done, waiting = ask(alias, _count, seconds)
         except DatabaseUnavailableError:
-            report_error("the migrations could not be read")
+            report_failure("the migrations could not be read")
             continue
         applied.labels(alias).set(done)
         unapplied.labels(alias).set(waiting)

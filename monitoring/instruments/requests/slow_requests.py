@@ -21,8 +21,9 @@ from monitoring.errors import RedisUnavailableError
 from monitoring.instruments.background import Background
 from monitoring.instruments.request_headers import MAX_PATH, path_of, request_id_of
 from monitoring.instruments.requests import slow_request_file
-from monitoring.storage import own_counters
+from monitoring.storage import own_counters, this_process
 from monitoring.storage.directory import configured_directory
+from monitoring.storage.self_report import report_failure
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -94,7 +95,12 @@ def _background() -> Background[SlowRequest]:
 
 
 def _write(batch: Sequence[SlowRequest]) -> None:
-    _store(configured_directory(), batch)
+    try:
+        _store(configured_directory(), batch)
+    except OSError:  # Redis is away, and the disk is full or read-only
+        for _ in batch:
+            this_process.drop(own_counters.DROP_SLOW_REQUESTS)
+        report_failure("details of slow requests could not be stored")
 
 
 def _store(directory: Path, requests: Sequence[SlowRequest]) -> None:

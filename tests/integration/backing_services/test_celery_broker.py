@@ -11,6 +11,7 @@ from monitoring.backing_services.celery_broker import queue_lengths
 from monitoring.errors import BrokerUnavailableError
 from monitoring.health.findings import CheckError
 from monitoring.health.own_checks import NO_BROKER, NO_DRIVER, celery_probes
+from tests.servers.ports import free_port
 from tests.servers.redis import run_redis
 
 app = Celery("test_celery_broker", set_as_current=False)
@@ -71,3 +72,9 @@ def test_a_broker_url_with_an_unescaped_password_is_an_error_without_it() -> Non
             queue_lengths(5)
         assert str(caught.value) == "Celery's broker: ValueError"
         assert caught.value.__suppress_context__
+
+
+def test_queues_of_a_broker_that_is_away_are_unknown_and_no_error() -> None:
+    app.conf.broker_url = f"redis://127.0.0.1:{free_port()}/0"
+    with override_settings(MONITORING=OURS):
+        assert queue_lengths(5) == {}

@@ -1,7 +1,9 @@
 """The ring of snapshots: bounded, safe against crashes, and honest about what it covers."""
 
+import gc
 import os
 import random
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -180,3 +182,21 @@ def test_a_reader_follows_a_ring_that_is_rewritten(metrics_directory: Path) -> N
         assert then.values.tolist() == [second]
         inodes.add((metrics_directory / RING_FILE).stat().st_ino)
     assert len(inodes) > 1  # it was rewritten
+
+
+def test_a_writer_keeps_a_few_layouts_however_many_there_were(metrics_directory: Path) -> None:
+    ring = Snapshots(metrics_directory)
+    layouts = []
+    for number in range(200):
+        layout = table("http_requests_total", f"layout_{number}_total")
+        layouts.append(weakref.ref(layout))
+        ring.add(moment(1000.0 + 5 * number, layout, float(number), 0.0))
+        del layout
+    gc.collect()
+    assert sum(layout() is not None for layout in layouts) <= 20
+    # The layouts that are not kept are read again.
+    now = moment(2000.0, table("http_requests_total"), 200.0)
+    assert added(metrics_directory, now, 1700.0) == (300.0, [60.0])
+    then = ring.nearest(1700.0)
+    assert then is not None
+    assert increase(then, now).tolist() == [60.0]
