@@ -77,3 +77,20 @@ os.waitpid(child, 0)
 """
     )
     assert sorted(said.split()) == ["True", "True"]
+
+
+def test_without_a_place_and_a_silent_connection_the_next_one_gets_503(
+    run_python: RunPython,
+) -> None:
+    said = run_python(
+        SERVER
+        + """
+from monitoring.exporter.connections import Connections
+server.connections = Connections(0)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+with socket.create_connection(server.server_address) as client:
+    print(client.makefile('rb').read())
+"""
+    )
+    assert "HTTP/1.1 503 " in said
+    assert "too many connections" in said
