@@ -1,6 +1,8 @@
 """Registers the admin's pages: status, thresholds, their history, and notifications."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +14,7 @@ from django.db import DatabaseError, router
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 
 from monitoring.alerts.definitions import (
     DEFINITIONS,
@@ -38,15 +40,11 @@ __all__ = [
 admin.site.register(StatusEntry, StatusAdmin)
 
 
-class _Listed(OwnAdmin):
-    """Its list says what to run if its table is missing."""
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> Any:
+def _naming_the_command(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
         try:
-            self.prepare_list(request)
-            return super().changelist_view(request, extra_context)
+            return view(request, *args, **options)
         except DatabaseError:
             command = needed_command([own_alias()], get_settings().DATABASE_TIMEOUT_MS / 1000)
             if not command:
@@ -54,11 +52,20 @@ class _Listed(OwnAdmin):
             text = f"Migrations are not applied yet: run {command}.\n"
             return HttpResponse(text, status=503, content_type="text/plain; charset=utf-8")
 
-    def prepare_list(self, request: HttpRequest) -> None:
-        """Called before the list is read."""
+    return answer
 
 
-class _ReadOnly(_Listed):
+class _Stored(OwnAdmin):
+    """Its pages say what to run if its table is missing."""
+
+    def get_urls(self) -> list[URLPattern]:
+        urls = super().get_urls()
+        for each in urls:
+            each.callback = _naming_the_command(each.callback)
+        return urls
+
+
+class _ReadOnly(_Stored):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -87,17 +94,20 @@ class ThresholdForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Threshold)
-class ThresholdAdmin(_Listed):
+class ThresholdAdmin(_Stored):
     """Changes thresholds in the same way as the API, so that their history is kept."""
 
     form = ThresholdForm
     list_display = ("name", "value", "unit")
     actions = None
 
-    def prepare_list(self, request: HttpRequest) -> None:
-        """Create the missing rows, so that the list has every threshold."""
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Create the missing rows first, so that the list has every threshold."""
         if self.has_view_or_change_permission(request):
             store_defaults()
+        return super().changelist_view(request, extra_context)
 
     @admin.display(description="unit")
     def unit(self, threshold: Threshold) -> str:

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def check_directory(
 ) -> list[CheckMessage]:
     directory = metrics_directory.configured_directory()
     try:
-        metrics_directory.ensure(directory)
+        metrics_directory.ensure(directory, create=False)
     except MetricsDirectoryError as error:
         return [Error(str(error), id="monitoring.E003")]
     hint = "Give each host a directory of its own in memory, such as one in /dev/shm."
@@ -194,7 +195,7 @@ def check_users(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
             id="monitoring.E007",
         )
         for name, path in named.items()
-        if (problem := _problem_of_function(path))
+        if (problem := _problem_of_function(path, may_be_async=False))
     ]
     if not named and (missing := missing_flags(model)):
         messages.append(
@@ -225,11 +226,14 @@ def check_dotted_paths(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMess
     ]
 
 
-def _problem_of_function(path: str) -> str:
+def _problem_of_function(path: str, *, may_be_async: bool = True) -> str:
     try:
-        return "" if callable(import_string(path)) else "is not a function"
+        found = import_string(path)
     except Exception as error:  # of the project's module
         return f"cannot be imported ({error})"
+    if not callable(found):
+        return "is not a function"
+    return "" if may_be_async or not iscoroutinefunction(found) else "is an async function"
 
 
 @register("monitoring")

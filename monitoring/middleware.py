@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 
 from monitoring.instruments.requests.recorder import CLIENT_CLOSED_REQUEST, request_recorder
 from monitoring.instruments.requests.streams import watch_stream
+from monitoring.storage.self_report import report_error
 
 __all__ = ["PerformanceMonitoringMiddleware"]
 
@@ -37,39 +38,76 @@ class PerformanceMonitoringMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self._is_async:
             return self._call_async(request)
-        started = self._recorder.begin(request)
+        try:
+            started = self._recorder.begin(request)
+        except BaseException:  # of a signal handler
+            self._recorder.abandon(request)
+            raise
         if started is None:
             return cast(HttpResponseBase, self.get_response(request))
         try:
             response = cast(HttpResponseBase, self.get_response(request))
         except BaseException as error:
-            self._recorder.finish(request, started, _status_of(error))
+            try:
+                self._recorder.finish(request, started, _status_of(error))
+            except BaseException:  # of a signal handler: it goes on once the request is counted
+                self._recorder.complete(request, started, _status_of(error))
+                raise
             raise
-        self._finish(request, started, response)
+        try:
+            self._finish(request, started, response)
+        except BaseException:  # as above
+            self._recorder.complete(request, started, response.status_code)
+            raise
         return response
 
     async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
-        started = self._recorder.begin(request)
+        try:
+            started = self._recorder.begin(request)
+        except BaseException:  # of a signal handler
+            self._recorder.abandon(request)
+            raise
         if started is None:
             return cast(HttpResponseBase, await self.get_response(request))
         try:
             response = cast(HttpResponseBase, await self.get_response(request))
         except BaseException as error:
-            self._recorder.finish(request, started, _status_of(error))
+            try:
+                self._recorder.finish(request, started, _status_of(error))
+            except BaseException:  # of a signal handler: it goes on once the request is counted
+                self._recorder.complete(request, started, _status_of(error))
+                raise
             raise
-        self._finish(request, started, response)
+        try:
+            self._finish(request, started, response)
+        except BaseException:  # as above
+            self._recorder.complete(request, started, response.status_code)
+            raise
         return response
 
     def _finish(self, request: HttpRequest, started: float, response: HttpResponseBase) -> None:
-        if response.streaming:
-            self._recorder.begin_stream(request)
+        # A middleware that forgets its answer gives None, which Django fails on.
+        status = getattr(response, "status_code", 500)
+        if not getattr(response, "streaming", False):
+            self._recorder.finish(request, started, status)
+            return
+        self._recorder.begin_stream(request)
+        try:
             watch_stream(
                 response,
-                lambda: self._recorder.finish(request, started, response.status_code),
+                lambda: self._count(request, started, response.status_code),
                 lambda: self._recorder.count_exception(request),
             )
-        else:
-            self._recorder.finish(request, started, response.status_code)
+        except Exception:  # a class of the project's that only looks like a stream
+            report_error("the end of a stream cannot be found")
+            self._recorder.finish(request, started, status)
+
+    def _count(self, request: HttpRequest, started: float, status: int) -> None:
+        try:
+            self._recorder.finish(request, started, status)
+        except BaseException:  # as above
+            self._recorder.complete(request, started, status)
+            raise
 
 
 def count_exception(*, request: HttpRequest | None = None, **_: Any) -> None:

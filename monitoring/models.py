@@ -91,6 +91,8 @@ class AlertEvaluation(models.Model):
     """A single row: the last evaluation of alerts, and until when a run has claimed the next."""
 
     last_started_at = models.DateTimeField(null=True)
+    # The end of the last window that was evaluated to its end: a run that was killed has none.
+    covered_until = models.DateTimeField(null=True)
     running_until = models.DateTimeField(null=True)
 
     objects = _WhereWritten()

@@ -1,5 +1,7 @@
 """The endpoints, to be mounted with `path("api/", include("monitoring.urls"))`."""
 
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import path
 
 from monitoring.api import health
@@ -8,6 +10,11 @@ from monitoring.api.scrape_view import scrape
 from monitoring.conf import APP_LABEL
 
 __all__ = ["app_name", "urlpatterns"]
+
+if not apps.is_installed("monitoring"):  # the checks are the app's, so none of them can tell
+    raise ImproperlyConfigured(
+        f"monitoring.urls is included, but '{APP_LABEL}' is not in INSTALLED_APPS."
+    )
 
 app_name = APP_LABEL
 

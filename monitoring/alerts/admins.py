@@ -5,6 +5,7 @@ be they columns, properties or attributes.
 """
 
 from collections.abc import Iterable
+from inspect import isawaitable, iscoroutine
 from typing import Any
 
 from django.conf import settings
@@ -49,17 +50,27 @@ def all_admins() -> list[Any]:
 
 def is_admin(user: Any) -> bool:
     """Whether the user of a request is an admin. Never raises: on an error, nobody is one."""
-    if not getattr(user, "is_authenticated", False):
+    try:
+        return _is_yes(getattr(user, "is_authenticated", False)) and _is_admin(user)
+    except Exception:
+        if _limit.passes("is_admin"):
+            logger.exception(
+                "is_admin of ADMINS, is_staff or is_active of the user model failed; "
+                "nobody is let in"
+            )
         return False
+
+
+def _is_admin(user: Any) -> bool:
     named = dict(get_settings().ADMINS)
     if not named:
         return _has_flags(user, _FLAGS)
-    try:
-        return bool(import_string(named["is_admin"])(user))
-    except Exception:
-        if _limit.passes("is_admin"):
-            logger.exception("the function is_admin of ADMINS failed; nobody is let in")
-        return False
+    answer = import_string(named["is_admin"])(user)
+    if isawaitable(answer):  # true, whatever it would say
+        if iscoroutine(answer):
+            answer.close()
+        raise TypeError(f"{named['is_admin']} is an async function")
+    return bool(answer)
 
 
 def has_credentials(request: Any) -> bool:
@@ -104,6 +115,9 @@ def _is_column(model: type[models.Model], name: str) -> bool:
 
 
 def _has_flags(user: Any, names: Iterable[str]) -> bool:
-    # A method is true as an attribute, whatever it would return.
-    values = [getattr(user, name, False) for name in names]
-    return all(value and not callable(value) for value in values)
+    return all(_is_yes(getattr(user, name, False)) for name in names)
+
+
+def _is_yes(value: Any) -> bool:
+    """A method is true as an attribute, whatever it would return."""
+    return bool(value) and not callable(value)

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from monitoring.alerts.definitions import DEFINITIONS, is_above
-from monitoring.alerts.states import AlertOutcome
+from monitoring.alerts.states import AHEAD, AlertOutcome
 from monitoring.alerts.threshold_alerts import Observation, update_threshold_alert
 from monitoring.alerts.thresholds import current_thresholds
 from monitoring.conf import get_settings
@@ -56,24 +56,29 @@ def evaluate_if_due(read_figures: ReadFigures) -> Evaluation | None:
     """The scheduled evaluation; None if one is running or started less than half an interval ago.
 
     So two schedulers by mistake, or a queue of late runs, lead to one evaluation. The window begins
-    at the last evaluation, so that nothing in between is missed.
+    where the last evaluation ended, so that nothing in between is missed: what a run claims and
+    what it has evaluated are two things, because a run may be killed.
     """
     now = timezone.now()
     interval = timedelta(seconds=get_settings().ALERT_INTERVAL_SECONDS)
     row = AlertEvaluation.objects.get_or_create(pk=1)[0]
     last = row.last_started_at
-    if last is not None and last > now - interval / 2:
+    if last is not None and now - interval / 2 < last <= now + AHEAD:
         return None
     if not _claim(now, last_started_at=last, started_at=now):
         return None
     # At least an interval; longer if this run is late or some runs were missed.
-    window = max(interval, min(now - last, _LONGEST_WINDOW)) if last else interval
+    covered = row.covered_until or (last or now) - interval
+    window = max(interval, min(now - covered, _LONGEST_WINDOW))
     try:
-        return _evaluate(read_figures, window.total_seconds(), now)
+        done = _evaluate(read_figures, window.total_seconds(), now)
     except Exception:
         # Nothing was evaluated: the next run covers this window, too.
         AlertEvaluation.objects.filter(pk=1, last_started_at=now).update(last_started_at=last)
         raise
+    else:
+        _note_covered(now)
+        return done
     finally:
         _release(now)
 
@@ -107,11 +112,18 @@ def recent_figures(seconds: float) -> dict[str, Any]:
 
 
 def _claim(now: datetime, last_started_at: datetime | None, started_at: datetime | None) -> bool:
-    free = Q(running_until=None) | Q(running_until__lte=now)
+    is_wrong = Q(running_until__gt=now + _LEASE + AHEAD)  # a clock that was ahead wrote it
+    free = Q(running_until=None) | Q(running_until__lte=now) | is_wrong
     claimed = AlertEvaluation.objects.filter(free, pk=1, last_started_at=last_started_at).update(
         running_until=now + _LEASE, last_started_at=started_at
     )
     return claimed == 1
+
+
+def _note_covered(now: datetime) -> None:
+    """Everything until `now` is evaluated. A run that was taken for dead takes nothing back."""
+    earlier = Q(covered_until=None) | Q(covered_until__lt=now) | Q(covered_until__gt=now + AHEAD)
+    AlertEvaluation.objects.filter(earlier, pk=1).update(covered_until=now)
 
 
 def _release(now: datetime) -> None:

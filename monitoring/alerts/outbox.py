@@ -5,15 +5,20 @@ this entry. Delivery is at least once: an entry is sent again if the server acce
 confirmation was lost.
 """
 
-from datetime import timedelta
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
+from inspect import isawaitable
 from time import monotonic
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from monitoring.alerts.states import AHEAD
 from monitoring.backing_services.celery_broker import broker_connection, by_deadline, celery_app
 from monitoring.conf import get_settings
 from monitoring.models import AlertDelivery, AlertEvent
@@ -63,18 +68,21 @@ def deliver_due() -> int:
 
 def _deliver_by(channel: AlertDelivery.Channel) -> int:
     late = monotonic() + _CHANNEL_SECONDS
-    due = AlertDelivery.objects.filter(
-        channel=channel, status=AlertDelivery.Status.PENDING, next_attempt_at__lte=timezone.now()
-    ).order_by("next_attempt_at", "pk")
+    due = _due(timezone.now()).filter(channel=channel).order_by("next_attempt_at", "pk")
     pks = list(due.values_list("pk", flat=True)[:_BATCH])
     return sum(_try(pk) for pk in pks if monotonic() < late)
 
 
+def _due(now: datetime) -> QuerySet[AlertDelivery]:
+    """What may be tried now. No pause is so long as one that a clock that was ahead has written."""
+    is_wrong = Q(next_attempt_at__gt=now + _LONGEST_PAUSE + AHEAD)
+    pending = AlertDelivery.objects.filter(status=AlertDelivery.Status.PENDING)
+    return pending.filter(is_wrong | Q(next_attempt_at__lte=now))
+
+
 def _try(pk: int) -> bool:
     now = timezone.now()
-    entry = AlertDelivery.objects.filter(
-        pk=pk, status=AlertDelivery.Status.PENDING, next_attempt_at__lte=now
-    )
+    entry = _due(now).filter(pk=pk)
     if not entry.update(next_attempt_at=now + _LEASE):
         return False  # another process has it
     delivery = AlertDelivery.objects.select_related("event").get(pk=pk)
@@ -122,7 +130,13 @@ def _send(delivery: AlertDelivery) -> None:
     else:
         hook = get_settings().ALERT_HOOK
         if hook:
-            import_string(hook)(delivery.event)
+            result = import_string(hook)(delivery.event)
+            if isawaitable(result):
+                async_to_sync(_await)(result)
+
+
+async def _await(result: Awaitable[Any]) -> None:
+    await result
 
 
 @per_process

@@ -7,13 +7,16 @@ from typing import Any
 from django.db import Error, connections, transaction
 
 from monitoring.models import AlertNotification, own_alias
+from monitoring.storage.self_report import report_error
 
 MOST = 99  # counting stops here
 
 _SECONDS = 5.0  # a count of this process is used again for this long
 _MOST_USERS = 1000
 
-_counts: dict[object, tuple[float, int]] = {}  # by user: until when, and how many
+# By database and user: until when, and how many. A router may choose the database by the request,
+# as with one for each tenant, and then the same key is another user's.
+_counts: dict[tuple[str, object], tuple[float, int]] = {}
 
 # A statement that fails leaves the transaction around it as it was.
 _TRANSACTION_SURVIVES = frozenset({"sqlite", "mysql", "oracle"})
@@ -21,17 +24,21 @@ _TRANSACTION_SURVIVES = frozenset({"sqlite", "mysql", "oracle"})
 
 def count_unread(user_pk: Any) -> int:
     """The number of unread alerts, at most MOST; 0 if the database cannot say."""
-    until, count = _counts.get(user_pk, (0.0, 0))
+    alias = own_alias()
+    until, count = _counts.get((alias, user_pk), (0.0, 0))
     now = monotonic()
     if now < until:
         return count
     if len(_counts) >= _MOST_USERS:
         _counts.clear()
     try:
-        count = _ask(user_pk)
+        count = _ask(alias, user_pk)
     except Error:
         count = 0
-    _counts[user_pk] = (now + _SECONDS, count)
+    except Exception:  # such as an alias that DATABASES has not: no page of the project's fails
+        report_error("unread alerts cannot be counted")
+        count = 0
+    _counts[alias, user_pk] = (now + _SECONDS, count)
     return count
 
 
@@ -40,8 +47,7 @@ def forget_unread() -> None:
     _counts.clear()
 
 
-def _ask(user_pk: Any) -> int:
-    alias = own_alias()
+def _ask(alias: str, user_pk: Any) -> int:
     connection = connections[alias]
     needs_savepoint = connection.in_atomic_block and connection.vendor not in _TRANSACTION_SURVIVES
     with transaction.atomic(using=alias) if needs_savepoint else nullcontext():

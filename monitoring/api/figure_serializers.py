@@ -41,7 +41,14 @@ def _of_requests(what: str) -> serializers.FloatField:
 
 
 def _response_time(what: str) -> serializers.FloatField:
-    return _of_requests(f"{what}, in milliseconds")
+    return _number(
+        f"{what}, in milliseconds; null without a request, and in the lowest bucket.",
+        allow_null=True,
+    )
+
+
+def _reasons(help_text: str) -> serializers.DictField:
+    return serializers.DictField(child=serializers.CharField(), help_text=help_text)
 
 
 class WindowSerializer(serializers.Serializer[Any]):
@@ -72,8 +79,9 @@ class EndpointSerializer(serializers.Serializer[Any]):
     method = serializers.CharField()
     request_count = serializers.IntegerField()
     error_rate = _number("Percent with a status of 400 and above.", allow_null=True)
-    avg_response_time = _response_time("Mean")
+    avg_response_time = _of_requests("Mean, in milliseconds")
     p95_response_time = _response_time("95th percentile, as fine as LATENCY_BUCKETS")
+    unavailable = _reasons("Why a figure is null although there are requests.")
 
 
 class SummarySerializer(serializers.Serializer[Any]):
@@ -86,7 +94,7 @@ class SummarySerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text=f"Sessions and bearer users of the last {ACTIVE_SECONDS // 60} minutes.",
     )
-    avg_response_time = _response_time("Mean")
+    avg_response_time = _of_requests("Mean, in milliseconds")
     min_response_time = _response_time("Shortest")
     max_response_time = _response_time("Longest")
     median_response_time = _response_time("Median")
@@ -109,9 +117,7 @@ class SummarySerializer(serializers.Serializer[Any]):
     fallback_reason = serializers.CharField(
         allow_null=True, help_text="Why the source is not the configured one."
     )
-    unavailable = serializers.DictField(
-        child=serializers.CharField(), help_text="Why a figure is null, where that is a fault."
-    )
+    unavailable = _reasons("Why a figure is null, other than for want of requests.")
     timestamp = _number("Unix seconds.")
 
 
@@ -125,9 +131,9 @@ class PointSerializer(serializers.Serializer[Any]):
     )
     error_rate = _of_requests("Percent with a status of 400 and above")
     server_error_rate = _of_requests("Percent with a status of 500 and above")
-    median_response_time = _of_requests("In milliseconds")
-    p95_response_time = _of_requests("In milliseconds")
-    p99_response_time = _of_requests("In milliseconds")
+    median_response_time = _response_time("Median")
+    p95_response_time = _response_time("95th percentile")
+    p99_response_time = _response_time("99th percentile")
 
 
 class LatencyBucketSerializer(serializers.Serializer[Any]):
@@ -150,6 +156,7 @@ class SeriesSerializer(serializers.Serializer[Any]):
     fallback_reason = serializers.CharField(
         allow_null=True, help_text="Why the source is not the configured one."
     )
+    unavailable = _reasons("Why a figure of some points is null, other than for want of requests.")
     timestamp = _number("Unix seconds.")
 
 
@@ -224,6 +231,7 @@ class DatabaseSerializer(serializers.Serializer[Any]):
     )
     connections = serializers.DictField(child=ConnectionsSerializer(), help_text="By alias.")
     tables = TableSerializer(many=True, help_text=f"The {MAX_TABLES} largest of each alias.")
+    unavailable = _reasons("Why a figure is null, other than for want of queries.")
     window = WindowSerializer()
     source = Choice(choices=[LOCAL])  # type: ignore[assignment]
     timestamp = _number("Unix seconds.")
@@ -258,10 +266,7 @@ class CacheSerializer(serializers.Serializer[Any]):
     redis_servers = serializers.DictField(
         child=RedisSerializer(allow_null=True), help_text="By cache alias, or REDIS_URL."
     )
-    unavailable = serializers.DictField(
-        child=serializers.CharField(),
-        help_text="Why a server's figures are null, by its name in redis_servers.",
-    )
+    unavailable = _reasons("Why a server's figures are null, by its name in redis_servers.")
     window = WindowSerializer()
     source = Choice(choices=[LOCAL])  # type: ignore[assignment]
     timestamp = _number("Unix seconds.")

@@ -51,9 +51,12 @@ class SummaryView(AdminView):
         except SourceUnavailableError as error:
             raise ServiceUnavailable(str(error), error.code) from error
         active, reason = sessions.count_active()
+        figures = request_figures(traffic)
+        if reason:
+            figures["unavailable"]["active_sessions"] = reason
         return Response(
             {
-                **request_figures(traffic),
+                **figures,
                 "active_sessions": active,
                 "slow_requests": [
                     {
@@ -72,7 +75,6 @@ class SummaryView(AdminView):
                     "covered_seconds": traffic.covered_seconds,
                 },
                 "fallback_reason": fallback_reason,
-                "unavailable": {"active_sessions": reason} if reason else {},
                 "timestamp": time.time(),
             }
         )
@@ -87,7 +89,11 @@ class SeriesView(AdminView):
         responses={200: SeriesSerializer, **ERRORS, **UNAVAILABLE},
     )
     def get(self, request: Request) -> Response:
-        from monitoring.figures.intervals import latency_histogram, points  # noqa: PLC0415
+        from monitoring.figures.intervals import (  # noqa: PLC0415
+            latency_histogram,
+            points,
+            unavailable,
+        )
         from monitoring.figures.sources import read_intervals  # noqa: PLC0415  (numpy)
 
         window = window_of(request)
@@ -105,6 +111,7 @@ class SeriesView(AdminView):
                     "covered_seconds": found.covered_seconds,
                 },
                 "source": found.source,
+                "unavailable": unavailable(found.intervals),
                 "fallback_reason": fallback_reason,
                 "timestamp": time.time(),
             }

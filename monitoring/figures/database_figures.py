@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monitoring.figures.foreign_names import foreign
-from monitoring.figures.quantile import buckets_of, middle_quantile
+from monitoring.figures.quantile import buckets_of, middle_quantile, reasons
 from monitoring.merging.layout import Line
 from monitoring.metrics import names
 
@@ -14,14 +14,16 @@ def database_figures(lines: Sequence[Line], added: Sequence[float]) -> dict[str,
     """`added[i]` is the increase of `lines[i]` in the window. Times are in milliseconds.
 
     `query_count` counts calls of execute and executemany; `statement_count` counts each item of an
-    executemany. A mean or percentile without an observation is None.
+    executemany. A mean or percentile without an observation is None; `unavailable` says why it is
+    None otherwise.
     """
     totals, buckets = _totals(lines, added)
     queries = totals[foreign(names.DJANGO_DB_QUERY_DURATION_SECONDS.count)]
     seconds = totals[foreign(names.DJANGO_DB_QUERY_DURATION_SECONDS.sum)]
     in_requests = totals[names.HTTP_REQUEST_QUERIES.sum]
     requests = totals[names.HTTP_REQUEST_QUERIES.count]
-    p95 = middle_quantile(0.95, buckets_of(buckets))
+    duration = buckets_of(buckets)
+    p95 = middle_quantile(0.95, duration)
     return {
         "query_count": int(queries),
         "statement_count": int(totals[foreign(names.DJANGO_DB_EXECUTE)]),
@@ -32,6 +34,7 @@ def database_figures(lines: Sequence[Line], added: Sequence[float]) -> dict[str,
         "queries_per_request": in_requests / requests if requests else None,
         "slow_queries_count": int(totals[names.DB_SLOW_QUERIES]),
         "repeated_queries_count": int(totals[names.DB_REPEATED_QUERIES]),
+        "unavailable": reasons({"p95_execution_time": 0.95}, duration),
     }
 
 

@@ -6,13 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monitoring.figures.quantile import Buckets, middle_quantile
+from monitoring.figures.quantile import Buckets, middle_quantile, reasons
 
 MOST_POINTS = 120
 MOST_BARS = 40  # of a latency histogram: the fine histogram gives 38 of them
 # Steps that are easy to read on an axis; the first is the interval of snapshots.
 _STEPS = (5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
 _DAY = 86400.0
+_QUANTILES = {
+    "median_response_time": 0.5,
+    "p95_response_time": 0.95,
+    "p99_response_time": 0.99,
+}
 # The fine histogram has 16 buckets for each doubling, a chart has two bars.
 _BOUNDS_OF_A_BAR = 8
 
@@ -67,6 +72,14 @@ def points(intervals: Sequence[Interval]) -> list[dict[str, Any]]:
     return [_point(interval) for interval in intervals]
 
 
+def unavailable(intervals: Sequence[Interval]) -> dict[str, str]:
+    """Why a figure is None in some of the points although they have requests."""
+    found: dict[str, str] = {}
+    for interval in intervals:
+        found |= reasons(_QUANTILES, interval.duration)
+    return found
+
+
 def _point(interval: Interval) -> dict[str, Any]:
     seconds = interval.end - interval.start
     count = sum(interval.classes.values())
@@ -79,9 +92,7 @@ def _point(interval: Interval) -> dict[str, Any]:
         "status_classes": {name: round(n) for name, n in sorted(interval.classes.items())},
         "error_rate": 100 * errors / count if count else None,
         "server_error_rate": 100 * server_errors / count if count else None,
-        "median_response_time": _quantile(0.5, interval.duration),
-        "p95_response_time": _quantile(0.95, interval.duration),
-        "p99_response_time": _quantile(0.99, interval.duration),
+        **{name: _quantile(q, interval.duration) for name, q in _QUANTILES.items()},
     }
 
 

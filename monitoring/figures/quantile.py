@@ -2,14 +2,15 @@
 
 `histogram_quantile` gives the same results as Prometheus's function of that name, by the rules of
 promql/quantile.go in the same order. `middle_quantile` is for fine buckets: interpolation inside a
-bucket can be wrong by the bucket's width, its middle only by half of the width.
+bucket can be wrong by the bucket's width, its middle only by half of the width. Of what falls in
+the lowest bucket, only its bound is known: `reasons` says so, and a figure there is None.
 
 https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile
 """
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -52,20 +53,46 @@ def middle_quantile(q: float, buckets: Buckets) -> float:
     """The geometric middle of the bucket that holds the nearest-rank q-quantile, 0 <= q <= 1.
 
     If each bound is f times the one before, the result is within a factor sqrt(f) of the exact
-    value. In the first bucket it is half of the bound; above the largest finite bound it is that
-    bound. NaN without observations.
+    value. Above the largest finite bound it is that bound. NaN without observations, and in the
+    lowest bucket, which may hold anything down to 0.
     """
-    bounds, counts = buckets.bounds, _monotonic(buckets.counts)
-    if not counts or not counts[-1] > 0:
+    index = _nearest(q, buckets)
+    if index is None or _is_lowest(index, buckets.bounds):
         return math.nan
+    low, high = buckets.bounds[index - 1], buckets.bounds[index]
+    return low if high == math.inf else math.sqrt(low * high)
+
+
+def lowest_bound(q: float, buckets: Buckets) -> float | None:
+    """The bound of the lowest bucket if the q-quantile falls in it; else None."""
+    index = _nearest(q, buckets)
+    if index is None or not _is_lowest(index, buckets.bounds):
+        return None
+    bound = buckets.bounds[index]
+    return bound if math.isfinite(bound) else None
+
+
+def reasons(quantiles: Mapping[str, float], buckets: Buckets) -> dict[str, str]:
+    """Why a quantile in seconds is None although there are observations, by the figures' names."""
+    found = {name: lowest_bound(q, buckets) for name, q in quantiles.items()}
+    return {
+        name: f"under {float(f'{1000 * bound:.2g}'):g} ms, its lowest bucket"
+        for name, bound in found.items()
+        if bound is not None
+    }
+
+
+def _nearest(q: float, buckets: Buckets) -> int | None:
+    """The place of the bucket that holds the nearest-rank quantile; None without observations."""
+    counts = _monotonic(buckets.counts)
+    if not counts or not counts[-1] > 0:
+        return None
     # At least 1: q = 0 means the smallest observation.
-    rank = max(q * counts[-1], min(1.0, counts[-1]))
-    index = _first_reaching(rank, counts)
-    if bounds[index] == math.inf:
-        return bounds[index - 1] if index else math.nan
-    if index == 0 or bounds[index - 1] <= 0:
-        return bounds[index] / 2
-    return math.sqrt(bounds[index - 1] * bounds[index])
+    return _first_reaching(max(q * counts[-1], min(1.0, counts[-1])), counts)
+
+
+def _is_lowest(index: int, bounds: Sequence[float]) -> bool:
+    return index == 0 or bounds[index - 1] <= 0
 
 
 def _interpolate(q: float, bounds: Sequence[float], counts: Sequence[float]) -> float:

@@ -5,15 +5,33 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from monitoring.figures.quantile import Buckets, histogram_quantile, middle_quantile
+from monitoring.figures.quantile import (
+    Buckets,
+    histogram_quantile,
+    lowest_bound,
+    middle_quantile,
+    reasons,
+)
 from monitoring.figures.traffic import MOST_ENDPOINTS, Endpoint, Traffic
 
 _FIRST_ERROR = "400"
 _FIRST_SERVER_ERROR = "500"
+_P95 = "p95_response_time"
+_QUANTILES = {
+    "min_response_time": 0.0,
+    "max_response_time": 1.0,
+    "median_response_time": 0.5,
+    "p90_response_time": 0.9,
+    _P95: 0.95,
+    "p99_response_time": 0.99,
+}
 
 
 def request_figures(traffic: Traffic) -> dict[str, Any]:
-    """Counts, rates in percent, times in milliseconds; None for a figure without observations."""
+    """Counts, rates in percent, times in milliseconds; None for a figure without observations.
+
+    `unavailable` says why another figure is None.
+    """
     count = _count(traffic.requests)
     errors = _count(traffic.requests, _FIRST_ERROR)
     server_errors = _count(traffic.requests, _FIRST_SERVER_ERROR)
@@ -36,24 +54,20 @@ def request_figures(traffic: Traffic) -> dict[str, Any]:
             "busy": traffic.workers.busy,
         },
         "source": traffic.source,
+        "unavailable": reasons(_QUANTILES, traffic.duration),
     }
 
 
 def _times(duration: Buckets, seconds: float) -> dict[str, float | None]:
     """Percentiles within 2.2 % of the exact values from 0.5 ms to 120 s, and the exact average."""
     average = seconds / duration.total if duration.total else math.nan
-    lowest, highest = middle_quantile(0.0, duration), middle_quantile(1.0, duration)
-    times = {
-        "avg_response_time": average,
-        # Both are estimates, but the average is exact: no minimum is above it, no maximum below.
-        "min_response_time": min(lowest, average),
-        "max_response_time": max(highest, average),
-        "median_response_time": middle_quantile(0.5, duration),
-        "p90_response_time": middle_quantile(0.9, duration),
-        "p95_response_time": middle_quantile(0.95, duration),
-        "p99_response_time": middle_quantile(0.99, duration),
+    times = {name: middle_quantile(q, duration) for name, q in _QUANTILES.items()}
+    # Both are estimates, but the average is exact: no minimum is above it, no maximum below.
+    times["min_response_time"] = min(times["min_response_time"], average)
+    times["max_response_time"] = max(times["max_response_time"], average)
+    return {name: _milliseconds(value) for name, value in times.items()} | {
+        "avg_response_time": _milliseconds(average)
     }
-    return {name: _milliseconds(value) for name, value in times.items()}
 
 
 def _endpoints(traffic: Traffic) -> list[dict[str, Any]]:
@@ -77,15 +91,18 @@ def _endpoint(
     count = sum(counts.values())
     errors = sum(count for status, count in counts.items() if status >= _FIRST_ERROR)
     observed = buckets.total if buckets is not None else 0.0
+    p95 = None
+    # Interpolation inside the lowest bucket would begin at 0: a number that nobody measured.
+    if buckets is not None and lowest_bound(0.95, buckets) is None:
+        p95 = histogram_quantile(0.95, buckets)
     return {
         "route": route,
         "method": method,
         "request_count": round(count),
         "error_rate": _percent(errors, count),
         "avg_response_time": _milliseconds(seconds / observed if seconds and observed else None),
-        "p95_response_time": _milliseconds(
-            histogram_quantile(0.95, buckets) if buckets is not None else None
-        ),
+        _P95: _milliseconds(p95),
+        "unavailable": {} if buckets is None else reasons({_P95: 0.95}, buckets),
     }
 
 

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from monitoring.figures.ring_file import SNAPSHOT_SECONDS
-from monitoring.primitives.lock_files import lock_now, open_lock
+from monitoring.primitives.lock_files import close_lock, lock_now, open_lock
 from monitoring.primitives.one_thread import Periodic
 from monitoring.primitives.per_process import per_process
 from monitoring.storage import values
@@ -43,7 +43,7 @@ class Election:
     def leave(self) -> None:
         """Close the lock. A forked child closes only its copy, so its parent keeps the lock."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            close_lock(self._descriptor)
             self._descriptor = -1
 
     def _has_exporter(self) -> bool:
@@ -58,7 +58,7 @@ class Election:
                     self._descriptor = descriptor
             finally:
                 if self._descriptor != descriptor:
-                    os.close(descriptor)
+                    close_lock(descriptor)
         return self._descriptor >= 0
 
 

@@ -1,15 +1,16 @@
 """Opens files and locks them with flock.
 
 The kernel frees a lock when the last copy of its descriptor is closed, however the process dies. A
-forked child inherits copies. Code that keeps a lock closes them in the child, and never calls
-LOCK_UN there, because that would free the parent's lock.
+forked child inherits copies, whoever forks it and when. So this module knows every open one and
+closes it in the child. Nobody calls LOCK_UN there, because that would free the parent's lock.
 """
 
 import contextlib
 import fcntl
 import os
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from monitoring.primitives.small_files import CREATE, READ, WRITE, open_owned
@@ -17,9 +18,47 @@ from monitoring.primitives.small_files import CREATE, READ, WRITE, open_owned
 _POLL_SECONDS = 0.001
 
 
+_open: dict[int, tuple[int, int]] = {}  # descriptors of this process, by device and inode
+_guard = threading.RLock()  # held by every fork, and while a descriptor is opened or closed
+
+
 def open_lock(path: Path, *, create: bool = True) -> int:
-    """Open the lock file without locking it. Raises OSError."""
-    return open_owned(path, CREATE if create else WRITE)
+    """Open the lock file without locking it; close it by `close_lock`. Raises OSError.
+
+    The descriptor is closed in every forked child.
+    """
+    return _opened(lambda: open_owned(path, CREATE if create else WRITE))
+
+
+def close_lock(descriptor: int) -> None:
+    """Close the descriptor; in a forked child, which has no copy of it any more, do nothing."""
+    with _guard:
+        if _open.pop(descriptor, None) is not None:
+            os.close(descriptor)
+
+
+def _opened(opening: Callable[[], int]) -> int:
+    with _guard:
+        descriptor = opening()
+        status = os.fstat(descriptor)
+        _open[descriptor] = status.st_dev, status.st_ino
+        return descriptor
+
+
+def _close_in_child() -> None:
+    for descriptor, file in _open.items():
+        with contextlib.suppress(OSError):
+            status = os.fstat(descriptor)
+            # Not what took the number of a descriptor that somebody else closed.
+            if (status.st_dev, status.st_ino) == file:
+                os.close(descriptor)
+    _open.clear()
+    _guard.release()
+
+
+os.register_at_fork(
+    before=_guard.acquire, after_in_parent=_guard.release, after_in_child=_close_in_child
+)
 
 
 def lock_now(descriptor: int) -> bool:
@@ -37,13 +76,13 @@ def lock_now(descriptor: int) -> bool:
 
 def is_locked(path: Path) -> bool:
     """Whether a live process holds the lock. Raises OSError if the file cannot be opened."""
-    descriptor = os.open(path, READ)
+    descriptor = _opened(lambda: os.open(path, READ))
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:
-        os.close(descriptor)
+        close_lock(descriptor)
     return False
 
 
@@ -59,14 +98,14 @@ def locked(
     OSError if the file cannot be used.
     """
     if owned:
-        descriptor = open_owned(path, mode=mode)
+        descriptor = _opened(lambda: open_owned(path, mode=mode))
     else:
-        descriptor = os.open(path, CREATE & ~os.O_NOFOLLOW, mode)
+        descriptor = _opened(lambda: os.open(path, CREATE & ~os.O_NOFOLLOW, mode))
     try:
         _wait_for(descriptor, seconds)
         yield descriptor
     finally:
-        os.close(descriptor)
+        close_lock(descriptor)
 
 
 def _wait_for(descriptor: int, seconds: float | None) -> None:

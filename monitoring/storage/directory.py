@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -17,8 +18,8 @@ from pathlib import Path
 
 from monitoring.errors import MetricsDirectoryError
 from monitoring.primitives.boot_clock import boot_id
-from monitoring.primitives.lock_files import lock_now, open_lock
-from monitoring.primitives.small_files import WRITE, read_json, write_json
+from monitoring.primitives.lock_files import close_lock, lock_now, open_lock
+from monitoring.primitives.small_files import CREATE, READ, WRITE, read_json, write_all, write_json
 from monitoring.storage.exemplars import owner_of
 from monitoring.storage.format import metric_files
 from monitoring.storage.process_lock import process_lock
@@ -32,6 +33,8 @@ _TEST_DIRECTORY = "MONITORING_TEST_DIRECTORY"
 _MASTER_LOCK = "master.lock"
 _MARKER = "host.json"
 _MARKER_BYTES = 1000
+_GIVEN = "given-by-root"  # the note of a directory that root gave to the workers' user
+_GIVEN_BYTES = 100
 _SHARE_SECONDS = 1.0
 _NETWORK = {
     "9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.s3fs",
@@ -72,14 +75,19 @@ def configured_directory() -> Path:
     return Path(given).absolute() if given else default_directory()
 
 
-def ensure(path: Path, setting: str = ENVIRONMENT_VARIABLE) -> None:
+def ensure(path: Path, setting: str = ENVIRONMENT_VARIABLE, *, create: bool = True) -> None:
     """Create the directory (mode 0700), or check that only its owner can write to it.
 
+    Without `create`, one that is missing is only checked for whether it could be made.
     Raises MetricsDirectoryError, which says what is wrong with `setting` and what to do.
     """
     try:
-        with contextlib.suppress(FileExistsError):
-            path.mkdir(mode=0o700, parents=True)
+        if create:
+            with contextlib.suppress(FileExistsError):
+                path.mkdir(mode=0o700, parents=True)
+        elif not os.path.lexists(path):
+            _check_parent(path)
+            return
         status = path.lstat()
     except OSError as error:
         raise MetricsDirectoryError(
@@ -90,7 +98,7 @@ def ensure(path: Path, setting: str = ENVIRONMENT_VARIABLE) -> None:
         raise MetricsDirectoryError(
             f"{setting}={path}: is not a directory (links are not followed)"
         )
-    if os.geteuid() not in (status.st_uid, 0):  # root prepares it for gunicorn's `user`
+    if status.st_uid != os.geteuid() and not _was_given(path, status):
         raise MetricsDirectoryError(
             f"{setting}={path}: is owned by uid {status.st_uid}, this process runs as "
             f"uid {os.geteuid()}; name a directory of its own, or chown it"
@@ -109,12 +117,64 @@ def ensure(path: Path, setting: str = ENVIRONMENT_VARIABLE) -> None:
         )
 
 
+def _check_parent(path: Path) -> None:
+    """Raise OSError if the directory could not be made: a parent is a file, or not writable."""
+    parent = path.parent
+    while not os.path.lexists(parent):
+        parent = parent.parent
+    if not parent.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
 def give_to(path: Path, uid: int, gid: int) -> None:
-    """If this process is root, give the directory to the user of the workers."""
-    if os.geteuid() == 0 and path.lstat().st_uid != uid:
-        os.chown(path, uid, gid, follow_symlinks=False)
-        for entry in path.iterdir():
+    """If this process is root, give the directory to the user of the workers.
+
+    Only root's own directory, or one that root has given away before; `ensure` refuses others.
+    """
+    status = path.lstat()
+    if os.geteuid() != 0 or status.st_uid == uid:
+        return
+    if status.st_uid != 0 and not _was_given(path, status):
+        return
+    for entry in path.iterdir():
+        if entry.name != _GIVEN:
             os.chown(entry, uid, gid, follow_symlinks=False)
+    _note_given(path, status)
+    os.chown(path, uid, gid, follow_symlinks=False)
+
+
+def _note_given(path: Path, status: os.stat_result) -> None:
+    """Leave root's note in the directory, which its new owner may delete but cannot write."""
+    note = path / _GIVEN
+    note.unlink(missing_ok=True)
+    descriptor = os.open(note, CREATE | os.O_EXCL, 0o600)
+    try:
+        write_all(descriptor, _given_text(status), 0)
+    finally:
+        os.close(descriptor)
+
+
+def _was_given(path: Path, status: os.stat_result) -> bool:
+    """Whether this process is root, and root made the directory and gave it to its owner."""
+    if os.geteuid() != 0:
+        return False
+    try:
+        descriptor = os.open(path / _GIVEN, READ)
+    except OSError:
+        return False
+    try:
+        note = os.fstat(descriptor)
+        # One name: a link to the note of another directory, or to any file of root's, is none.
+        is_roots = note.st_uid == 0 and note.st_nlink == 1 and stat.S_ISREG(note.st_mode)
+        return is_roots and os.read(descriptor, _GIVEN_BYTES) == _given_text(status)
+    finally:
+        os.close(descriptor)
+
+
+def _given_text(status: os.stat_result) -> bytes:
+    return f"{status.st_dev}:{status.st_ino}".encode()
 
 
 class MasterLock:
@@ -138,13 +198,16 @@ class MasterLock:
     def start(self, *, may_wipe: Callable[[], bool]) -> bool:
         """Take the lock; if no other server runs, wipe free slots. Returns whether it wiped.
 
-        `may_wipe` is asked while no other server can start.
+        `may_wipe` is asked while no other server can start. Raises OSError if the wipe fails; the
+        lock is shared even then, because others would wait for it.
         """
-        alone = lock_now(self._descriptor)
-        wiped = alone and may_wipe()
-        if wiped:
-            wipe_free_slots(self._directory)
-        self._share()
+        try:
+            alone = lock_now(self._descriptor)
+            wiped = alone and may_wipe()
+            if wiped:
+                wipe_free_slots(self._directory)
+        finally:
+            self._share()
         return wiped
 
     def _share(self) -> None:
@@ -162,7 +225,7 @@ class MasterLock:
     def leave(self) -> None:
         """Close the lock; in a forked child, its copy."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            close_lock(self._descriptor)
             self._descriptor = -1
 
 

@@ -4,7 +4,6 @@ gunicorn's master must not import it (see process_lock), and a project's metrics
 Django is set up: in wsgi.py, say.
 """
 
-import importlib.util
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -26,15 +25,19 @@ def install_with_prometheus_client() -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Finds prometheus-client once, by the finders after it."""
+    """Finds prometheus-client by the finders after it, until the package has been loaded.
+
+    Not only once: who merely asks whether the package is installed looks for it, too.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname != _PACKAGE:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
+        others = (finder for finder in [*sys.meta_path] if not isinstance(finder, _Finder))
+        found = (finder.find_spec(fullname, path, target) for finder in others)
+        spec = next(filter(None, found), None)
         if spec is not None and spec.loader is not None:
             spec.loader = _Loader(spec.loader)
         return spec
@@ -55,5 +58,6 @@ class _Loader(Loader):
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
         self._loader.exec_module(module)
+        sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, _Finder)]
         if _VALUES not in sys.modules:  # else it is the importer, on behalf of `install`
             storage.install()

@@ -3,7 +3,6 @@
 They are kept in memory until they have a cell in a file.
 """
 
-from collections import Counter
 from collections.abc import Callable
 
 from monitoring.storage.format import metric_key
@@ -55,7 +54,7 @@ class OwnCounters:
             CORRUPT_NAME, f"{CORRUPT_NAME}_total", [], [], CORRUPT_HELP
         )
         self._places: dict[str, tuple[SlotFile, int]] = {}
-        self._unwritten: Counter[str] = Counter()
+        self._unwritten: dict[str, int] = {}
 
     def add(self, what: str, count: int = 1) -> None:
         """Count a drop reason or CORRUPT_NAME."""
@@ -63,7 +62,7 @@ class OwnCounters:
         if place is not None and place[0].cells is not None:
             place[0].cells[place[1]] += count
         else:
-            self._unwritten[what] += count
+            self._unwritten[what] = self._unwritten.get(what, 0) + count
 
     def settle(self, locate: Locate) -> None:
         """Find the missing cells, and write the counts that waited for them."""
@@ -74,9 +73,12 @@ class OwnCounters:
                 place = locate(PREFIX, key)
                 if place is not None:
                     self._places[what] = place
-        unwritten, self._unwritten = self._unwritten, Counter()
-        for what, count in unwritten.items():
-            self.add(what, count)
+        for what in list(self._unwritten):
+            place = self._places.get(what)
+            if place is not None and place[0].cells is not None:
+                # One step, between which no signal handler runs.
+                place[0].cells[place[1]] += self._unwritten[what]
+                del self._unwritten[what]
 
     def forget_places(self) -> None:
         """Forget the cells, because the files will be replaced."""

@@ -3,11 +3,13 @@
 import errno
 import os
 import time
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 from monitoring.errors import MonitoringError, NoFreeSlotError
+from monitoring.primitives.interruptions import is_interruption
 from monitoring.primitives.log_limit import LogLimit
 from monitoring.primitives.own_logger import OwnLogger
 from monitoring.storage import directory as metrics_directory
@@ -58,7 +60,8 @@ class ProcessFiles:
         self.slot: Slot | None = None
         self._files: dict[str, SlotFile] = {}
         self._exemplars: ExemplarFile | None = None
-        self._waiting: list[Placed] = []  # made before there was a slot; they get cells with it
+        # Values made before there was a slot; they get cells with it.
+        self._waiting: deque[Placed] = deque()
         self._bounds = DeclaredBounds()
         self._file_bounds: dict[str, Bounds] = {}  # of the histogram file when it was opened
         self._own = OwnCounters()
@@ -85,6 +88,8 @@ class ProcessFiles:
             try:
                 self._check_bounds()
             except Exception as error:  # as in bind
+                if is_interruption(error):
+                    raise
                 self.count(DROP_INTERNAL_ERROR)
                 self._news = f"cannot compare the bounds of histograms: {error!r}"
             finally:
@@ -99,11 +104,15 @@ class ProcessFiles:
         try:
             if self.slot is None and not self._attach():
                 return None
+            if self._waiting:  # its attaching was interrupted
+                self._place_waiting()
             cells = self._place(value)
             if cells is not None:
                 self._own.settle(self._locate)
             return cells
         except Exception as error:  # the boundary: a failed write never reaches its caller
+            if is_interruption(error):
+                raise
             self.count(DROP_INTERNAL_ERROR)
             self._news = f"cannot store a value: {error!r}"
             return None
@@ -122,6 +131,8 @@ class ProcessFiles:
                 for number, record in records:
                     file.put(number, record)
         except Exception as error:  # as in bind
+            if is_interruption(error):
+                raise
             self.count(DROP_INTERNAL_ERROR)
             self._news = f"cannot store an exemplar: {error!r}"
         finally:
@@ -159,6 +170,8 @@ class ProcessFiles:
             if self.slot.is_deleted or any(file.is_deleted for file in self._files.values()):
                 self._move()
         except Exception as error:  # as in bind
+            if is_interruption(error):
+                raise
             self.count(DROP_INTERNAL_ERROR)
             self._news = f"cannot look after the metric files: {error!r}"
         finally:
@@ -182,6 +195,7 @@ class ProcessFiles:
         if time.monotonic() < self._attach_after:
             self.count(DROP_UNUSABLE_DIRECTORY)
             return False
+        slot = None
         try:
             directory = self.directory or metrics_directory.configured_directory()
             metrics_directory.ensure(directory)
@@ -190,7 +204,11 @@ class ProcessFiles:
             slot = slots.take(directory, self.role)
             for mode in LIVE_MODES:  # live gauges of the slot's last owner, which is dead
                 file_path(directory, f"gauge_{mode}", slot.name).unlink(missing_ok=True)
-        except (OSError, MonitoringError) as error:
+        except BaseException as error:
+            if slot is not None:  # else its lock is held as long as the process lives
+                slot.forget()
+            if is_interruption(error) or not isinstance(error, OSError | MonitoringError):
+                raise
             self._attach_after = time.monotonic() + _RETRY_SECONDS
             self.count(
                 DROP_NO_SLOT if isinstance(error, NoFreeSlotError) else DROP_UNUSABLE_DIRECTORY
@@ -200,10 +218,13 @@ class ProcessFiles:
         self.directory, self.slot = directory, slot
         # Our own counters come first, so that they have space when other values have none.
         self._own.settle(self._locate)
-        waiting, self._waiting = self._waiting, []
-        for value in waiting:
-            self._place(value)
+        self._place_waiting()
         return True
+
+    def _place_waiting(self) -> None:
+        while self._waiting:  # one by one: a signal handler may raise between any two
+            self._place(self._waiting[0])
+            self._waiting.popleft()
 
     def _join(self, directory: Path) -> None:
         """Hold the directory as a server does; wipe it if this is a fresh start of the site."""
@@ -213,7 +234,10 @@ class ProcessFiles:
             self._joined.leave()
         try:
             self._joined, problem = join(directory, may_begin=self._may_begin)
-        except OSError as error:  # the counts of an earlier run stay, and this process counts on
+        except OSError as error:
+            if is_interruption(error):
+                raise
+            # The counts of an earlier run stay, and this process counts on.
             problem = f"a fresh start cannot be found: {error}"
         self._may_begin = False
         if problem:
@@ -266,6 +290,8 @@ class ProcessFiles:
                 self._may_grow()
                 index = file.append(key)
         except OSError as error:
+            if is_interruption(error):
+                raise
             self.count(_reason_of(error))
             if time.monotonic() >= self._grow_after:
                 self._grow_after = time.monotonic() + _RETRY_SECONDS
@@ -278,12 +304,17 @@ class ProcessFiles:
         assert self.slot is not None
         self._may_grow()
         file = open_slot_file(file_path(self.directory, prefix, self.slot.name))
-        if file.damage:
-            self.count(CORRUPT_NAME)
-            self._news = f"a damaged {prefix} file was set aside: {file.damage}"
-        if prefix == _HISTOGRAM:
-            self._file_bounds = bounds_in(file.keys())
-            file = self._with_our_bounds(file)
+        try:
+            if file.damage:
+                self.count(CORRUPT_NAME)
+                self._news = f"a damaged {prefix} file was set aside: {file.damage}"
+            if prefix == _HISTOGRAM:
+                self._file_bounds = bounds_in(file.keys())
+                return self._with_our_bounds(file)
+        except BaseException:
+            if file.cells is not None:
+                file.forget()
+            raise
         return file
 
     def _check_bounds(self) -> None:
@@ -324,6 +355,8 @@ class ProcessFiles:
             path = self.directory / exemplar_file_name(self.slot.name)
             self._exemplars = open_exemplar_file(path)
         except OSError as error:
+            if is_interruption(error):
+                raise
             self._exemplars_after = time.monotonic() + _RETRY_SECONDS
             self._exemplars_lost = _reason_of(error)
             self.count(self._exemplars_lost)

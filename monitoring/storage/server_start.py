@@ -47,8 +47,11 @@ def join(directory: Path, *, may_begin: bool) -> tuple[MasterLock, str]:
     def is_new() -> bool:
         return may_begin and not any(_is_alive(known) for known in _read(directory))
 
-    if lock.start(may_wipe=is_new):
-        problems += _follow_wipe(directory)
+    try:
+        if lock.start(may_wipe=is_new):
+            problems += _follow_wipe(directory)
+    except OSError as error:  # the lock is held all the same
+        problems.append(f"counts of an earlier run stay: {error}")
     try:
         _record(directory, server)
     except OSError as error:  # the wipe comes too often then: after each worker, if it is alone

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from monitoring.errors import NoFreeSlotError
-from monitoring.primitives.lock_files import is_locked, lock_now, open_lock
+from monitoring.primitives.interruptions import is_interruption
+from monitoring.primitives.lock_files import close_lock, is_locked, lock_now, open_lock
 from monitoring.primitives.small_files import read_json, write_all
 from monitoring.storage.process_lock import process_lock
 
@@ -79,7 +80,7 @@ class Slot:
 
     def forget(self) -> None:
         """Close the lock; in a forked child, its copy. Never LOCK_UN: it frees the parent's."""
-        os.close(self.descriptor)
+        close_lock(self.descriptor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,9 @@ def _take_first(directory: Path, role: str, *, create: bool) -> Slot | None:
                     _write_owner(slot)
                     return slot
         except BaseException:
-            os.close(descriptor)
+            close_lock(descriptor)
             raise
-        os.close(descriptor)
+        close_lock(descriptor)
     return None
 
 
@@ -196,5 +197,7 @@ def _write_owner(slot: Slot) -> None:
         record = json.dumps({"pid": pid, "start_ticks": start_ticks(pid)})
         os.ftruncate(slot.descriptor, 0)
         write_all(slot.descriptor, record.encode(), 0)
-    except OSError:
-        pass  # No /proc or no space: the lock itself holds, only process metrics miss this slot.
+    except OSError as error:
+        if is_interruption(error):
+            raise
+        # No /proc or no space: the lock itself holds, only process metrics miss this slot.

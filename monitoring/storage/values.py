@@ -20,6 +20,7 @@ from monitoring.storage.slot_file import Cells
 from monitoring.storage.slots import Slot
 
 _UNBOUND = Cells()
+_MOST_INTERRUPTIONS = 100  # of one call
 _process = this_process.files
 process_lock = make_process_lock()
 
@@ -57,10 +58,7 @@ class SlotValue:
             if cells is not None:
                 cells[self.index] += amount
                 return
-            cells = _process.bind(self)
-            if cells is not None:
-                cells[self.index] += amount
-        _process.report()
+        add_all(((self, amount),))
 
     def set(self, value: float, timestamp: float | None = None) -> None:
         with process_lock:
@@ -115,17 +113,44 @@ def value_of(metric: Counter | Gauge) -> SlotValue:
 
 
 def add_all(writes: Iterable[tuple[SlotValue, float]]) -> None:
-    """Add each amount to its value under one lock: cheaper than one `inc` each."""
+    """Add each amount to its value under one lock: cheaper than one `inc` each.
+
+    What a signal handler raises meanwhile leaves this function once all writes are made. If it is
+    given an iterator, a caller that was interrupted gives the same one again: what is left is made,
+    and nothing twice.
+    """
+    rest = iter(writes)
+    unbound: list[tuple[SlotValue, float]] = []
+    interruption: BaseException | None = None
     complete = True
     with process_lock:
-        for value, amount in writes:
-            cells = value.file.cells
-            if cells is None:
-                cells = _process.bind(value)
-                if cells is None:
-                    complete = False
-                    continue
-            cells[value.index] += amount
+        for _ in range(_MOST_INTERRUPTIONS):
+            try:
+                # Python calls signal handlers after calls and at the end of a round: what is
+                # between them is one step.
+                for write in rest:
+                    value, amount = write
+                    cells = value.file.cells
+                    if cells is None:
+                        unbound.append(write)
+                    else:
+                        cells[value.index] += amount
+                while unbound:
+                    value, amount = unbound[-1]
+                    cells = value.file.cells or _process.bind(value)
+                    if cells is None:
+                        complete = False
+                    else:
+                        cells[value.index] += amount
+                    unbound.pop()
+                break
+            except BaseException as error:
+                interruption = error
+    if interruption is not None:
+        try:
+            raise interruption
+        finally:
+            del interruption  # else a cycle: the exception, its traceback, this frame
     if not complete:
         _process.report()
 

@@ -100,6 +100,17 @@ def test_a_part_whose_endpoint_is_away_says_why_and_the_rest_works(status: Statu
     status.forgive("status of 503")
 
 
+def test_a_health_endpoint_of_the_site_s_own_leaves_the_rest_of_the_page_alone(
+    status: StatusPage,
+) -> None:
+    status.page.route("**/api/health/", lambda route: route.fulfill(json={"status": "ok"}))
+    status.open()
+    status.wait_for_state("Live.")
+    status.wait_for("the reason", lambda: "another endpoint" in status.text("#sp-health"))
+    # It is asked after the health checks, in the same round.
+    status.wait_for("notifications", lambda: status.text("#sp-notifications").strip())
+
+
 def test_figures_whose_source_is_away_say_so_and_come_back(status: StatusPage) -> None:
     error = {"error": {"code": "timeout", "message": "Prometheus is late.", "fields": {}}}
     status.with_clock().page.route(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -24,7 +25,7 @@ from monitoring.admin import (
 )
 from monitoring.alerts.events import NewEvent, create_event
 from monitoring.alerts.thresholds import change_thresholds, current_thresholds
-from monitoring.alerts.unread import forget_unread
+from monitoring.alerts.unread import count_unread, forget_unread
 from monitoring.metrics.labels import Routes
 from monitoring.models import AlertEvent, AlertNotification, Threshold, ThresholdChange
 from monitoring.templatetags.monitoring_alerts import unread_alerts
@@ -312,3 +313,25 @@ def test_thresholds_need_their_permission(admins: list[User]) -> None:
     assert client.get(THRESHOLDS).status_code == 200
     answer = client.post(f"{THRESHOLDS}error_5Frate/change/", {"value": "5"})
     assert answer.status_code == 403
+
+
+class RouterByRequest:
+    """Chooses the database of a tenant."""
+
+    tenant = "default"
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return self.tenant
+
+    db_for_write = db_for_read
+
+
+def test_users_of_two_databases_with_the_same_key_share_no_count(admins: list[User]) -> None:
+    create_event(event("1"))
+    with override_settings(DATABASE_ROUTERS=[RouterByRequest()]):
+        assert count_unread(admins[0].pk) == 1
+        RouterByRequest.tenant = "second"  # there is no such database: an error, and no page fails
+        try:
+            assert count_unread(admins[0].pk) == 0
+        finally:
+            RouterByRequest.tenant = "default"

@@ -209,6 +209,24 @@ def test_urls_that_hide_each_other_are_named() -> None:
         assert found() == []
 
 
+def test_the_urls_without_the_app_are_an_error_that_names_it() -> None:
+    script = """
+from django.conf import settings
+settings.configure(ROOT_URLCONF="monitoring.urls")
+import django
+django.setup()
+from django.core.management import call_command
+call_command("check")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "ImproperlyConfigured" in last
+    assert "'multiprocess_exporter' is not in INSTALLED_APPS" in last
+
+
 def urls(*patterns: object) -> override_settings:
     conf = ModuleType("urls")
     conf.urlpatterns = patterns  # type: ignore[attr-defined]

@@ -50,6 +50,14 @@ early = Counter("early", "E.")
 early.inc()
 print(type(early._value).__name__)
 """
+ASKED_BEFORE = EARLY.replace(
+    "from prometheus_client import Counter",
+    "import importlib.util, sys\n"
+    "finders = len(sys.meta_path)\n"
+    "assert importlib.util.find_spec('prometheus_client') is not None\n"
+    "from prometheus_client import Counter\n"
+    "assert len(sys.meta_path) == finders - 1",
+)
 REFERENCE = f"""
 import json, runpy, sys
 
@@ -92,6 +100,9 @@ def test_the_hooks_count_boots_and_ends_in_the_masters_slot(metrics_directory: P
     assert b"gunicorn_worker_exits_total" in data
 
 
-def test_metrics_built_before_the_application_is_loaded_are_shared(metrics_directory: Path) -> None:
-    assert run(EARLY, metrics_directory) == "SlotValue\n"
+@pytest.mark.parametrize("script", [EARLY, ASKED_BEFORE], ids=["", "after a look for the package"])
+def test_metrics_built_before_the_application_is_loaded_are_shared(
+    script: str, metrics_directory: Path
+) -> None:
+    assert run(script, metrics_directory) == "SlotValue\n"
     assert b'"early_total"' in (metrics_directory / "counter_master-0.db").read_bytes()

@@ -74,6 +74,16 @@ def refuse(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest]
     return lambda request: HttpResponse("refused", status=429)
 
 
+def forget(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Forgets its answer in one of its branches."""
+
+    def answer(request: HttpRequest) -> Any:
+        response = get_response(request)
+        return None if request.path == "/missing/" else response
+
+    return answer
+
+
 def serve_files(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
     """An inner middleware that answers for files before the URL is resolved: WhiteNoise."""
 
@@ -198,6 +208,25 @@ def test_the_wait_before_us_is_measured_from_the_proxys_header() -> None:
     Client().get("/ok/", headers={"X-Request-Start": f"t={time.time() - 30:.3f}"})
     Client().get("/ok/", headers={"X-Request-Start": "yesterday"})
     assert waited() - before == pytest.approx(30, abs=1)
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_a_middleware_that_forgets_its_answer_hides_no_later_request(client: Any) -> None:
+    before = Counts()
+    with override_settings(MIDDLEWARE=[MIDDLEWARE, f"{__name__}.forget"]):
+        asked = client(raise_request_exception=False)
+
+        def get(url: str) -> Any:
+            answer = asked.get(url)
+            return asyncio.run(answer) if asyncio.iscoroutine(answer) else answer
+
+        with pytest.raises(AttributeError):  # Django's own
+            get("/missing/")
+        assert get("/ok/").status_code == get("/ok/").status_code == 200
+    changes = before.changes()
+    assert changes["http_requests_total", "GET", "/missing/", "500"] == 1
+    assert changes["http_requests_total", "GET", "/ok/", "200"] == 2
+    assert ("in_progress",) not in changes
 
 
 def test_an_odd_method_is_other() -> None:

@@ -36,6 +36,7 @@ _OUTCOMES: dict[str, Callable[[Any], str]] = {
     "touch": lambda found: OK if found else MISS,
 }
 
+# Set to the outer value rather than reset: a signal handler may raise before a token is kept.
 _active: ContextVar[str | None] = ContextVar("monitoring_cache", default=None)
 
 Method = Callable[..., Any]
@@ -123,16 +124,17 @@ def _counted(operation: str, method: Method, recorder: CacheRecorder, alias: str
 def _get(method: Method, recorder: CacheRecorder, alias: str) -> Method:
     @wraps(method)
     def get(self: BaseCache, key: Any, default: Any = None, *args: Any, **kwargs: Any) -> Any:
-        if _active.get() == alias:
+        outer = _active.get()
+        if outer == alias:
             return method(self, key, default, *args, **kwargs)
-        token = _active.set(alias)
         try:
+            _active.set(alias)
             value = method(self, key, _MISSING, *args, **kwargs)
         except BaseException:
             recorder.failed_gets(1)
             raise
         finally:
-            _active.reset(token)
+            _active.set(outer)
         if value is _MISSING:
             recorder.miss()
             return default
@@ -145,16 +147,17 @@ def _get(method: Method, recorder: CacheRecorder, alias: str) -> Method:
 def _async_get(method: Method, recorder: CacheRecorder, alias: str) -> Method:
     @wraps(method)
     async def get(self: BaseCache, key: Any, default: Any = None, *args: Any, **kwargs: Any) -> Any:
-        if _active.get() == alias:
+        outer = _active.get()
+        if outer == alias:
             return await method(self, key, default, *args, **kwargs)
-        token = _active.set(alias)
         try:
+            _active.set(alias)
             value = await method(self, key, _MISSING, *args, **kwargs)
         except BaseException:
             recorder.failed_gets(1)
             raise
         finally:
-            _active.reset(token)
+            _active.set(outer)
         if value is _MISSING:
             recorder.miss()
             return default
@@ -169,17 +172,18 @@ def _operation(
 ) -> Method:
     @wraps(method)
     def operate(self: BaseCache, *args: Any, **kwargs: Any) -> Any:
-        if _active.get() == alias:
+        outer = _active.get()
+        if outer == alias:
             return method(self, *args, **kwargs)
         args, kwargs, first = arrange(args, kwargs)
-        token = _active.set(alias)
         try:
+            _active.set(alias)
             result = method(self, *args, **kwargs)
         except BaseException as error:
             account(first, None, error)
             raise
         finally:
-            _active.reset(token)
+            _active.set(outer)
         account(first, result, None)
         return result
 
@@ -191,17 +195,18 @@ def _async_operation(
 ) -> Method:
     @wraps(method)
     async def operate(self: BaseCache, *args: Any, **kwargs: Any) -> Any:
-        if _active.get() == alias:
+        outer = _active.get()
+        if outer == alias:
             return await method(self, *args, **kwargs)
         args, kwargs, first = arrange(args, kwargs)
-        token = _active.set(alias)
         try:
+            _active.set(alias)
             result = await method(self, *args, **kwargs)
         except BaseException as error:
             account(first, None, error)
             raise
         finally:
-            _active.reset(token)
+            _active.set(outer)
         account(first, result, None)
         return result
 

@@ -8,6 +8,7 @@ from django.core.cache.backends.base import BaseCache
 
 from monitoring.instruments.caches.counting import count_own_methods, counting_class
 from monitoring.metrics.cache_families import cache_metrics
+from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage.self_report import report_error
 
 
@@ -39,5 +40,7 @@ def watch_cache(instance: BaseCache, alias: str) -> None:
         given: Any = type(instance)
         instance.__class__ = counting_class(given, alias)
         count_own_methods(instance, given, alias)
-    except Exception:
+    except Exception as error:
+        if is_interruption(error):
+            raise
         report_error("a cache could not be instrumented")

@@ -1,8 +1,12 @@
-"""Writes the metrics of cache operations. No method raises."""
+"""Writes the metrics of cache operations.
+
+No method raises an error of ours; what a signal handler raises passes.
+"""
 
 from functools import cache
 
 from monitoring.metrics.cache_families import ERROR, GET, HIT, MISS, CacheMetrics, cache_metrics
+from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage.self_report import report_error
 from monitoring.storage.values import SlotValue, add_all, value_of
 
@@ -51,36 +55,48 @@ class CacheRecorder:
     def hit(self) -> None:
         try:
             add_all(self._hit_writes)
-        except Exception:
+        except Exception as error:
+            if is_interruption(error):
+                raise
             report_error("a cache operation could not be recorded")
 
     def miss(self) -> None:
         try:
             add_all(self._miss_writes)
-        except Exception:
+        except Exception as error:
+            if is_interruption(error):
+                raise
             report_error("a cache operation could not be recorded")
 
     def gets(self, hits: int, misses: int) -> None:
         """Count the keys of a get_many."""
         try:
-            add_all([(value, hits * amount) for value, amount in self._hit_writes])
-            add_all([(value, misses * amount) for value, amount in self._miss_writes])
-        except Exception:
+            hit = [(value, hits * amount) for value, amount in self._hit_writes]
+            miss = [(value, misses * amount) for value, amount in self._miss_writes]
+            add_all(hit + miss)
+        except Exception as error:
+            if is_interruption(error):
+                raise
             report_error("a cache operation could not be recorded")
 
     def failed_gets(self, count: int) -> None:
         try:
-            self._value(GET, ERROR).inc(count)
+            writes = [(self._value(GET, ERROR), float(count))]
             if not self._double:
-                add_all(((self._get, float(count)), (self._fail, float(count))))
-        except Exception:
+                writes += [(self._get, float(count)), (self._fail, float(count))]
+            add_all(writes)
+        except Exception as error:
+            if is_interruption(error):
+                raise
             report_error("a cache operation could not be recorded")
 
     def count(self, operation: str, result: str, count: int = 1) -> None:
         """Count an operation other than get; `operation` and `result` come from closed sets."""
         try:
             self._value(operation, result).inc(count)
-        except Exception:
+        except Exception as error:
+            if is_interruption(error):
+                raise
             report_error("a cache operation could not be recorded")
 
     def _value(self, operation: str, result: str) -> SlotValue:

@@ -6,6 +6,7 @@ Importing Celery takes a third of a second and 17 MB, which a web worker without
 import sys
 
 from monitoring.instruments.upkeep import at_each_tick
+from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage.self_report import report_error
 
 
@@ -26,5 +27,7 @@ def connect_if_loaded() -> None:
         from monitoring.instruments.celery.recorder import connect  # noqa: PLC0415
 
         connect()
-    except Exception:
+    except Exception as error:
+        if is_interruption(error):
+            raise
         report_error("Celery's signals could not be connected")

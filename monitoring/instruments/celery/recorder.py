@@ -17,6 +17,7 @@ from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.metrics.celery_families import CeleryMetrics, celery_metrics
 from monitoring.metrics.labels import OVERFLOW
 from monitoring.primitives.bounded_names import BoundedNames
+from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage import attach
 from monitoring.storage.self_report import report_error
 
@@ -41,7 +42,9 @@ def _safely(receiver: Callable[..., None]) -> Callable[..., None]:
     def receive(*args: Any, **kwargs: Any) -> None:
         try:
             receiver(*args, **kwargs)
-        except Exception:
+        except Exception as error:
+            if is_interruption(error):
+                raise
             report_error("a Celery signal could not be recorded")
 
     return receive

@@ -20,6 +20,7 @@ from monitoring.instruments.databases.recorder import (
 )
 from monitoring.instruments.upkeep import at_each_tick
 from monitoring.metrics.database_families import database_metrics, pool_metrics
+from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage.self_report import report_error
 
 
@@ -53,7 +54,9 @@ def watch_connection(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
             # First, not last: a `with connection.execute_wrapper(...)` that was entered before
             # the connection was made removes the last wrapper when it is left.
             wrappers.insert(0, query_recorder(connection.alias, connection.vendor, double))
-    except Exception:
+    except Exception as error:
+        if is_interruption(error):
+            raise
         report_error("a connection could not be instrumented")
 
 
@@ -78,7 +81,9 @@ def _get_new_connection(
     assert connection is not None  # this is called by its method
     try:
         return type(connection).get_new_connection(connection, *args, **kwargs)
-    except Exception:
+    except Exception as error:
+        if is_interruption(error):
+            raise
         if not unmeasured.get():
             count_connection_error(connection.alias, connection.vendor)
         raise

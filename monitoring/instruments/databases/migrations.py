@@ -14,6 +14,7 @@ from monitoring.backing_services.database_probe import ask, configured_aliases
 from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError
 from monitoring.instruments.background import jobs
+from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage import attach, own_counters
 from monitoring.storage.self_report import report_error
 from monitoring.storage.slots import WEB, slot_name
@@ -51,7 +52,9 @@ class MigrationWatch:
             slot = attach()
             if slot is not None and slot.name == _OWNER:
                 jobs.put(renew, own_counters.DROP_MIGRATIONS)
-        except Exception:
+        except Exception as error:
+            if is_interruption(error):
+                raise
             report_error("the renewal of the migration figures could not be queued")
 
 

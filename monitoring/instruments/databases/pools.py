@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 from monitoring.metrics.database_families import pool_metrics
+from monitoring.primitives.interruptions import is_interruption
 from monitoring.primitives.per_process import per_process
 from monitoring.storage.self_report import report_error
 
@@ -23,7 +24,9 @@ def record_pools(**_: Any) -> None:
     try:
         for alias, pool in _pools():
             _recorder().record(alias, pool.get_stats())
-    except Exception:
+    except Exception as error:
+        if is_interruption(error):
+            raise
         report_error("the connection pools could not be recorded")
 
 

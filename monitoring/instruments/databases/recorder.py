@@ -17,6 +17,7 @@ from monitoring.instruments.databases.trackers import current
 from monitoring.metrics.database_families import DatabaseMetrics, database_metrics
 from monitoring.metrics.labels import OTHER
 from monitoring.primitives.bounded_names import BoundedNames
+from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage.self_report import report_error
 from monitoring.storage.values import SlotValue, add_all, value_of
 
@@ -58,63 +59,64 @@ class QueryRecorder:
     ) -> Any:
         if many and not isinstance(params, Sized) and isinstance(params, Iterable):
             params = _Counted(params)
+        failure: BaseException | None = None
+        result = None
         started = perf_counter()
         try:
             result = execute(sql, params, many, context)
         except BaseException as error:
-            self._finish(perf_counter() - started, sql, params, many, context)
-            self._count_error(error)
-            raise
-        self._finish(perf_counter() - started, sql, params, many, context)
+            failure = error
+        # Ours begins where the query has ended: nothing of the query's is caught below.
+        rest: Iterator[tuple[SlotValue, float]] | None = None
+        try:
+            seconds = perf_counter() - started
+            rest = iter(self._writes(seconds, params, many))
+            add_all(rest)
+            if failure is not None and not self._double:
+                self._count_error(failure)
+            self._note(seconds, sql, context)
+        except BaseException as error:
+            if is_interruption(error):  # it goes on once the query is counted
+                if rest is None:
+                    rest = iter(self._writes(perf_counter() - started, params, many))
+                add_all(rest)
+                raise
+            report_error("a query could not be recorded")
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # else a cycle: the exception, its traceback, this frame
         return result
 
-    def _finish(
-        self, seconds: float, sql: Any, params: Any, many: bool, context: dict[str, Any]
-    ) -> None:
-        try:
-            if self._count is None or self._sum is None or self._many is None:
-                add_all(self._highr.writes(seconds))
-            elif many:
-                sets = float(_items(params))
-                add_all(
-                    (
-                        (self._count, sets),
-                        (self._many, sets),
-                        (self._sum, seconds),
-                        (self._buckets[bisect_left(self._bounds, seconds)], 1.0),
-                        *self._highr.writes(seconds),
-                    )
-                )
-            else:
-                add_all(
-                    (
-                        (self._count, 1.0),
-                        (self._sum, seconds),
-                        (self._buckets[bisect_left(self._bounds, seconds)], 1.0),
-                        *self._highr.writes(seconds),
-                    )
-                )
-            tracker = current.get()
-            while tracker is not None:
-                tracker.add(self._alias, self._vendor, sql, seconds)
-                tracker = tracker.parent
-            if seconds >= self._slow_seconds:
-                self._slow.inc(1)
-                from monitoring.instruments.databases.report import report_slow  # noqa: PLC0415  (rare)
+    def _writes(
+        self, seconds: float, params: Any, many: bool
+    ) -> tuple[tuple[SlotValue, float], ...]:
+        own: tuple[tuple[SlotValue, float], ...] = self._highr.writes(seconds)
+        if seconds >= self._slow_seconds:
+            own = ((self._slow, 1.0), *own)
+        if self._count is None or self._sum is None or self._many is None:
+            return own
+        shared = (self._sum, seconds), (self._buckets[bisect_left(self._bounds, seconds)], 1.0)
+        if many:
+            sets = float(_items(params))
+            return ((self._count, sets), (self._many, sets), *shared, *own)
+        return ((self._count, 1.0), *shared, *own)
 
-                report_slow(self._alias, self._vendor, sql, seconds, context.get("cursor"))
-        except Exception:
-            report_error("a query could not be recorded")
+    def _note(self, seconds: float, sql: Any, context: dict[str, Any]) -> None:
+        tracker = current.get()
+        while tracker is not None:
+            tracker.add(self._alias, self._vendor, sql, seconds)
+            tracker = tracker.parent
+        if seconds >= self._slow_seconds:
+            from monitoring.instruments.databases.report import report_slow  # noqa: PLC0415  (rare)
+
+            report_slow(self._alias, self._vendor, sql, seconds, context.get("cursor"))
 
     def _count_error(self, error: BaseException) -> None:
-        try:
-            if self._double:
-                return
-            name = type(error).__name__
-            name = self._error_types.get(name) or self._error_types.learn(name, name)
-            self._metrics.errors.labels(self._alias, self._vendor, name).inc()
-        except Exception:
-            report_error("a query's error could not be recorded")
+        name = type(error).__name__
+        name = self._error_types.get(name) or self._error_types.learn(name, name)
+        self._metrics.errors.labels(self._alias, self._vendor, name).inc()
 
 
 class _Counted:
@@ -165,5 +167,7 @@ def count_connection_error(alias: str, vendor: str) -> None:
 def _count(family: Counter, alias: str, vendor: str) -> None:
     try:
         family.labels(alias, vendor).inc()
-    except Exception:
+    except Exception as error:
+        if is_interruption(error):
+            raise
         report_error("a connection could not be recorded")

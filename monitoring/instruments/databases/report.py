@@ -21,6 +21,7 @@ from monitoring.metrics.database_families import database_metrics
 from monitoring.metrics.labels import OTHER, UNMATCHED
 from monitoring.metrics.route_templates import template_label
 from monitoring.primitives.bounded_names import BoundedNames
+from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage import own_counters
 from monitoring.storage.self_report import report_error
 
@@ -80,7 +81,9 @@ def report_block(name: str, tracker: Tracker) -> None:
         metrics = database_metrics()
         metrics.tracked_queries.labels(name).inc(tracker.count)
         metrics.tracked_seconds.labels(name).inc(tracker.total)
-    except Exception:
+    except Exception as error:
+        if is_interruption(error):
+            raise
         report_error("a tracked block could not be recorded")
 
 
@@ -97,7 +100,9 @@ def _origin(tracker: Tracker | None) -> Origin:
 def _rows(cursor: Any) -> int | None:
     try:
         rows = cursor.rowcount
-    except Exception:  # of the driver: the number of rows is unknown
+    except Exception as error:  # of the driver: the number of rows is unknown
+        if is_interruption(error):
+            raise
         return None
     return rows if isinstance(rows, int) and rows >= 0 else None
 

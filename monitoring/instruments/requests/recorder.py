@@ -1,12 +1,15 @@
 """Counts and times requests: the label look-ups and the writes behind the middleware.
 
 This is the hot path: children are looked up once for each (method, route, status), and all writes
-of a request are made together under one lock. No method raises.
+of a request are made together under one lock. No method raises an error of ours; what a signal
+handler raises passes.
 """
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from time import perf_counter, time
 
 from django.http import HttpRequest, UnreadablePostError
@@ -29,6 +32,7 @@ from monitoring.metrics.histogram import BisectHistogram
 from monitoring.metrics.labels import METHODS, OTHER, Routes
 from monitoring.metrics.request_families import HttpMetrics, http_metrics
 from monitoring.primitives.bounded_names import BoundedNames
+from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage import own_counters, this_process, values
 from monitoring.storage.exemplars import Trace
 from monitoring.storage.self_report import report_error
@@ -57,7 +61,8 @@ class RequestRecorder:
 
     def __init__(self, metrics: HttpMetrics, settings: Settings) -> None:
         self._metrics = metrics
-        self._in_progress = value_of(metrics.in_progress)
+        in_progress = value_of(metrics.in_progress)
+        self._enter, self._leave = ((in_progress, 1.0),), ((in_progress, -1.0),)
         self._highr = metrics.duration_highr
         self._queries = metrics.queries
         # A request without a query adds nothing to the sum, so only its bucket is written.
@@ -76,13 +81,22 @@ class RequestRecorder:
         None for a request that a view runs through MIDDLEWARE while it answers another, as a
         preview does: it is a part of that one, which counts for both.
         """
+        entering = None
         try:
             if current.get() is not None and is_within_request():
                 return None
-            self._in_progress.inc(1)
-            request.monitoring_in_progress = True  # type: ignore[attr-defined]
+            entering = iter(self._enter)
+            request.monitoring_leaving = iter(self._leave)  # type: ignore[attr-defined]
+            add_all(entering)
             request.monitoring_queries = begin_request(request)  # type: ignore[attr-defined]
-        except Exception:
+            return perf_counter()
+        except BaseException as error:
+            if is_interruption(error):
+                if entering is not None and hasattr(request, "monitoring_leaving"):
+                    # What was begun is undone, because `finish` is not called.
+                    add_all(chain(entering, self._leaving(request)))
+                    _stop_tracking(request)
+                raise
             report_error("a request's start could not be recorded")
         return perf_counter()
 
@@ -96,16 +110,16 @@ class RequestRecorder:
         """Stop counting the request as in progress, before it ends."""
         try:
             add_all(self._leaving(request))
-        except Exception:
+        except Exception as error:
+            if is_interruption(error):
+                raise
             report_error("a request could not be left out")
 
-    def _leaving(self, request: HttpRequest) -> tuple[tuple[SlotValue, float], ...]:
-        if not getattr(request, "monitoring_in_progress", False):
-            return ()
-        request.monitoring_in_progress = False  # type: ignore[attr-defined]
-        return ((self._in_progress, -1.0),)
+    def _leaving(self, request: HttpRequest) -> Iterator[tuple[SlotValue, float]]:
+        """The request's only iterator of these writes: whoever makes them, makes them once."""
+        return getattr(request, "monitoring_leaving", iter(()))
 
-    def finish(self, request: HttpRequest, started: float, status: int) -> None:
+    def finish(self, request: HttpRequest, started: float, status: int) -> None:  # noqa: PLR0912
         """Count the answered request. Call it once for each `begin` that gave a time."""
         now = perf_counter()
         seconds = now - started
@@ -129,19 +143,18 @@ class RequestRecorder:
                 series = self._series[key]
             except KeyError:
                 series = self._find_series(request, key)
-            leaving = self._leaving(request)
             if series is None:
-                add_all(leaving)
+                add_all(self._leaving(request))
                 return
-            add_all(
+            rest = request.monitoring_rest = iter(  # type: ignore[attr-defined]
                 (
-                    *leaving,
                     *series.counts,
                     *self._highr.writes(seconds),
                     *series.duration.writes(seconds),
                     *(self._queries.writes(queries.count) if queries.count else self._no_query),
                 )
             )
+            add_all(chain(self._leaving(request), rest))
             queue_header = request.META.get(REQUEST_START)
             if queue_header is not None:
                 queued = queue_seconds(queue_header, time() - seconds)
@@ -157,9 +170,27 @@ class RequestRecorder:
             trace = sampled_trace(request.META)
             if trace is not None:
                 self._leave_exemplars(series.duration, seconds, trace)
-        except Exception:
+        except Exception as error:
+            if is_interruption(error):
+                raise
             report_error("a request could not be recorded")
             self.leave(request)
+
+    def complete(self, request: HttpRequest, started: float, status: int) -> None:
+        """Make the writes that `finish` did not make because a signal handler raised in it."""
+        try:
+            rest = getattr(request, "monitoring_rest", None)
+            if rest is None:
+                self.finish(request, started, status)
+            else:
+                add_all(chain(self._leaving(request), rest))
+        finally:
+            self.abandon(request)
+
+    def abandon(self, request: HttpRequest) -> None:
+        """Stop counting the queries and the progress of a request that a signal handler ended."""
+        self.leave(request)
+        _stop_tracking(request)
 
     def _leave_exemplars(self, duration: BisectHistogram, seconds: float, trace: Trace) -> None:
         places = (self._highr.exemplar_place(seconds), duration.exemplar_place(seconds))
@@ -182,7 +213,9 @@ class RequestRecorder:
                 known = self._exception_types
                 name = known.get(kind.__name__) or known.learn(kind.__name__, kind.__name__)
                 self._metrics.exceptions.labels(name, route.label).inc()
-        except Exception:
+        except Exception as error:
+            if is_interruption(error):
+                raise
             report_error("an exception could not be counted")
 
     def _ignores_path_of(self, request: HttpRequest) -> bool:
@@ -217,6 +250,13 @@ class RequestRecorder:
         # Made with the others, at 0: so rate() sees the first slow request as a step from 0 to 1.
         slow = value_of(self._metrics.slow.labels(method, route))
         return _Series(route, counts, duration, slow)
+
+
+def _stop_tracking(request: HttpRequest) -> None:
+    """Else this thread's next requests would count as parts of this one."""
+    tracker = current.get()
+    if isinstance(tracker, RequestTracker) and tracker.request is request:
+        end_request(tracker)
 
 
 def _refused_match(request: HttpRequest) -> ResolverMatch | None:

@@ -28,6 +28,7 @@ from monitoring.backing_services.redis_client import (
 from monitoring.conf import get_settings
 from monitoring.errors import RedisUnavailableError
 from monitoring.instruments.background import Background
+from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage.self_report import report_error
 
 if TYPE_CHECKING:
@@ -110,7 +111,9 @@ class SessionWatch:
             return
         try:
             self._note(request)
-        except Exception:
+        except Exception as error:
+            if is_interruption(error):
+                raise
             report_error("a session could not be recorded")
 
     def _note(self, request: HttpRequest) -> None:

@@ -16,6 +16,7 @@ def watch_stream(
     of it. `close` calls it otherwise: when a client leaves early, and for files, whose content is
     not wrapped so that the server can still use sendfile.
     """
+    close = response.close
     finished = False
 
     def finish_once() -> None:
@@ -32,7 +33,6 @@ def watch_stream(
         else:
             parts = cast(Iterator[bytes], response.streaming_content)
             response.streaming_content = _watch_sync(parts, finish_once, count_exception)
-    close = response.close
 
     def close_and_finish() -> None:
         try:

@@ -14,6 +14,10 @@ export class Health {
   }
 
   show(report) {
+    if (!report?.checks) {
+      this.showReason("Not available: another endpoint of the site answers at its URL.");
+      return;
+    }
     const checks = Object.entries(report.checks);
     const signature = JSON.stringify(checks.map(([name, { status, message }]) => [name, status, message]));
     if (signature === this.#shown) {

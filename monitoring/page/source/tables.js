@@ -104,7 +104,7 @@ export function statusWord(status) {
 const figure = (head, field, format) => ({
   head,
   number: true,
-  cell: (row) => format(row[field]),
+  cell: (row) => row.unavailable?.[field] ?? format(row[field]),
   sort: (row) => row[field],
 });
 

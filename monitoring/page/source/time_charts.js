@@ -17,6 +17,7 @@ export class TimeCharts {
   #points = [];
   #range = [0, 1];
   #limits = {};
+  #unavailable = {};
 
   constructor(page) {
     const pointAt = (index) => (index === null ? this.#points.at(-1) : this.#points[index]);
@@ -93,6 +94,7 @@ export class TimeCharts {
   show(series) {
     this.#points = withStart(series.points);
     const end = series.timestamp;
+    this.#unavailable = series.unavailable ?? {};
     // While there are few points, they fill the chart.
     this.#range = [Math.min(this.#points[0]?.time ?? end, end - MIN_RANGE_SECONDS), end];
     if (series.points.length === 0) {
@@ -133,7 +135,7 @@ export class TimeCharts {
 
   #words(title, field, format, name) {
     const known = this.#points.slice(1).map((point) => point[field]).filter(isNumber);
-    if (!known.length) return `${title}: no requests in this window.`;
+    if (!known.length) return `${title}: ${this.#unavailable[field] ?? "no requests in this window"}.`;
     const [low, high] = [Math.min(...known), Math.max(...known)];
     return `${title} over time. ${name}: now ${format(known.at(-1))}, lowest ${format(low)}, highest ${format(high)}.`;
   }

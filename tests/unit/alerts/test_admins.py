@@ -10,6 +10,7 @@ import pytest
 from django.test import Client, override_settings
 from rest_framework_simplejwt.tokens import AccessToken
 
+from monitoring.alerts.admins import is_admin
 from monitoring.conf import parse_settings
 from monitoring.models import ThresholdChange
 from tests.paths import ROOT
@@ -121,6 +122,39 @@ def test_a_function_that_fails_lets_nobody_in_and_is_logged(tmp_path: Path) -> N
     )
     assert found["status"] == 403
     assert any("ADMINS" in line for line in found["lines"])
+
+
+def test_a_coroutine_is_no_yes(tmp_path: Path) -> None:
+    """What an `async def` returns is true, whatever it would say: each user would be an admin."""
+    found = run(
+        "PlainUser",
+        "import json\n"
+        "ben = make(email='ben@example.org')\n"
+        "print(json.dumps({'ben': client(ben).get('/api/metrics/').status_code,"
+        " 'check': check_ids()}))",
+        tmp_path,
+        {"ADMINS": {**OWN["ADMINS"], "is_admin": "tests.user_models.admins.later"}},
+    )
+    assert found["ben"] == 403
+    assert "monitoring.E007" in found["check"]
+
+
+def test_a_property_that_fails_lets_nobody_in() -> None:
+    class Broken:
+        is_authenticated = is_active = True
+
+        @property
+        def is_staff(self) -> bool:
+            raise OSError("the directory of staff does not answer")
+
+    class OldStyle:
+        is_staff = is_active = True
+
+        def is_authenticated(self) -> bool:
+            return False
+
+    assert not is_admin(Broken())
+    assert not is_admin(OldStyle())
 
 
 def test_without_users_check_names_the_fault_and_scrape_and_health_work(tmp_path: Path) -> None:

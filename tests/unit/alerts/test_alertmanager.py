@@ -15,6 +15,7 @@ from monitoring.alerts.alertmanager import (
     receive_alerts,
 )
 from monitoring.alerts.threshold_alerts import Observation, update_threshold_alert
+from monitoring.alerts.thresholds import change_thresholds
 from monitoring.models import AlertEvent, AlertNotification
 from tests.unit.alerts.webhook_messages import MESSAGE, message
 
@@ -111,6 +112,15 @@ def test_a_rule_that_still_fires_when_the_task_says_it_is_over_is_not_told_again
         assert deliver(rule) == 0
         later = by_rule("firing", timezone.now().isoformat())
         assert deliver(later) == 1
+
+
+def test_a_rule_that_ends_with_its_threshold_says_who_switched_it_off(admins: list[User]) -> None:
+    """A threshold that is off has no series, so the rule's alert is resolved."""
+    started = timezone.now().isoformat()
+    assert deliver(by_rule("firing", started)) == 1
+    change_thresholds({"error_rate": None}, admins[0])
+    assert deliver(by_rule("resolved", started, timezone.now().isoformat())) == 1
+    assert AlertEvent.objects.latest("pk").summary.endswith("was switched off by anna")
 
 
 def test_a_clock_that_is_ahead_does_not_keep_an_alert_from_ending(admins: list[User]) -> None:

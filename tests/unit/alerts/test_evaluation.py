@@ -68,6 +68,10 @@ def told() -> list[tuple[str, str]]:
     return list(AlertEvent.objects.order_by("pk").values_list("name", "status"))
 
 
+def last_word() -> str:
+    return str(AlertEvent.objects.latest("pk").summary)
+
+
 def test_a_healthy_site_raises_nothing(clock: Clock) -> None:
     done = evaluate_if_due(Site())
     assert done is not None
@@ -188,6 +192,91 @@ def test_a_source_that_is_down_leaves_the_states_and_the_next_run_looks_back(
     assert site.windows == [300, 600]
 
 
+@pytest.mark.parametrize(("before", "windows"), [(1, [300, 600, 300]), (0, [600, 300])])
+def test_the_window_of_a_run_that_was_killed_is_evaluated_by_the_next(
+    clock: Clock, before: int, windows: list[float]
+) -> None:
+    site = Site()
+    for _ in range(before):
+        evaluate_if_due(site)
+        clock.tick()
+
+    class Killed(BaseException):
+        """The process is gone: none of its code runs any more."""
+
+    def killed(seconds: float) -> Mapping[str, Any]:
+        kept = AlertEvaluation.objects.values().get()
+        raise Killed(kept)
+
+    with pytest.raises(Killed) as caught:
+        evaluate_if_due(killed)
+    AlertEvaluation.objects.update(**caught.value.args[0])  # as the process left it
+    clock.tick()
+    evaluate_if_due(site)
+    clock.tick()
+    evaluate_if_due(site)
+    assert site.windows == windows
+
+
+def test_a_run_on_demand_takes_nothing_from_the_next_window(clock: Clock) -> None:
+    site = Site()
+    evaluate_if_due(site)
+    clock.tick(timedelta(minutes=9))
+    evaluate_now(site)
+    clock.tick(timedelta(minutes=1))
+    evaluate_if_due(site)
+    assert site.windows == [300, 300, 600]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=1), timedelta(days=400)])
+def test_a_clock_that_was_ahead_once_silences_no_alert(clock: Clock, ahead: timedelta) -> None:
+    site = Site(error_rate=50.0)
+    clock.tick(ahead)
+    evaluate_if_due(site)
+    site.figures = figures()
+    clock.tick()
+    evaluate_if_due(site)
+    assert told() == [("error_rate", "firing"), ("error_rate", "resolved")]
+    clock.tick(-ahead)
+    site.figures = figures(error_rate=60.0)
+    assert evaluate_if_due(site) is not None
+    clock.tick()
+    evaluate_if_due(site)
+    assert told()[2:] == [("error_rate", "firing")]
+    site.figures = figures()
+    clock.tick()
+    evaluate_if_due(site)
+    assert told()[3:] == [("error_rate", "resolved")]
+    assert site.windows == [300] * 5
+
+
+def test_an_alert_that_began_while_the_clock_was_ahead_ends(clock: Clock) -> None:
+    clock.tick(timedelta(days=1))
+    evaluate_if_due(Site(error_rate=50.0))
+    clock.tick(-timedelta(days=1))
+    evaluate_if_due(Site())
+    assert told() == [("error_rate", "firing"), ("error_rate", "resolved")]
+
+
+def test_a_claim_of_a_run_that_died_while_the_clock_was_ahead_is_not_believed(
+    clock: Clock,
+) -> None:
+    AlertEvaluation.objects.create(
+        pk=1,
+        last_started_at=clock.now + timedelta(days=1),
+        running_until=clock.now + timedelta(days=1, minutes=2),
+    )
+    assert evaluate_if_due(Site()) is not None
+
+
+def test_clocks_that_differ_by_a_minute_run_no_evaluation_twice(clock: Clock) -> None:
+    site = Site()
+    clock.tick(timedelta(minutes=1))
+    evaluate_if_due(site)
+    clock.tick(-timedelta(minutes=1))
+    assert evaluate_if_due(site) is None
+
+
 def test_an_alert_that_comes_back_within_the_cooldown_is_told_when_it_is_over(
     clock: Clock,
 ) -> None:
@@ -241,6 +330,47 @@ def test_a_threshold_that_is_off_raises_nothing_and_ends_its_alert(
     clock.tick()
     evaluate_now(Site(error_rate=50.0))
     assert told() == [("error_rate", "firing"), ("error_rate", "resolved")]
+    assert last_word() == (
+        "error_rate is no longer watched: its threshold was switched off by anna"
+    )
+
+
+def test_an_alert_says_that_it_ends_because_its_threshold_was_raised(
+    clock: Clock, admins: list[User]
+) -> None:
+    evaluate_now(Site(error_rate=50.0))
+    change_thresholds({"error_rate": 20}, admins[0])
+    change_thresholds({"error_rate": 60}, admins[1])
+    clock.tick()
+    evaluate_now(Site(error_rate=50.0))
+    assert last_word() == "error_rate: its threshold was raised from 10 to 60 by ben"
+
+
+def test_a_figure_that_went_down_itself_ends_its_alert_with_its_value(
+    clock: Clock, admins: list[User]
+) -> None:
+    evaluate_now(Site(error_rate=50.0))
+    change_thresholds({"error_rate": 60}, admins[0])
+    clock.tick()
+    evaluate_now(Site(error_rate=3.0))
+    assert last_word() == "error_rate is 3 percent, no longer above its threshold of 60"
+
+
+def test_an_alert_that_ends_for_want_of_requests_does_not_say_that_its_figure_went_down(
+    clock: Clock,
+) -> None:
+    evaluate_now(Site(error_rate=50.0))
+    clock.tick()
+    evaluate_now(Site(error_rate=100.0, request_count=3))
+    assert last_word() == "error_rate is 100 percent, of too few requests to be judged"
+
+
+def test_a_switch_by_a_user_who_is_gone_has_no_name(clock: Clock, admins: list[User]) -> None:
+    evaluate_now(Site(error_rate=50.0))
+    change_thresholds({"error_rate": None}, admins[0])
+    admins[0].delete()
+    evaluate_now(Site(error_rate=50.0))
+    assert last_word().endswith("its threshold was switched off")
 
 
 def test_the_threshold_itself_is_still_allowed(clock: Clock) -> None:

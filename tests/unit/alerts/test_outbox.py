@@ -1,5 +1,6 @@
 """Each delivery is tried on its own until it is sent; none is sent twice."""
 
+import asyncio
 import socket
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -21,6 +22,11 @@ HOOKED: list[AlertEvent] = []
 
 def hook(event: AlertEvent) -> None:
     HOOKED.append(event)
+
+
+async def async_hook(event: AlertEvent) -> None:
+    await asyncio.sleep(0)
+    hook(event)
 
 
 def broken_hook(event: AlertEvent) -> None:
@@ -111,6 +117,13 @@ def test_one_that_fails_neither_blocks_nor_repeats_the_others(
     assert len(HOOKED) == 1
 
 
+def test_an_async_hook_is_run(clock: list[datetime], admins: list[User]) -> None:
+    with settings(ALERT_EMAIL=False, ALERT_HOOK=f"{__name__}.async_hook"):
+        create_event(event())
+        assert deliver_due() == 1
+    assert len(HOOKED) == 1
+
+
 def test_a_broken_hook_delays_nothing_but_itself(clock: list[datetime], admins: list[User]) -> None:
     with settings(ALERT_HOOK=f"{__name__}.broken_hook"):
         create_event(event())
@@ -178,3 +191,15 @@ def test_an_entry_that_somebody_is_sending_is_left_to_them(
         assert deliver_due() == 0
         clock[0] += timedelta(minutes=2)  # they died
         assert deliver_due() == 2
+
+
+def test_an_entry_of_a_host_whose_clock_was_ahead_is_sent(
+    clock: list[datetime], admins: list[User]
+) -> None:
+    clock[0] = NOW + timedelta(days=1)
+    with override_settings(MONITORING={"ALERT_HOOK": f"{__name__}.hook"}):
+        create_event(event())
+        clock[0] = NOW
+        assert deliver_due() == 1
+        assert deliver_due() == 0
+    assert len(HOOKED) == 1

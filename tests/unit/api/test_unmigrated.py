@@ -97,11 +97,23 @@ def test_ready_names_the_command(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("without_our_tables")
-@pytest.mark.parametrize("model", ["threshold", "thresholdchange", "alertnotification"])
-def test_the_pages_of_the_admin_name_the_command(client: Client, admin: User, model: str) -> None:
+@pytest.mark.parametrize(
+    "page",
+    [
+        "threshold/",
+        "threshold/error_rate/change/",
+        "threshold/error_rate/delete/",
+        "thresholdchange/",
+        "thresholdchange/1/change/",
+        "thresholdchange/1/history/",
+        "alertnotification/",
+        "alertnotification/1/change/",
+    ],
+)
+def test_the_pages_of_the_admin_name_the_command(client: Client, admin: User, page: str) -> None:
     User.objects.update(is_superuser=True)
     client.force_login(admin)
-    answer = client.get(f"/admin/{APP_LABEL}/{model}/")
+    answer = client.get(f"/admin/{APP_LABEL}/{page}")
     assert answer.status_code == 503
     assert COMMAND in answer.content.decode()
 

@@ -41,6 +41,7 @@ def test_the_figures_are_sums_over_all_aliases() -> None:
         "queries_per_request": 4.5,
         "slow_queries_count": 4,
         "repeated_queries_count": 5,
+        "unavailable": {},
     }
 
 
@@ -51,7 +52,18 @@ def test_no_query_has_no_average() -> None:
         "p95_execution_time",
         "queries_per_request",
     }
+    assert figures.pop("unavailable") == {}
     assert {value for value in figures.values() if value is not None} == {0}
+
+
+def test_queries_that_are_shorter_than_the_histogram_tells_have_a_reason_and_no_number() -> None:
+    counted = {
+        line("db_query_duration_highr_seconds_bucket", le=str(QUERY_HIGHR_BOUNDS[0])): 4.0,
+        line("db_query_duration_highr_seconds_bucket", le="+Inf"): 4.0,
+    }
+    figures = database_figures(list(counted), list(counted.values()))
+    assert figures["p95_execution_time"] is None
+    assert figures["unavailable"] == {"p95_execution_time": "under 0.061 ms, its lowest bucket"}
 
 
 def test_the_average_of_times_is_exact() -> None:

@@ -13,6 +13,7 @@ from monitoring.figures.intervals import (
     latency_histogram,
     points,
     step_for,
+    unavailable,
 )
 from monitoring.figures.local_source import LocalSource
 from monitoring.figures.quantile import Buckets
@@ -67,6 +68,16 @@ def test_a_point_without_a_request_has_no_percentile_and_no_rate_of_errors() -> 
         "p95_response_time",
         "p99_response_time",
     }
+
+
+def test_a_point_of_requests_shorter_than_the_histogram_tells_has_a_reason() -> None:
+    short = Interval(0.0, 5.0, {"2xx": 9.0}, buckets(*[0.0001] * 9, 0.010))
+    (point,) = points([short])
+    assert point["median_response_time"] is None
+    assert point["p99_response_time"] == pytest.approx(10, rel=0.022)
+    reason = "under 0.49 ms, its lowest bucket"
+    assert unavailable([short]) == {"median_response_time": reason}
+    assert unavailable([Interval(0.0, 5.0, {}, Buckets((), ()))]) == {}
 
 
 def test_the_histogram_loses_no_request_and_has_at_most_40_buckets() -> None:

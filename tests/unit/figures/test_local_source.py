@@ -37,6 +37,7 @@ def test_a_window_has_its_own_figures_and_all_has_those_of_every_request(
             "error_rate": pytest.approx(100 / 3),
             "avg_response_time": pytest.approx(70 / 3),
             "p95_response_time": pytest.approx(43.75, rel=0.2),
+            "unavailable": {},
         }
     ]
 

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.figures.quantile import Buckets, buckets_of, histogram_quantile, middle_quantile
+from monitoring.figures.quantile import (
+    Buckets,
+    buckets_of,
+    histogram_quantile,
+    middle_quantile,
+    reasons,
+)
 from monitoring.metrics.request_families import HIGHR_BOUNDS
 
 INF = math.inf
@@ -73,9 +79,21 @@ def test_fine_quantiles_do_not_go_down_as_q_goes_up() -> None:
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([], math.nan), ([1e-5], HIGHR_BOUNDS[0] / 2), ([500.0], HIGHR_BOUNDS[-1])],
+    [([], math.nan), ([1e-5], math.nan), ([500.0], HIGHR_BOUNDS[-1])],
 )
-def test_a_median_outside_of_the_fine_buckets_stays_at_their_edge_or_within(
+def test_a_median_outside_of_the_fine_buckets_is_unknown_below_and_their_edge_above(
     values: list[float], expected: float
 ) -> None:
     assert middle_quantile(0.5, fine(values)) == pytest.approx(expected, nan_ok=True)
+
+
+def test_what_falls_in_the_lowest_bucket_has_a_reason_instead_of_a_number() -> None:
+    quantiles = {"median": 0.5, "p95": 0.95}
+    assert reasons(quantiles, fine([1e-5] * 9 + [0.010])) == {
+        "median": "under 0.49 ms, its lowest bucket"
+    }
+    assert reasons(quantiles, fine([0.010])) == reasons(quantiles, fine([])) == {}
+    assert reasons(quantiles, Buckets((math.inf,), (3,))) == {}  # no bound at all
+    assert reasons({"p95": 0.95}, Buckets((0.25, math.inf), (3, 3))) == {
+        "p95": "under 250 ms, its lowest bucket"
+    }

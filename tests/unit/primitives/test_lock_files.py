@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.primitives.lock_files import is_locked, lock_now, locked, open_lock
+from monitoring.primitives.lock_files import close_lock, is_locked, lock_now, locked, open_lock
 from tests.unit.conftest import RunPython
 
 
@@ -18,7 +18,7 @@ def try_lock(path: Path, *, create: bool = True) -> int | None:
     descriptor = open_lock(path, create=create)
     if lock_now(descriptor):
         return descriptor
-    os.close(descriptor)
+    close_lock(descriptor)
     return None
 
 
@@ -28,11 +28,11 @@ def test_one_holds_it_and_the_next_one_when_it_is_closed(tmp_path: Path) -> None
     assert first is not None
     assert is_locked(path)
     assert try_lock(path) is None
-    os.close(first)
+    close_lock(first)
     assert not is_locked(path)
     second = try_lock(path, create=False)
     assert second is not None
-    os.close(second)
+    close_lock(second)
 
 
 def test_a_lock_that_is_only_looked_for_is_not_made(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_lock_that_is_only_looked_for_is_not_made(tmp_path: Path) -> None:
         try_lock(path, create=False)
     with pytest.raises(FileNotFoundError):
         is_locked(path)
-    os.close(open_lock(path))
+    close_lock(open_lock(path))
     assert path.exists()
     assert not is_locked(path)
 
@@ -56,7 +56,7 @@ def test_who_waits_with_a_deadline_gets_an_error_and_leaves_no_descriptor(tmp_pa
             pass
         assert try_lock(path) is None
     assert descriptors() == before
-    os.close(holder)
+    close_lock(holder)
     with locked(path, 0.01) as descriptor:
         os.pwrite(descriptor, b"ours", 0)
     assert path.read_bytes() == b"ours"
@@ -73,7 +73,7 @@ def test_who_waits_without_one_goes_on_when_the_holder_has_gone(tmp_path: Path) 
 
     thread = threading.Thread(target=enter)
     thread.start()
-    os.close(holder)
+    close_lock(holder)
     assert entered.wait(30)
     thread.join(30)
 
@@ -105,7 +105,7 @@ def test_many_threads_write_one_after_the_other(tmp_path: Path) -> None:
 def test_a_killed_holder_holds_no_more(metrics_directory: Path, run_python: RunPython) -> None:
     run_python(
         """
-from monitoring.primitives.lock_files import lock_now, open_lock
+from monitoring.primitives.lock_files import close_lock, lock_now, open_lock
 assert lock_now(open_lock(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "a.lock"))
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -118,15 +118,71 @@ def test_a_child_that_closes_its_copy_frees_nothing(
 ) -> None:
     output = run_python(
         """
-from monitoring.primitives.lock_files import is_locked, lock_now, open_lock
+from monitoring.primitives.lock_files import close_lock, is_locked, lock_now, open_lock
 path = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "a.lock"
 descriptor = open_lock(path)
 assert lock_now(descriptor)
 if os.fork() == 0:
-    os.close(descriptor)
+    close_lock(descriptor)
     os._exit(0)
 os.wait()
 print(is_locked(path))
 """
     )
     assert output.strip() == "True"
+
+
+def test_a_child_forked_at_any_moment_keeps_no_lock(run_python: RunPython, tmp_path: Path) -> None:
+    run_python(
+        f"""
+from monitoring.primitives.lock_files import close_lock, is_locked, lock_now, locked, open_lock
+directory = Path({str(tmp_path)!r})
+stop = threading.Event()
+def work(name):
+    while not stop.is_set():
+        with locked(directory / name):
+            pass
+        descriptor = open_lock(directory / (name + '.kept'))
+        lock_now(descriptor)
+        close_lock(descriptor)
+names = ['a', 'b']
+threads = [threading.Thread(target=work, args=(name,)) for name in names]
+[thread.start() for thread in threads]
+time.sleep(0.05)
+children = []
+for _ in range(60):
+    child = os.fork()
+    if child == 0:
+        time.sleep(60)
+        os._exit(0)
+    children.append(child)
+stop.set()
+[thread.join(20) for thread in threads]
+held = [thread for thread in threads if thread.is_alive()]
+left = [p for p in directory.iterdir() if is_locked(p)]
+[os.kill(child, signal.SIGKILL) or os.waitpid(child, 0) for child in children]
+assert not held and not left, (held, left)
+"""
+    )
+
+
+def test_a_child_forked_while_it_is_held_neither_keeps_nor_frees_it(
+    run_python: RunPython, tmp_path: Path
+) -> None:
+    run_python(
+        f"""
+from monitoring.primitives.lock_files import is_locked, locked
+path = Path({str(tmp_path / "a.lock")!r})
+with locked(path):
+    child = os.fork()
+    if child:
+        time.sleep(0.05)
+        assert is_locked(path)
+if child == 0:
+    time.sleep(60)
+    os._exit(0)
+assert not is_locked(path)
+os.kill(child, signal.SIGKILL)
+os.waitpid(child, 0)
+"""
+    )

@@ -18,6 +18,7 @@ from monitoring.storage.directory import (
     Host,
     default_directory,
     ensure,
+    give_to,
     mark,
     network_file_system,
     other_host,
@@ -122,7 +123,6 @@ def test_it_is_made_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_a_directory_of_another_user_is_refused(open_parent: Path) -> None:
-    """Root alone may use it: it prepares the directory for gunicorn's `user`."""
     directory = open_parent / "metrics"
     output = run_script(
         f"""
@@ -138,6 +138,39 @@ except Exception as error:
     )
     assert "is owned by uid 0, this process runs as uid 65534" in output
     assert "name a directory of its own" in output
+
+
+def test_root_refuses_a_directory_that_another_user_made(open_parent: Path) -> None:
+    """It may hold its files open, or cut them short; root neither works in it nor takes it over."""
+    directory = open_parent / "metrics"
+    directory.mkdir(mode=0o700)
+    (directory / "given-by-root").write_text("forged")
+    for path in (directory / "given-by-root", directory):
+        os.chown(path, NOBODY, NOBODY)
+    with pytest.raises(MetricsDirectoryError, match="is owned by uid 65534"):
+        ensure(directory)
+    give_to(directory, 1, 1)
+    assert directory.stat().st_uid == NOBODY
+
+
+def test_root_s_note_of_another_directory_is_none(open_parent: Path) -> None:
+    ours, theirs = open_parent / "ours", open_parent / "theirs"
+    for path in (ours, theirs):
+        path.mkdir(mode=0o700)
+    give_to(ours, NOBODY, NOBODY)
+    ensure(ours)
+    os.chown(theirs, NOBODY, NOBODY)
+    (ours / "given-by-root").rename(theirs / "given-by-root")
+    with pytest.raises(MetricsDirectoryError):
+        ensure(theirs)
+
+
+def test_a_check_makes_no_directory(tmp_path: Path) -> None:
+    ensure(tmp_path / "a" / "b", create=False)
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(MetricsDirectoryError, match="cannot be created"):
+        ensure(tmp_path / "file" / "b", create=False)
 
 
 def test_a_shared_directory_is_not_to_be_made_private(tmp_path: Path) -> None:
@@ -174,7 +207,9 @@ print(storage.attach().name)
         directory,
     )
     assert output.split() == ["web-0", "master-0"]
-    assert {path.stat().st_uid for path in directory.iterdir()} == {NOBODY}
+    owners = {path.name: path.stat().st_uid for path in directory.iterdir()}
+    assert owners.pop("given-by-root") == 0  # who made it: its owner cannot write that
+    assert set(owners.values()) == {NOBODY}
     assert stock_samples(directory)["gunicorn_worker_boots_total", ()] == 2
 
 

@@ -136,3 +136,19 @@ def test_a_directory_that_cannot_be_joined_still_counts(metrics_directory: Path)
     (metrics_directory / "master.lock").mkdir()
     run_script(COUNT, metrics_directory)
     assert requests(metrics_directory) == 5
+
+
+def test_a_wipe_that_fails_keeps_no_other_server_waiting(metrics_directory: Path) -> None:
+    (metrics_directory / "counter_web-7.db").mkdir()  # which no file operation deletes
+    told = run_script(
+        COUNT
+        + """
+import fcntl
+fcntl.flock(os.open(this_process.files.directory / 'master.lock', os.O_RDWR), fcntl.LOCK_SH
+            | fcntl.LOCK_NB)
+print('shared')
+""",
+        metrics_directory,
+    )
+    assert told.split() == ["shared"]
+    assert len(json.loads((metrics_directory / SERVERS_FILE).read_text())["servers"]) == 1

@@ -281,6 +281,10 @@ class Health {
   }
 
   show(report) {
+    if (!report?.checks) {
+      this.showReason("Not available: another endpoint of the site answers at its URL.");
+      return;
+    }
     const checks = Object.entries(report.checks);
     const signature = JSON.stringify(checks.map(([name, { status, message }]) => [name, status, message]));
     if (signature === this.#shown) {
@@ -814,7 +818,7 @@ function statusWord(status) {
 const figure = (head, field, format) => ({
   head,
   number: true,
-  cell: (row) => format(row[field]),
+  cell: (row) => row.unavailable?.[field] ?? format(row[field]),
   sort: (row) => row[field],
 });
 
@@ -1196,6 +1200,7 @@ class TimeCharts {
   #points = [];
   #range = [0, 1];
   #limits = {};
+  #unavailable = {};
 
   constructor(page) {
     const pointAt = (index) => (index === null ? this.#points.at(-1) : this.#points[index]);
@@ -1272,6 +1277,7 @@ class TimeCharts {
   show(series) {
     this.#points = withStart(series.points);
     const end = series.timestamp;
+    this.#unavailable = series.unavailable ?? {};
     // While there are few points, they fill the chart.
     this.#range = [Math.min(this.#points[0]?.time ?? end, end - MIN_RANGE_SECONDS), end];
     if (series.points.length === 0) {
@@ -1312,7 +1318,7 @@ class TimeCharts {
 
   #words(title, field, format, name) {
     const known = this.#points.slice(1).map((point) => point[field]).filter(isNumber);
-    if (!known.length) return `${title}: no requests in this window.`;
+    if (!known.length) return `${title}: ${this.#unavailable[field] ?? "no requests in this window"}.`;
     const [low, high] = [Math.min(...known), Math.max(...known)];
     return `${title} over time. ${name}: now ${format(known.at(-1))}, lowest ${format(low)}, highest ${format(high)}.`;
   }
