@@ -12,12 +12,8 @@ from django.db import DatabaseError, router
 from rest_framework.request import Request
 
 from monitoring.api.error_answers import ServiceUnavailable
-from monitoring.backing_services.database_probe import (
-    answers,
-    ask,
-    configured_aliases,
-    wait_for_pool,
-)
+from monitoring.backing_services.database_probe import configured_aliases, wait_for_pool
+from monitoring.backing_services.database_prober import probe
 from monitoring.backing_services.migration_state import needed_command
 from monitoring.errors import DatabaseUnavailableError
 from monitoring.models import own_alias
@@ -35,7 +31,7 @@ def check_database(request: Request, deadline: float) -> None:
         return
     try:
         for alias in _needed_aliases() & {*configured_aliases()}:
-            ask(alias, answers, max(deadline - monotonic(), 0.0))
+            probe(alias, max(deadline - monotonic(), 0.0))
             wait_for_pool(alias, max(deadline - monotonic(), 0.0))
     except DatabaseUnavailableError as error:
         logger.warning("the database cannot be asked: %s", error)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @without_transactions  # a scrape answers without the database
 @csrf_exempt  # so that a wrong method gets a 405 and not a CSRF error
 @not_in_progress
+@cache_control(no_store=True)  # refusals, too
 @require_safe
 def scrape(request: HttpRequest) -> HttpResponse:
     """The merged registry of every process that uses the metrics directory."""

@@ -87,7 +87,7 @@ def own_connection(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
     """
     token = unmeasured.set(True)
     try:
-        with closing(_connect(alias, seconds)) as connection:
+        with closing(connect(alias, seconds)) as connection:
             yield connection
     finally:
         unmeasured.reset(token)
@@ -98,7 +98,7 @@ def _runs() -> Runs[Any]:
     return Runs()
 
 
-def _connect(alias: str, seconds: float) -> BaseDatabaseWrapper:
+def connect(alias: str, seconds: float) -> BaseDatabaseWrapper:
     """A connected connection outside the pool, so that it works while the pool is exhausted."""
     connection: Any = connections.create_connection(alias)
     options = {**connection.settings_dict["OPTIONS"]}

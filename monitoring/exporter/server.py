@@ -2,14 +2,16 @@
 
 What a client can do is limited: a request line of 64 KiB (http.server), a head of MAX_HEAD_BYTES
 in 100 lines (http.client), no body, READ_SECONDS for a request, WRITE_SECONDS for taking the
-answer, IDLE_SECONDS between two requests, and MAX_CONNECTIONS at one time. A further connection is
-answered 503 and closed.
+answer, IDLE_SECONDS between two requests, and MAX_CONNECTIONS at one time. For a further connection
+a silent one is closed; if none is silent, the further one is answered 503 and closed.
 """
 
 import contextlib
+import errno
 import io
 import socket
 import socketserver
+import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -29,6 +31,9 @@ WRITE_SECONDS = 30.0
 IDLE_SECONDS = 75.0  # longer than the usual scrape intervals: a scraper keeps its connection
 DRAIN_SECONDS = 5.0  # at the end of the process, for the answers under way
 LINGER_SECONDS = 1.0
+ACCEPT_PAUSE_SECONDS = 0.05  # while the system has no descriptor for another connection
+
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _PLAIN = "text/plain; charset=utf-8"
 _INDEX = b"""<!doctype html>
@@ -67,7 +72,14 @@ class ExporterServer(ThreadingHTTPServer):
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        connection, address = super().get_request()
+        try:
+            connection, address = super().get_request()
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                # The client still waits, so that accepting would be tried again at once, for ever.
+                self.connections.end_a_silent_one()
+                time.sleep(ACCEPT_PAUSE_SECONDS)
+            raise
         if self.access.tls is not None:
             # The accepting thread leaves the handshake, which waits for the client, to another.
             connection = self.access.tls.wrap_socket(

@@ -207,12 +207,16 @@ class Scraper:
 
 
 def _timeout(header: str) -> float:
-    """Seconds that a scrape may take: the scraper's timeout less a tenth for the network."""
+    """Seconds that a scrape may take: the scraper's timeout less a tenth for the network.
+
+    At most _MAX_TIMEOUT_SECONDS. What is no positive number, a list of several or NaN included,
+    counts as the default.
+    """
     try:
         seconds = float(header)
     except ValueError:
         return _DEFAULT_TIMEOUT_SECONDS
-    return 0.9 * seconds if 0 < seconds <= _MAX_TIMEOUT_SECONDS else _DEFAULT_TIMEOUT_SECONDS
+    return 0.9 * min(seconds, _MAX_TIMEOUT_SECONDS) if seconds > 0 else _DEFAULT_TIMEOUT_SECONDS
 
 
 def status_counters(merged: Merged) -> Iterator[Metric]:

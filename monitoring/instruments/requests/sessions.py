@@ -4,6 +4,7 @@
 """
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -37,10 +38,15 @@ ACTIVE_SECONDS = 30 * 60
 TOUCH_SECONDS = 30.0
 
 _MAX_MEMBERS = 1_000_000  # of the sorted set in Redis: some 100 MB
-_MAX_REMEMBERED = 50_000  # further sessions within 30 s are not recorded
+_MAX_REMEMBERED = 50_000  # of some 250 bytes; the oldest give way
 _MAX_WAITING = 5_000
-_MAX_LOADS = 100  # sessions that one batch loads from the session store
+_MAX_LOADS = 100  # sessions that are loaded from the session store in a second
 _MAX_KEY = 128  # characters; a longer key is not a key but the session itself, in a cookie
+# What a session store can have given out; browsers keep no longer cookie.
+_KEY = re.compile(r"[!-~]{8,4096}", re.ASCII)
+_KEYED_STORES = frozenset(
+    f"django.contrib.sessions.backends.{name}" for name in ("cache", "cached_db", "db", "file")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +66,41 @@ class _Seen:
         return self.kind + identity
 
 
+class _Recent:
+    """Names with a time, the newer half of the allowed number at least. Each step is a look-up.
+
+    Thread-safe: a race only forgets some names early.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._half = most // 2
+        self._new: dict[str, float] = {}
+        self._old: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._new) + len(self._old)
+
+    def time_of(self, name: str) -> float:
+        """Minus infinity for an unknown name."""
+        return self._new.get(name) or self._old.get(name, float("-inf"))
+
+    def set(self, name: str, time: float) -> None:
+        if len(self._new) >= self._half:
+            self._old, self._new = self._new, {}
+        self._new[name] = time
+
+    def forget(self, name: str) -> None:
+        self._new.pop(name, None)
+        self._old.pop(name, None)
+
+
 class SessionWatch:
     """Records which sessions are active. Thread-safe: a race only records a session twice."""
 
     def __init__(self) -> None:
-        self._touched: dict[str, float] = {}
+        self._touched = _Recent(_MAX_REMEMBERED)
+        self._loads_left = float(_MAX_LOADS)
+        self._loads_counted = monotonic()
         self._background: Background[_Seen] = Background(
             "monitoring-sessions", self._record, _MAX_WAITING
         )
@@ -86,31 +122,38 @@ class SessionWatch:
             return
         now = monotonic()
         name = seen.name
-        if now < self._touched.get(name, float("-inf")) + TOUCH_SECONDS:
+        if now < self._touched.time_of(name) + TOUCH_SECONDS:
             return
-        if len(self._touched) >= _MAX_REMEMBERED and not self._make_room(now):
-            return
-        self._touched[name] = now
+        self._touched.set(name, now)
         # A full queue is not counted as a drop: the session's next request tries again.
         if not self._background.put(seen, dropped_as=None):
-            self._touched.pop(name, None)
-
-    def _make_room(self, now: float) -> bool:
-        fresh = {k: t for k, t in self._touched.copy().items() if now < t + TOUCH_SECONDS}
-        self._touched = fresh
-        return len(fresh) < _MAX_REMEMBERED
+            self._touched.forget(name)
 
     def _record(self, batch: Sequence[_Seen]) -> None:
         """Work of the background thread."""
         self._send([(seen, seen.identity) for seen in batch if seen.is_known])
         unknown = [seen for seen in batch if not seen.is_known]
-        for seen in unknown[_MAX_LOADS:]:  # their next request tries again
-            self._touched.pop(seen.name, None)
-        if unknown := unknown[:_MAX_LOADS]:
-            logged_in = _logged_in([seen.identity for seen in unknown])
+        count = self._take_loads(len(unknown))
+        for seen in unknown[count:]:  # their next request tries again
+            self._touched.forget(seen.name)
+        if unknown := unknown[:count]:
+            logged_in, unread = _logged_in([seen.identity for seen in unknown])
             self._send(
                 [(seen, logged_in[seen.identity]) for seen in unknown if seen.identity in logged_in]
             )
+            for seen in unknown:
+                if seen.identity in unread:
+                    self._touched.forget(seen.name)
+
+    def _take_loads(self, wanted: int) -> int:
+        """How many of the wanted look-ups may be done now."""
+        now = monotonic()
+        earned = (now - self._loads_counted) * _MAX_LOADS
+        self._loads_left = min(self._loads_left + earned, float(_MAX_LOADS))
+        self._loads_counted = now
+        taken = min(wanted, int(self._loads_left))
+        self._loads_left -= taken
+        return taken
 
     def _send(self, active: Sequence[tuple[_Seen, str]]) -> None:
         """Mark these as active, each under its identity."""
@@ -118,7 +161,7 @@ class SessionWatch:
             touch([hash_of(seen.kind, identity) for seen, identity in active])
         except RedisUnavailableError:
             for seen, _ in active:  # their next request tries again
-                self._touched.pop(seen.name, None)
+                self._touched.forget(seen.name)
 
 
 def _bearer(request: HttpRequest) -> _Seen | None:
@@ -132,7 +175,7 @@ def _bearer(request: HttpRequest) -> _Seen | None:
 def _session(request: HttpRequest) -> _Seen | None:
     session: Any = getattr(request, "session", None)
     key = getattr(session, "session_key", None)
-    if not key:
+    if not key or not _may_be_key(key, type(session)):
         return None
     loaded = getattr(session, "__dict__", {}).get("_session_cache")
     if loaded is None:
@@ -142,22 +185,50 @@ def _session(request: HttpRequest) -> _Seen | None:
     return _Seen("session", _identity(key, loaded), is_known=True)
 
 
+def _may_be_key(key: str, store: type) -> bool:
+    """Whether this store can have given the key out. It is a client's: a look-up costs a query."""
+    return _KEY.fullmatch(key) is not None and (len(key) <= _MAX_KEY or not _is_keyed(store))
+
+
+@cache
+def _is_keyed(store: type) -> bool:
+    """Whether the sessions are kept under short keys by one of Django's stores."""
+    return any(cls.__module__ in _KEYED_STORES for cls in store.__mro__)
+
+
 def _identity(key: str, session: Mapping[str, Any]) -> str:
     """The key; the user, if the key holds the session and so changes whenever it is saved."""
     return key if len(key) <= _MAX_KEY else f"user {session[SESSION_KEY]}"
 
 
-def _logged_in(keys: Sequence[str]) -> dict[str, str]:
-    """The identities of logged-in users' sessions by key. Runs in the background thread."""
+def _logged_in(keys: Sequence[str]) -> tuple[dict[str, str], set[str]]:
+    """The identities of logged-in users' sessions by key, and the keys that were not looked up.
+
+    Runs in the background thread. A key that the store cannot take costs only itself.
+    """
     from django.conf import settings  # noqa: PLC0415
     from django.db import connections  # noqa: PLC0415
+    from django.db.utils import InterfaceError, OperationalError  # noqa: PLC0415
 
     store = import_module(settings.SESSION_ENGINE).SessionStore
+    found: dict[str, str] = {}
+    unread = dict.fromkeys(keys)
     try:
-        sessions = {key: store(key).load() for key in keys}
-        return {k: _identity(k, data) for k, data in sessions.items() if SESSION_KEY in data}
+        for key in tuple(unread):
+            try:
+                session = store(key).load()
+                if SESSION_KEY in session:
+                    found[key] = _identity(key, session)
+            except (InterfaceError, OperationalError, OSError):  # of the store, not of the key
+                report_error("sessions could not be looked up")
+                break
+            except Exception:
+                report_error("a session could not be looked up")
+                connections.close_all()  # perhaps in a broken transaction
+            del unread[key]
     finally:
         connections.close_all()  # this thread's own
+    return found, set(unread)
 
 
 @cache

@@ -14,26 +14,29 @@ from monitoring.primitives.small_files import read_bounded
 
 FILE = "slow_requests.ring"
 PLACES = 100
-PLACE_BYTES = 2048  # enough for a path and a route of MAX_PATH characters each in UTF-8
+PLACE_BYTES = 2048  # enough for a path and a route of MAX_PATH characters each, of most scripts
 
 _HEAD = struct.Struct("<QII")  # number, payload bytes, checksum of both and the payload
-_PAYLOAD_BYTES = PLACE_BYTES - _HEAD.size
+PAYLOAD_BYTES = PLACE_BYTES - _HEAD.size
 
 
-def add(directory: Path, payloads: Iterable[bytes]) -> None:
-    """Overwrite the oldest places. Payloads that are too long are left out.
+def add(directory: Path, payloads: Iterable[bytes]) -> int:
+    """Overwrite the oldest places. Returns how many payloads are too long and so left out.
 
     Waits some microseconds for other writers. Raises OSError.
     """
+    left_out = 0
     with locked(directory / FILE) as descriptor:
         data = os.pread(descriptor, PLACES * PLACE_BYTES, 0)
         number = max((number for number, _ in _places(data)), default=0)
         for payload in payloads:
-            if len(payload) > _PAYLOAD_BYTES:
+            if len(payload) > PAYLOAD_BYTES:
+                left_out += 1
                 continue
             number += 1
             place = _pack(number, payload).ljust(PLACE_BYTES, b"\0")
             os.pwrite(descriptor, place, number % PLACES * PLACE_BYTES)
+    return left_out
 
 
 def read(directory: Path) -> list[bytes]:
@@ -48,7 +51,7 @@ def read(directory: Path) -> list[bytes]:
 def _places(data: bytes) -> Iterator[tuple[int, bytes]]:
     for at in range(0, len(data) - _HEAD.size, PLACE_BYTES):
         number, length, checksum = _HEAD.unpack_from(data, at)
-        payload = data[at + _HEAD.size : at + _HEAD.size + min(length, _PAYLOAD_BYTES)]
+        payload = data[at + _HEAD.size : at + _HEAD.size + min(length, PAYLOAD_BYTES)]
         if number and _checksum(number, payload) == checksum:
             yield number, payload
 

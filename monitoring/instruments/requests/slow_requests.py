@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 KEPT = 100
 _MAX_WAITING = 1000
+_KEPT_CHARACTERS = (MAX_PATH, MAX_PATH // 2, MAX_PATH // 3, MAX_PATH // 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,17 @@ class SlowRequest:
     request_id: str | None
 
     def encode(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        """JSON that has a place in the file: JSON takes six bytes for a control character.
+
+        Path and route are cut further if they need more than their share.
+        """
+        text = ""
+        for most in _KEPT_CHARACTERS:
+            record = {**asdict(self), "path": self.path[:most], "route": self.route[:most]}
+            text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+            if len(text.encode()) <= slow_request_file.PAYLOAD_BYTES:
+                break
+        return text
 
     @classmethod
     def decode(cls, text: str | bytes) -> "SlowRequest | None":
@@ -112,7 +123,9 @@ def _store(directory: Path, requests: Sequence[SlowRequest]) -> None:
             return
         except RedisUnavailableError:
             pass
-    slow_request_file.add(directory, [request.encode().encode() for request in requests])
+    left_out = slow_request_file.add(directory, [each.encode().encode() for each in requests])
+    for _ in range(left_out):
+        this_process.drop(own_counters.DROP_SLOW_REQUESTS)
 
 
 def last(directory: Path, count: int) -> list[SlowRequest]:

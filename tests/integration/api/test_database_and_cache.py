@@ -138,6 +138,23 @@ def test_a_stopped_and_a_lost_postgresql_are_a_503_within_the_deadline(
         assert (status, answer["error"]["code"]) == (503, "database_unavailable")
 
 
+def test_requests_of_admins_and_of_anybody_share_one_connection_of_the_gate(
+    postgresql: PostgreSQL, tmp_path: Path, shm_directory: Path
+) -> None:
+    with run_site(
+        tmp_path, shm_directory, postgresql.url, workers=1, database={"CONN_MAX_AGE": None}
+    ) as server:
+        token = sign_in(server, tmp_path, postgresql.url)
+        opened = "SELECT sum(sessions) FROM pg_stat_database"
+        assert get_json(server, CACHE, token)[0] == 200
+        before = int(postgresql.sql(opened))
+        for _ in range(30):
+            assert get_json(server, CACHE, token)[0] == 200
+            assert get_json(server, CACHE, "wrong")[0] == 401
+        after = int(postgresql.sql(opened))
+    assert after - before < 20  # 60 of the gate's before; these questions have connections, too
+
+
 def test_an_exhausted_pool_is_a_503_within_the_deadline_and_then_shown(
     postgresql: PostgreSQL, tmp_path: Path, shm_directory: Path
 ) -> None:

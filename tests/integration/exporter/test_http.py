@@ -166,20 +166,14 @@ def test_slow_clients_hold_up_nobody(exporter: Exporter) -> None:
             assert exporter.get().status == 200
 
 
-def test_more_connections_than_allowed_get_503_until_some_have_ended(exporter: Exporter) -> None:
+def test_more_connections_than_allowed_cost_the_silent_ones_and_no_scrape(
+    exporter: Exporter,
+) -> None:
     with contextlib.ExitStack() as open_connections:
-        for _ in range(MAX_CONNECTIONS):
+        for _ in range(MAX_CONNECTIONS + 8):
             client = socket.create_connection(("127.0.0.1", exporter.port))
             open_connections.enter_context(client)
-
-        def refusal() -> bytes:
-            with socket.create_connection(("127.0.0.1", exporter.port), timeout=5) as client:
-                client.settimeout(1)  # the last of the others may not be accepted yet
-                return client.recv(1000)
-
-        answer = wait_for("a refusal", refusal)
-        assert answer.startswith(b"HTTP/1.1 503 ")
-        assert answer.endswith(b"too many connections\n")
+        wait_for("an answer", lambda: exporter.get().status == 200)
     wait_for("room again", lambda: exporter.get().status == 200)
 
 

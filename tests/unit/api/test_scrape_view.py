@@ -16,6 +16,7 @@ TOKEN = "a-long-enough-token"
 def test_a_scrape_is_a_get_or_a_head(method: str, status: int) -> None:
     response = getattr(Client(), method)(URL)
     assert response.status_code == status
+    assert response["Cache-Control"] == "no-store"
 
 
 def test_a_scrape_is_not_cached() -> None:
@@ -56,4 +57,5 @@ def test_who_may_scrape(
     with override_settings(MONITORING=monitoring):
         response = Client().get(URL, headers=headers, REMOTE_ADDR=address)
     assert response.status_code == status
+    assert response["Cache-Control"] == "no-store"
     assert (b"# TYPE" in response.content) == (status == 200)

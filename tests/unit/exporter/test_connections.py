@@ -87,3 +87,39 @@ def test_drain_ends_in_its_time(pair: Pair) -> None:
     connections = Connections(8)
     connections.answer(pair[0], 60)
     connections.drain(0.05)
+
+
+def test_the_longest_silent_one_gives_its_place_to_a_newcomer(pair: Pair) -> None:
+    ours, theirs = pair
+    connections = Connections(2)
+    assert connections.admit()
+    connections.begin(ours, 60)
+    connections.answer(ours, 60)
+    connections.rest(ours)
+    assert connections.admit()
+    connections.begin(theirs, 60)
+    assert connections.admit()  # in place of `ours`
+    assert is_ended(theirs)
+    assert not connections.admit()  # `theirs` is given a moment to send its request
+    connections.leave(ours)
+    assert not connections.admit()  # its place is taken
+    connections.leave(theirs)
+    assert connections.admit()
+
+
+def test_one_that_sends_no_request_gives_way_after_a_moment_and_one_that_is_answered_does_not(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = pair
+    now = [1000.0]
+    monkeypatch.setattr("monitoring.exporter.connections.time.monotonic", lambda: now[0])
+    connections = Connections(1)
+    assert connections.admit()
+    connections.begin(ours, 60)
+    assert not connections.admit()
+    now[0] += 2
+    assert connections.admit()
+    connections.begin(theirs, 60)
+    connections.answer(theirs, 60)
+    now[0] += 2
+    assert not connections.admit()

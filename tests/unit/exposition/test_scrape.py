@@ -93,7 +93,21 @@ def test_a_scrape_that_cannot_begin_in_its_time_is_refused(metrics_directory: Pa
 
 @pytest.mark.parametrize(
     ("header", "most"),
-    [("0.5", 0.5), ("3", 3), ("", 10), ("x", 10), ("-1", 10), ("nan", 10), ("1e9", 10)],
+    [
+        ("0.5", 0.5),
+        ("3", 3),
+        ("120", 120),
+        ("121", 120),
+        ("1e9", 120),
+        ("inf", 120),
+        ("", 10),
+        ("x", 10),
+        ("0", 10),
+        ("-1", 10),
+        ("-inf", 10),
+        ("nan", 10),
+        ("30, 60", 10),
+    ],
 )
 def test_sources_get_less_than_prometheus_waits(
     header: str, most: float, metrics_directory: Path
@@ -102,6 +116,14 @@ def test_sources_get_less_than_prometheus_waits(
     gate.released.set()
     Scraper(metrics_directory, [gate]).answer({TIMEOUT: header})
     assert 0 < gate.seconds[0] < most or (most == 10 and gate.seconds[0] <= most)
+    assert most != 120 or gate.seconds[0] > 60
+
+
+def test_without_the_header_prometheus_s_default_holds(metrics_directory: Path) -> None:
+    gate = Gate()
+    gate.released.set()
+    Scraper(metrics_directory, [gate]).answer({})
+    assert 0 < gate.seconds[0] <= 10
 
 
 def test_a_part_that_fails_costs_only_itself(metrics_directory: Path) -> None:
