@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from monitoring.alerts.admins import has_credentials
-from monitoring.api.mounting import PlainView, not_in_progress, without_transactions
+from monitoring.api.mounting import PlainView, not_in_progress, unlogged, without_transactions
 from monitoring.conf import get_settings
 from monitoring.health import catalogue
 from monitoring.health.examiner import examiner
@@ -99,11 +99,14 @@ def _answer(request: HttpRequest, report: Report, due: float) -> HttpResponse:
         report = for_the_public(report)
     status = 503 if report.status == Status.UNHEALTHY else 200
     headers = {"Cache-Control": "no-store", "Vary": "Accept, Authorization, Cookie"}
+    response: HttpResponse
     if request.get_preferred_type([_JSON, _TEXT]) == _TEXT:
-        return HttpResponse(
+        response = HttpResponse(
             to_text(report), status=status, headers=headers, content_type=f"{_TEXT}; charset=utf-8"
         )
-    return JsonResponse(to_json(report), status=status, headers=headers)
+    else:
+        response = JsonResponse(to_json(report), status=status, headers=headers)
+    return unlogged(response)  # the examiner logs when a check becomes unhealthy
 
 
 def _refuse(count: int) -> HttpResponse:
