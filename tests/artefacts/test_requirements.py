@@ -1,4 +1,4 @@
-"""The versions that pip alone may choose: adopters have requirements, and not our constraints file."""
+"""The versions that pip may choose without our constraints file, as adopters run it."""
 
 import tomllib
 
