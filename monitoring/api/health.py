@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from monitoring.api.asker import asker
-from monitoring.api.mounting import PlainView, not_in_progress, without_transactions
+from monitoring.api.mounting import PlainView, not_in_progress, unlogged, without_transactions
 from monitoring.conf import get_settings
 from monitoring.conf.health_table import DATABASE
 from monitoring.health import catalogue
@@ -89,13 +89,16 @@ def _examined(
 def _answer(request: HttpRequest, report: Report, deadline: float) -> HttpResponse:
     status = 503 if report.status == Status.UNHEALTHY else 200
     headers = {"Cache-Control": "no-store", "Vary": "Accept, Cookie, Authorization"}
+    response: HttpResponse
     if request.get_preferred_type([_JSON, _TEXT]) == _TEXT:  # names no worker
-        return HttpResponse(
+        response = HttpResponse(
             to_text(report), status=status, headers=headers, content_type=f"{_TEXT}; charset=utf-8"
         )
-    if not _may_see_hosts(request, report, deadline):
-        report = for_the_public(report)
-    return JsonResponse(to_json(report), status=status, headers=headers)
+    else:
+        if not _may_see_hosts(request, report, deadline):
+            report = for_the_public(report)
+        response = JsonResponse(to_json(report), status=status, headers=headers)
+    return unlogged(response)  # the examiner logs when a check becomes unhealthy
 
 
 def _may_see_hosts(request: HttpRequest, report: Report, deadline: float) -> bool:

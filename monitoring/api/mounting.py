@@ -63,6 +63,16 @@ def admin_view(name: str) -> LazyView:
     return without_transactions(view)
 
 
+def unlogged(response: HttpResponse) -> HttpResponse:
+    """Keep Django from logging a 5xx that is an answer and no fault of the site.
+
+    It logs each one as an error, and hosts mail errors or write them to their database: one for
+    every probe or scrape.
+    """
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own mark
+    return response
+
+
 def without_transactions(view: View_) -> View_:
     """Exclude the view from the ATOMIC_REQUESTS of every database."""
     for alias in connections:

@@ -7,7 +7,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from monitoring.api.mounting import not_in_progress, without_transactions
+from monitoring.api.mounting import not_in_progress, unlogged, without_transactions
 from monitoring.conf import get_settings
 from monitoring.exposition.access import ScrapeAccess
 from monitoring.primitives.per_process import per_process
@@ -36,7 +36,8 @@ def scrape(request: HttpRequest) -> HttpResponse:
     try:
         answer = scraper().answer(request.headers, frozenset(request.GET.getlist("name[]")))
     except BusyError:
-        return HttpResponse("busy\n", status=503, content_type="text/plain; charset=utf-8")
+        busy = HttpResponse("busy\n", status=503, content_type="text/plain; charset=utf-8")
+        return unlogged(busy)
     return HttpResponse(answer.body, headers=answer.headers)
 
 
