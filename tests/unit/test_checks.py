@@ -15,7 +15,7 @@ from django.test import override_settings
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from monitoring.checks import check_directory
+from monitoring.checks.configuration import check_directory
 from monitoring.storage.directory import Host, mark
 from tests.paths import ROOT
 
@@ -110,7 +110,8 @@ def test_a_metrics_directory_on_a_network_file_system_is_told(
 
 
 def test_every_check_is_in_the_documentation_and_tried_here() -> None:
-    ids = set(re.findall(r"monitoring\.[EW]\d{3}", (ROOT / "monitoring/checks.py").read_text()))
+    source = "".join(path.read_text() for path in (ROOT / "monitoring/checks").glob("*.py"))
+    ids = set(re.findall(r"monitoring\.[EW]\d{3}", source))
     assert len(ids) >= 11
     assert ids == set(re.findall(r"monitoring\.[EW]\d{3}", (ROOT / "docs/checks.md").read_text()))
     tried = Path(__file__).read_text() + (ROOT / "tests/unit/api/test_unmigrated.py").read_text()
