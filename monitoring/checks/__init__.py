@@ -1,5 +1,3 @@
 """Django system checks, by which `manage.py check` reports misconfigurations."""
 
-from monitoring.checks import configuration, project
-
-__all__ = ["configuration", "project"]
+from monitoring.checks import configuration, project  # noqa: F401  (they register the checks)
