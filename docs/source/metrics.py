@@ -38,7 +38,7 @@ before its first event; a family without labels begins at 0.
 _REASONS = ", ".join(f"`{reason}`" for reason in own_counters.DROP_REASONS)
 _HIGHR = (
     f"{request_families.HIGHR_PER_DOUBLING} buckets for each doubling,"
-    f" {1000 * request_families.HIGHR_BOUNDS[0]:.2f} ms to"
+    f" {1000 * request_families.HIGHR_BOUNDS[0]:.3f} ms to"
     f" {request_families.HIGHR_BOUNDS[-1]:g} s. In protobuf it is a native histogram of schema"
     f" {request_families.HIGHR_SCHEMA}. It carries exemplars."
 )

@@ -140,7 +140,7 @@ class Settings:
     HIGHR_CLASSIC_BUCKETS: bool = _setting(
         True,
         values.boolean,
-        "Expose the 290 buckets of `http_request_duration_highr_seconds` in the text formats;"
+        "Expose the 338 buckets of `http_request_duration_highr_seconds` in the text formats;"
         " False leaves only `+Inf` there; scrapers that accept native histograms still get all.",
     )
     IGNORE_ROUTES: tuple[str, ...] = _setting(

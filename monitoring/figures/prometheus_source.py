@@ -25,7 +25,7 @@ from monitoring.figures.traffic import (
 from monitoring.figures.window import Window
 from monitoring.metrics import names
 
-_POINTS = 60  # each has the 290 buckets of the fine histogram
+_POINTS = 60  # each has the 338 buckets of the fine histogram
 _LEAST_STEP = 15.0
 _LEAST_REACH = 60.0  # long enough for several scrapes at the usual intervals
 _UNKNOWN_SPAN = 86400.0

@@ -15,6 +15,7 @@ from monitoring.primitives.own_logger import OwnLogger
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage import slots
 from monitoring.storage.exemplars import ExemplarFile, exemplar_file_name, open_exemplar_file
+from monitoring.storage.fine_file import FINE, fine_file_name, open_fine_file
 from monitoring.storage.format import LIVE_MODES, file_path
 from monitoring.storage.histogram_bounds import (
     Bounds,
@@ -48,6 +49,7 @@ class Placed(Protocol):
     key: str
     file: Cells
     index: int
+    offset: int  # of its cell from the key's first one
 
 
 class ProcessFiles:
@@ -276,7 +278,7 @@ class ProcessFiles:
         place = self._locate(value.prefix, value.key)
         if place is None:
             return None
-        value.file, value.index = place
+        value.file, value.index = place[0], place[1] + value.offset
         return place[0].cells
 
     def _locate(self, prefix: str, key: str) -> tuple[SlotFile, int] | None:
@@ -303,7 +305,10 @@ class ProcessFiles:
         assert self.directory is not None
         assert self.slot is not None
         self._may_grow()
-        file = open_slot_file(file_path(self.directory, prefix, self.slot.name))
+        if prefix == FINE:
+            file = open_fine_file(self.directory / fine_file_name(self.slot.name))
+        else:
+            file = open_slot_file(file_path(self.directory, prefix, self.slot.name))
         try:
             if file.damage:
                 self.count(CORRUPT_NAME)

@@ -43,6 +43,8 @@ class SlotFile(Cells):
 
     __slots__ = ("_descriptor", "_map", "_positions", "_size", "_used", "damage")
 
+    _VALUE_BYTES = PAIR_BYTES  # at the end of each entry
+
     def __init__(self, descriptor: int, damage: str | None = None) -> None:
         super().__init__()
         self._descriptor = descriptor
@@ -56,11 +58,11 @@ class SlotFile(Cells):
 
     def append(self, key: str, value: float = 0.0, timestamp: float = 0.0) -> int:
         """Add an entry and return its index. Raises OSError when there is no space for it."""
-        entry = encode_entry(key)
+        entry = self._encode(key)
         end = self._used + len(entry)
         if end > self._size:
             self._reserve(end)
-        index = (end - PAIR_BYTES) // 8
+        index = (end - self._VALUE_BYTES) // 8
         self._map[self._used : end] = entry
         assert self.cells is not None
         self.cells[index], self.cells[index + 1] = value, timestamp
@@ -102,6 +104,17 @@ class SlotFile(Cells):
         del self._map
         os.close(self._descriptor)
 
+    def _encode(self, key: str) -> bytes:
+        """A complete entry with values of 0."""
+        return encode_entry(key)
+
+    def _begin(self) -> None:
+        """Write the header of a file without entries."""
+        self._map[0:4] = pack_used(HEADER_BYTES)
+
+    def _scan(self, start: int, used: int) -> Scan:
+        return scan_entries(self._map, start, used)
+
     def _reserve(self, needed: int) -> None:
         if needed > MAX_FILE_BYTES:
             raise OSError(errno.ENOSPC, f"a metric file may not exceed {MAX_FILE_BYTES} bytes")
@@ -128,13 +141,13 @@ class SlotFile(Cells):
         self._remap(_round_up(size))
         used = read_used(self._map)
         if used == 0:  # its writer died before the header was written
-            self._map[0:4] = pack_used(HEADER_BYTES)
+            self._begin()
             used = HEADER_BYTES
         if used < HEADER_BYTES or used > size:
-            scan = scan_entries(self._map, HEADER_BYTES, size)
+            scan = self._scan(HEADER_BYTES, size)
             scan.damage = f"the header claims {used} bytes in use of {size}"
         else:
-            scan = scan_entries(self._map, HEADER_BYTES, used)
+            scan = self._scan(HEADER_BYTES, used)
         for raw_key, value_at in scan.entries:
             key = _decode(raw_key)
             if key is None:
@@ -145,7 +158,7 @@ class SlotFile(Cells):
         return scan
 
 
-def open_slot_file(path: Path) -> SlotFile:
+def open_slot_file(path: Path, kind: type[SlotFile] = SlotFile) -> SlotFile:
     """Open or create the file, continuing its values.
 
     A damaged file is set aside as `<name>.damaged` (only the last is kept) and its intact entries
@@ -155,8 +168,8 @@ def open_slot_file(path: Path) -> SlotFile:
     try:
         descriptor = os.open(path, WRITE)
     except FileNotFoundError:
-        return _create(path)
-    file = SlotFile(descriptor)
+        return _create(path, kind)
+    file = kind(descriptor)
     damage: str | None
     try:
         size = os.fstat(descriptor).st_size
@@ -167,7 +180,7 @@ def open_slot_file(path: Path) -> SlotFile:
             damage = file._adopt(size).damage
             if damage is None:
                 return file
-        fresh = _create(path, replaces=file, damage=damage)
+        fresh = _create(path, kind, replaces=file, damage=damage)
     except BaseException:
         os.close(descriptor)
         raise
@@ -180,13 +193,14 @@ def set_aside(path: Path, file: SlotFile, why: str, share: Share) -> SlotFile:
 
     The old one is closed. Raises OSError when there is no space; then it stays.
     """
-    fresh = _create(path, file, why, share)
+    fresh = _create(path, type(file), file, why, share)
     file.forget()
     return fresh
 
 
 def _create(
     path: Path,
+    kind: type[SlotFile],
     replaces: SlotFile | None = None,
     damage: str | None = None,
     share: Share | None = None,
@@ -196,11 +210,11 @@ def _create(
     Not by `replace_whole`: the descriptor stays open, and the slot's lock keeps others away.
     """
     temporary = path.with_suffix(".tmp")
-    file = SlotFile(os.open(temporary, DRAFT, 0o600), damage)
+    file = kind(os.open(temporary, DRAFT, 0o600), damage)
     try:
         give_to_owner(file._descriptor, path.parent)
         file._reserve(HEADER_BYTES)
-        file._map[0:4] = pack_used(HEADER_BYTES)
+        file._begin()
         if replaces is not None and replaces.cells is not None:
             file.add_from(replaces, share)
         if damage is not None:

@@ -6,6 +6,7 @@ handler raises passes.
 """
 
 import sys
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -30,11 +31,12 @@ from monitoring.instruments.requests.slow_requests import keep_details
 from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.metrics.histogram import BisectHistogram
 from monitoring.metrics.labels import METHODS, OTHER, Routes
-from monitoring.metrics.request_families import HttpMetrics, http_metrics
+from monitoring.metrics.request_families import HIGHR_BOUNDS, HttpMetrics, http_metrics
 from monitoring.primitives.bounded_names import BoundedNames
 from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage import own_counters, this_process, values
 from monitoring.storage.exemplars import Trace
+from monitoring.storage.fine_file import FineRow
 from monitoring.storage.self_report import report_error
 from monitoring.storage.values import SlotValue, add_all, value_of
 
@@ -53,6 +55,7 @@ class _Series:
     route: str
     counts: tuple[tuple[SlotValue, float], ...]
     duration: BisectHistogram
+    fine: FineRow
     slow: SlotValue
 
 
@@ -146,10 +149,12 @@ class RequestRecorder:
             if series is None:
                 add_all(self._leaving(request))
                 return
+            fine = bisect_left(HIGHR_BOUNDS, seconds)
             rest = request.monitoring_rest = iter(  # type: ignore[attr-defined]
                 (
                     *series.counts,
-                    *self._highr.writes(seconds),
+                    (series.fine[fine], 1.0),
+                    *self._highr.writes_in(fine, seconds),
                     *series.duration.writes(seconds),
                     *(self._queries.writes(queries.count) if queries.count else self._no_query),
                 )
@@ -249,7 +254,7 @@ class RequestRecorder:
         duration = self._metrics.duration.labels(method, route)
         # Made with the others, at 0: so rate() sees the first slow request as a step from 0 to 1.
         slow = value_of(self._metrics.slow.labels(method, route))
-        return _Series(route, counts, duration, slow)
+        return _Series(route, counts, duration, FineRow(method, route), slow)
 
 
 def _stop_tracking(request: HttpRequest) -> None:
