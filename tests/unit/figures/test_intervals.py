@@ -19,7 +19,8 @@ from monitoring.figures.local_source import LocalSource
 from monitoring.figures.quantile import Buckets
 from monitoring.figures.request_figures import request_figures
 from monitoring.figures.ring_file import start_afresh
-from monitoring.figures.snapshots import Snapshots, take_snapshot
+from monitoring.figures.snapshots import Snapshots
+from monitoring.figures.take_snapshot import take_snapshot
 from monitoring.figures.window import Window
 from tests.unit.figures.conftest import CountRequests
 from tests.unit.figures.moments import moment, table
