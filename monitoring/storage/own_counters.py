@@ -69,7 +69,8 @@ class OwnCounters:
         if len(self._places) == len(self._keys) and not self._unwritten:
             return
         for what, key in self._keys.items():
-            if what not in self._places:
+            known = self._places.get(what)
+            if known is None or known[0].cells is None:  # else its file was replaced
                 place = locate(PREFIX, key)
                 if place is not None:
                     self._places[what] = place
@@ -80,11 +81,7 @@ class OwnCounters:
                 place[0].cells[place[1]] += self._unwritten[what]
                 del self._unwritten[what]
 
-    def forget_places(self) -> None:
-        """Forget the cells, because the files will be replaced."""
-        self._places.clear()
-
     def forget(self) -> None:
         """In a forked child: forget counts that the parent will write itself."""
-        self.forget_places()
+        self._places.clear()
         self._unwritten.clear()

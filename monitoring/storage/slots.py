@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from monitoring.errors import NoFreeSlotError
 from monitoring.primitives.interruptions import is_interruption
 from monitoring.primitives.lock_files import close_lock, is_locked, lock_now, open_lock
-from monitoring.primitives.small_files import read_json, write_all
+from monitoring.primitives.small_files import is_at, read_json, write_all
 from monitoring.storage.process_lock import process_lock
 
 WEB = "web"
@@ -68,6 +68,7 @@ class Slot:
     role: str
     number: int
     descriptor: int
+    path: Path
 
     @property
     def name(self) -> str:
@@ -75,8 +76,8 @@ class Slot:
 
     @property
     def is_deleted(self) -> bool:
-        """Whether the lock file is gone from the directory."""
-        return os.fstat(self.descriptor).st_nlink == 0
+        """Whether the lock file is gone from its place, with its directory perhaps."""
+        return not is_at(self.path, self.descriptor)
 
     def forget(self) -> None:
         """Close the lock; in a forked child, its copy. Never LOCK_UN: it frees the parent's."""
@@ -137,7 +138,7 @@ def _take_first(directory: Path, role: str, *, create: bool) -> Slot | None:
             return None
         try:
             if lock_now(descriptor):
-                slot = Slot(role, number, descriptor)
+                slot = Slot(role, number, descriptor, path)
                 if not slot.is_deleted:  # else: the directory was emptied meanwhile
                     _write_owner(slot)
                     return slot
