@@ -66,11 +66,12 @@ class OwnCounters:
 
     def settle(self, locate: Locate) -> None:
         """Find the missing cells, and write the counts that waited for them."""
-        if len(self._places) == len(self._keys) and not self._unwritten:
+        known = [file for file, _ in self._places.values() if file.cells is not None]
+        if len(known) == len(self._keys) and not self._unwritten:
             return
         for what, key in self._keys.items():
-            known = self._places.get(what)
-            if known is None or known[0].cells is None:  # else its file was replaced
+            place = self._places.get(what)
+            if place is None or place[0].cells is None:  # the file was replaced
                 place = locate(PREFIX, key)
                 if place is not None:
                     self._places[what] = place
@@ -81,7 +82,11 @@ class OwnCounters:
                 place[0].cells[place[1]] += self._unwritten[what]
                 del self._unwritten[what]
 
+    def forget_places(self) -> None:
+        """Forget the cells, because the process gives its slot back."""
+        self._places.clear()
+
     def forget(self) -> None:
         """In a forked child: forget counts that the parent will write itself."""
-        self._places.clear()
+        self.forget_places()
         self._unwritten.clear()

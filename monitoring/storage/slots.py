@@ -107,11 +107,15 @@ def lock_path(directory: Path, slot_name: str) -> Path:
     return directory / f"{slot_name}.lock"
 
 
-def take(directory: Path, role: str) -> Slot:
-    """Take the lowest free slot of `role`.
+def take(directory: Path, role: str, preferred: int | None = None) -> Slot:
+    """Take the slot of `role` with the preferred number, else the lowest free one.
 
     Raises NoFreeSlotError past MAX_SLOTS live processes, OSError if the directory is unusable.
     """
+    if preferred is not None:
+        slot = _try(directory, role, preferred, create=True)
+        if slot is not None:
+            return slot
     # A reader holds a dead slot's lock for some microseconds while it looks (is_held): look again
     # before a new slot is opened, so that readers never make the number of slots grow.
     for pause in (0.0, 0.001, 0.002):
@@ -129,23 +133,31 @@ def take(directory: Path, role: str) -> Slot:
 
 def _take_first(directory: Path, role: str, *, create: bool) -> Slot | None:
     for number in range(MAX_SLOTS):
-        path = lock_path(directory, slot_name(role, number))
         try:
-            descriptor = open_lock(path, create=create)
+            slot = _try(directory, role, number, create=create)
         except FileNotFoundError:
             if create:
                 raise
             return None
-        try:
-            if lock_now(descriptor):
-                slot = Slot(role, number, descriptor, path)
-                if not slot.is_deleted:  # else: the directory was emptied meanwhile
-                    _write_owner(slot)
-                    return slot
-        except BaseException:
-            close_lock(descriptor)
-            raise
+        if slot is not None:
+            return slot
+    return None
+
+
+def _try(directory: Path, role: str, number: int, *, create: bool) -> Slot | None:
+    """The slot, if it is free. Raises OSError."""
+    path = lock_path(directory, slot_name(role, number))
+    descriptor = open_lock(path, create=create)
+    try:
+        if lock_now(descriptor):
+            slot = Slot(role, number, descriptor, path)
+            if not slot.is_deleted:  # else: the directory was emptied meanwhile
+                _write_owner(slot)
+                return slot
+    except BaseException:
         close_lock(descriptor)
+        raise
+    close_lock(descriptor)
     return None
 
 

@@ -13,9 +13,9 @@ from tests.chaos.damage import damage
 from tests.chaos.ledger import CHILDREN, counts_of_dead_slots
 from tests.chaos.plan import Step
 from tests.chaos.stack import WORKERS, Stack
-from tests.integration.conftest import fill
 from tests.servers.gunicorn import children, is_dead
 from tests.servers.ports import wait_for
+from tests.servers.small_disk import fill
 
 
 def kill_worker(stack: Stack, step: Step) -> None:
