@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.chaos.damage import damage
 from tests.chaos.plan import Step
-from tests.chaos.slot_counts import counts_in, counts_of_dead_slots
+from tests.chaos.slot_counts import counts_in, dead_slots
 from tests.chaos.stack import Stack
 from tests.integration.conftest import fill
 from tests.servers.ports import wait_for
@@ -44,13 +44,14 @@ def read_only_directory(stack: Stack, step: Step) -> None:
 
 
 def delete_files(stack: Stack, step: Step) -> None:
-    with _counts_come_back(stack):
-        for file in stack.directory.glob("*.db"):
-            file.unlink(missing_ok=True)
+    with _counts_come_back(stack), dead_slots(stack.directory) as lost:
+        _delete_metric_files(stack)
+        stack.ledger.lost += lost
 
 
 def delete_directory(stack: Stack, step: Step) -> None:
-    with _counts_come_back(stack):
+    with _counts_come_back(stack), dead_slots(stack.directory) as lost:
+        stack.ledger.lost += lost
         wait_for("no directory", lambda: _is_deleted(stack))
         if step.number % 2:
             stack.directory.mkdir(mode=0o700, exist_ok=True)
@@ -73,7 +74,7 @@ def truncate_file(stack: Stack, step: Step) -> None:
             answered = stack.ledger.answered()
             os.truncate(file, chance.choice((0, 1, 4096, file.stat().st_size // 2)))
         time.sleep(1.5 + step.hold)
-        gone = stack.ledger.missing() - stack.ledger.dropped
+        gone = stack.ledger.missing()
         may_go = counted + (stack.ledger.answered() - answered)
         assert gone <= may_go, f"more has gone than {file.name} had: {gone - may_go}"
         stack.ledger.lost += gone
@@ -85,9 +86,9 @@ def delete_files_on_full_disk(stack: Stack, step: Step) -> None:
     """Counts of live processes stay in memory until there is a place for them."""
     with stack.counts_are_deleted(), _writes_may_be_dropped(stack, settle=20):
         filler = fill(stack.directory.parent)
-        stack.ledger.lost += counts_of_dead_slots(stack.directory)
-        for file in stack.directory.glob("*.db"):
-            file.unlink(missing_ok=True)
+        with dead_slots(stack.directory) as lost:
+            _delete_metric_files(stack)
+            stack.ledger.lost += lost
         fill(stack.directory.parent)  # what files of dead slots had taken
         time.sleep(step.hold)
         filler.unlink()
@@ -95,6 +96,11 @@ def delete_files_on_full_disk(stack: Stack, step: Step) -> None:
 
 def _processes(stack: Stack) -> list[int]:
     return sorted([*stack.workers(), stack.exporter.process.pid, *stack.celery.children()])
+
+
+def _delete_metric_files(stack: Stack) -> None:
+    for file in stack.directory.glob("*.db"):
+        file.unlink(missing_ok=True)
 
 
 def _perhaps_kill_worker(stack: Stack, step: Step) -> None:
@@ -108,14 +114,12 @@ def _writes_may_be_dropped(stack: Stack, settle: float = 0.0) -> Iterator[None]:
 
     What comes back within `settle` seconds is not missing.
     """
-    before = stack.ledger.answered()
-    dropped = _dropped(stack)
+    with stack.ledger.at_rest():
+        before, dropped = stack.ledger.answered(), _dropped(stack)
     yield
     time.sleep(1.5)  # the file system is asked again once a second
     deadline = time.monotonic() + settle
-    while (missing := stack.ledger.missing() - stack.ledger.dropped) and (
-        time.monotonic() < deadline
-    ):
+    while (missing := stack.ledger.missing()) and time.monotonic() < deadline:
         time.sleep(0.5)
     during = stack.ledger.answered() - before
     assert missing <= during, f"more is missing than was answered: {missing - during}"
@@ -131,9 +135,8 @@ def _dropped(stack: Stack) -> float:
 
 @contextlib.contextmanager
 def _counts_come_back(stack: Stack) -> Iterator[None]:
-    """Those of live processes; what dead ones had counted is gone with their files."""
+    """Those of live processes, at least."""
     with stack.counts_are_deleted():
-        stack.ledger.lost += counts_of_dead_slots(stack.directory)
         yield
         stack.ledger.wait_until_it_adds_up(30)
 

@@ -40,8 +40,14 @@ class Ledger:
 
     @contextlib.contextmanager
     def at_rest(self) -> Iterator[None]:
-        """Nothing is sent, and what was sent has its answer or will never have one."""
+        """Nothing is sent; what was sent has its answer or will never have one, and is counted.
+
+        The client may see the end of a stream before the server counts it, which has its time here.
+        """
         with self._load.at_rest(), self._tasks.at_rest():
+            deadline = time.monotonic() + _SETTLE_SECONDS
+            while self._missing_now() and time.monotonic() < deadline:
+                time.sleep(0.2)
             yield
 
     def wait_until_it_adds_up(self, seconds: float) -> None:
@@ -52,7 +58,7 @@ class Ledger:
         deadline = time.monotonic() + seconds
         while True:
             with self.at_rest():
-                faults = self._settled_faults()
+                faults = self._faults()
                 look = self._look()
             if not faults:
                 self._added_up = look
@@ -61,15 +67,9 @@ class Ledger:
             time.sleep(0.5)
 
     def missing(self) -> Counter[Labels]:
-        """What was answered and is not counted, with what was dropped before."""
+        """What was answered and is neither counted nor known to be lost or dropped."""
         with self.at_rest():
-            deadline = time.monotonic() + _SETTLE_SECONDS
-            found = self._missing_now()
-            # The client may see the end of a stream before the server counts it.
-            while found and time.monotonic() < deadline:
-                time.sleep(0.2)
-                found = self._missing_now()
-        return found
+            return self._missing_now()
 
     def answered(self) -> Counter[Labels]:
         """Requests that were answered and tasks that began, up to now."""
@@ -80,13 +80,6 @@ class Ledger:
         tasks = samples.get(("celery_tasks_started_total", (("task", TICK),)), 0.0)
         by_labels: Mapping[Labels, float] = {**requests_by_series(samples), TASKS: tasks}
         return Counter({labels: int(count) for labels, count in by_labels.items()})
-
-    def _settled_faults(self) -> Counter[Labels]:
-        """What does not add up; looked at again until it does, or the server has had its time."""
-        deadline = time.monotonic() + _SETTLE_SECONDS
-        while (faults := self._faults()) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        return faults
 
     def _faults(self) -> Counter[Labels]:
         """How many too few (or, negative, too many) are counted.
@@ -109,6 +102,7 @@ class Ledger:
         missing = self.answered()
         missing.subtract(self.counted())
         missing.subtract(self.lost)
+        missing.subtract(self.dropped)
         return +missing
 
     def _sent(self) -> Counter[Labels]:

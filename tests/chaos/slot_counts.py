@@ -6,7 +6,7 @@ import json
 import os
 import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from prometheus_client.mmap_dict import MmapedDict
@@ -27,14 +27,19 @@ def counts_by_slot(directory: Path) -> SlotCounts:
     return found
 
 
-def counts_of_dead_slots(directory: Path) -> Counter[Labels]:
-    """Requests and tasks that only files of slots know which no process holds."""
+@contextlib.contextmanager
+def dead_slots(directory: Path) -> Iterator[Counter[Labels]]:
+    """Requests and tasks that only files of slots know which no process has, or gets meanwhile."""
     found: Counter[Labels] = Counter()
-    for lock in directory.glob("*.lock"):
-        file = directory / f"counter_{lock.stem}.db"
-        if _is_free(lock) and file.exists():
-            found += counts_in(file)
-    return found
+    with contextlib.ExitStack() as held:
+        for file in directory.glob("counter_*.db"):
+            lock = file.with_name(file.stem.removeprefix("counter_") + ".lock")
+            with contextlib.suppress(FileNotFoundError, BlockingIOError):
+                descriptor = os.open(lock, os.O_RDONLY)
+                held.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                found += counts_in(file)
+        yield found
 
 
 def counts_in(file: Path) -> Counter[Labels]:
@@ -55,14 +60,3 @@ def owners(directory: Path) -> dict[int, str]:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             found[int(json.loads(lock.read_text())["pid"])] = lock.stem
     return found
-
-
-def _is_free(lock: Path) -> bool:
-    descriptor = os.open(lock, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
