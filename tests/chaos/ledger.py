@@ -30,7 +30,7 @@ class Ledger:
         self._exporter = exporter
         self._directory = directory
         self._started = time.monotonic()
-        self._added_up = _Look(self.seconds(), Counter(), {}, {})
+        self._added_up = Look(self.seconds(), Counter(), {}, {})
         self.lost: Counter[Labels] = Counter()
         self.dropped: Counter[Labels] = Counter()
 
@@ -110,15 +110,15 @@ class Ledger:
         begun = self._tasks.begun() + self._tasks.interrupted()
         return self._load.so_far().sent + Counter({TASKS: begun})
 
-    def _look(self) -> "_Look":
-        return _Look(
+    def _look(self) -> "Look":
+        return Look(
             self.seconds(),
             self._load.so_far().by_process,
             counts_by_slot(self._directory),
             owners(self._directory),
         )
 
-    def _told(self, faults: Counter[Labels], look: "_Look") -> str:
+    def _told(self, faults: Counter[Labels], look: "Look") -> str:
         """Which figures, between which looks, and in which slots they differ."""
         answered, counted, sent = self.answered(), self.counted(), self._sent()
         lines = [
@@ -134,7 +134,7 @@ class Ledger:
         return "\n".join(lines)
 
 
-class _Look:
+class Look:
     """What each process had answered, and each slot counted, at a time."""
 
     def __init__(
@@ -149,7 +149,7 @@ class _Look:
         self._counted = counted
         self._pids = pids
 
-    def by_slot(self, before: "_Look", faults: Counter[Labels]) -> Iterator[str]:
+    def by_slot(self, before: "Look", faults: Counter[Labels]) -> Iterator[str]:
         """What was answered and counted since `before`, for each slot that had a part in it."""
         slots = {**before._pids, **self._pids}
         answered = self._answered.copy()
