@@ -49,8 +49,8 @@ def fork_children(stack: Stack, step: Step) -> None:
         stack.kill_workers([step.chance().choice(forked)[0]])
         time.sleep(step.hold)
         # A descriptor of a lock file is the lock, which nobody else gets then.
-        found = {name for _, child in forked for name in _open_files(child, stack.directory)}
-        assert found == set(), "children hold files of the metrics directory"
+        found = {name for _, child in forked for name in _open_locks(child, stack.directory)}
+        assert found == set(), f"children hold locks of the metrics directory: {found}"
         stack.ledger.wait_until_it_adds_up(10)
     finally:
         for _, child in forked:
@@ -58,7 +58,7 @@ def fork_children(stack: Stack, step: Step) -> None:
                 os.kill(child, signal.SIGKILL)
 
 
-def _open_files(pid: int, directory: Path) -> list[str]:
-    """Raises OSError if the process has ended."""
+def _open_locks(pid: int, directory: Path) -> list[str]:
+    """The lock files there that the process has open. Raises OSError if it has ended."""
     paths = [descriptor.readlink() for descriptor in Path(f"/proc/{pid}/fd").iterdir()]
-    return [path.name for path in paths if path.is_relative_to(directory)]
+    return [path.name for path in paths if path.parent == directory and path.suffix == ".lock"]
