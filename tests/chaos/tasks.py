@@ -60,11 +60,21 @@ def _is_alarmed(seconds: float) -> bool:
         signal.setitimer(signal.ITIMER_REAL, seconds)
         while time.monotonic() < deadline:
             _ask()
-    except _AlarmError:
+    except _AlarmError as alarm:
+        if limit := _limit_behind(alarm):
+            raise limit from None
         return True
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     return False
+
+
+def _limit_behind(alarm: BaseException) -> SoftTimeLimitExceeded | None:
+    """The soft time limit that was on its way when the alarm came."""
+    behind: BaseException | None = alarm
+    while behind is not None and not isinstance(behind, SoftTimeLimitExceeded):
+        behind = behind.__context__
+    return behind
 
 
 def _ask() -> None:
