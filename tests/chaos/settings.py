@@ -12,6 +12,7 @@ _IGNORED: list[str] = _MONITORING["IGNORE_ROUTES"]  # type: ignore[assignment]
 MONITORING = {
     **_MONITORING,
     "IGNORE_ROUTES": [*_IGNORED, "chaos:*"],
+    "DATABASE_TIMEOUT_MS": 8000,
     "PROMETHEUS_FALLBACK": True,
     "HEALTH_SHARE_MS": 1500,
     "HEALTH_CHECK_TIMEOUT_MS": 4000,

@@ -117,9 +117,9 @@ class Stack:
         checks = {name: found["status"] for name, found in body["checks"].items()}
         return {**checks, "status": body["status"]}
 
-    def reason_for_local_figures(self) -> str | None:
-        """Why an admin does not get those of Prometheus."""
-        reason: str | None = ask(self.web, self.admin)["fallback_reason"]
+    def reason_for_local_figures(self, seconds: float) -> str | None:
+        """Why an admin does not get those of Prometheus; the answer comes within `seconds`."""
+        reason: str | None = ask(self.web, self.admin, seconds=seconds)["fallback_reason"]
         return reason
 
     def fork(self) -> tuple[int, int]:

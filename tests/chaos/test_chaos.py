@@ -34,6 +34,9 @@ def test_what_is_promised_holds_whatever_happens(tmp_path: Path) -> None:
             watchers = watch(stack)
             try:
                 seconds = disturb(stack, watchers, done)
+            except BaseException:
+                stack.tell_threads()
+                raise
             finally:
                 for watcher in watchers:
                     watcher.stop()
