@@ -17,7 +17,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from monitoring.alerts.admins import is_admin, user_model
-from monitoring.api.database_gate import check_database, unmigrated
+from monitoring.api.database_gate import answer_to_failure, check_database
 from monitoring.api.error_answers import ServiceUnavailable, handle_error
 from monitoring.api.openapi import SchemaInProject
 from monitoring.conf import get_settings
@@ -119,7 +119,7 @@ class AdminView(APIView):
         return handle_error
 
     def handle_exception(self, exc: Exception) -> Response:
-        return super().handle_exception(unmigrated(exc, self.seconds_left()) or exc)
+        return super().handle_exception(answer_to_failure(exc, self.seconds_left()) or exc)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         made = super().initialize_request(request, *args, **kwargs)
