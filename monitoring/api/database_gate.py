@@ -9,9 +9,10 @@ from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, router
-from rest_framework.request import Request
+from django.http import HttpRequest
 
-from monitoring.api.error_answers import ServiceUnavailable
+from monitoring.alerts.admins import user_model
+from monitoring.api.plain_json import UnavailableError
 from monitoring.backing_services.database_probe import configured_aliases, wait_for_pool
 from monitoring.backing_services.database_prober import probe
 from monitoring.backing_services.migration_state import needed_command
@@ -22,8 +23,16 @@ from monitoring.storage.self_report import logger
 DATABASE_UNAVAILABLE = "database_unavailable"  # the code of the 503
 
 
-def check_database(request: Request, deadline: float) -> None:
-    """Raises ServiceUnavailable if a database does not answer by `deadline` (monotonic seconds).
+def check_users() -> None:
+    """Raises UnavailableError if the project has no users, of whom one could be an admin."""
+    if user_model() is None:
+        raise UnavailableError(
+            "The project has no users: AUTH_USER_MODEL is not installed.", "no_users"
+        )
+
+
+def check_database(request: HttpRequest, deadline: float) -> None:
+    """Raises UnavailableError if a database does not answer by `deadline` (monotonic seconds).
 
     A request without credentials is not checked: it is refused without the database.
     """
@@ -35,17 +44,17 @@ def check_database(request: Request, deadline: float) -> None:
             wait_for_pool(alias, max(deadline - monotonic(), 0.0))
     except DatabaseUnavailableError as error:
         logger.warning("the database cannot be asked: %s", error)
-        raise ServiceUnavailable("The database does not answer.", DATABASE_UNAVAILABLE) from error
+        raise UnavailableError("The database does not answer.", DATABASE_UNAVAILABLE) from error
 
 
-def unmigrated(error: Exception, seconds: float) -> ServiceUnavailable | None:
+def unmigrated(error: Exception, seconds: float) -> UnavailableError | None:
     """The answer to an error of the database if migrations are missing, else None."""
     if not isinstance(error, DatabaseError) or not (
         command := needed_command(sorted(_needed_aliases()), seconds)
     ):
         return None
     logger.warning("migrations are not applied (%s): %s", command, type(error).__name__)
-    return ServiceUnavailable(f"Migrations are not applied yet: run {command}.", "not_migrated")
+    return UnavailableError(f"Migrations are not applied yet: run {command}.", "not_migrated")
 
 
 def _needed_aliases() -> set[str]:
@@ -60,6 +69,6 @@ def _needed_aliases() -> set[str]:
     return needed
 
 
-def _has_credentials(request: Request) -> bool:
+def _has_credentials(request: HttpRequest) -> bool:
     cookie = getattr(django_settings, "SESSION_COOKIE_NAME", "sessionid")
     return "Authorization" in request.headers or cookie in request.COOKIES
