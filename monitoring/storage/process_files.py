@@ -74,6 +74,18 @@ class ProcessFiles:
         self._exemplars_after = float("-inf")
         self._exemplars_lost = DROP_NO_SPACE  # the drop reason until the next attempt
 
+    def become(self, role: str, directory: Path, *, finds_start: bool) -> None:
+        """Set the role and the directory. A slot of another role or directory is given back.
+
+        What was counted there stays in its files, as a dead process's counts do.
+        """
+        if self.slot is not None and (role, directory) != (self.slot.role, self.directory):
+            self._leave()
+            if self._joined is not None:
+                self._joined.leave()
+                self._joined = None
+        self.role, self.directory, self.finds_start = role, directory, finds_start
+
     def welcome(self, value: Placed) -> None:
         """Give a new value its cell at once, so that it is exposed as 0 before its first write."""
         if self.slot is None:
@@ -179,6 +191,13 @@ class ProcessFiles:
 
     def leave_in_child(self) -> None:
         """After a fork, in the child: forget the parent's slot and files."""
+        self._leave()
+        self._joined = None  # the lock closed the child's copy itself
+        self._own.forget()
+        self._busy = False
+
+    def _leave(self) -> None:
+        """Forget the slot and its files. Values find their places in the next slot's."""
         for file in self._files.values():
             file.forget()
         self._files.clear()
@@ -186,9 +205,7 @@ class ProcessFiles:
         if self.slot is not None:
             self.slot.forget()
             self.slot = None
-        self._joined = None  # the lock closed the child's copy itself
-        self._own.forget()
-        self._busy = False
+        self._own.forget_places()
         self._attach_after = self._grow_after = self._exemplars_after = float("-inf")
 
     def _attach(self) -> bool:

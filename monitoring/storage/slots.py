@@ -28,7 +28,7 @@ OTHER = "python"
 
 _WEB_SERVERS = {"gunicorn", "uvicorn", "daphne", "hypercorn", "granian", "uwsgi", "waitress-serve"}
 _TEST_RUNNERS = {"pytest", "py.test"}
-_COMMANDS = {"runserver": WEB, "test": TEST}
+_COMMANDS = {"runserver": WEB, "exporter": EXPORTER, "test": TEST}
 _MANAGE = {"manage.py", "django-admin", "django"}
 
 MAX_SLOTS = 1024
@@ -39,7 +39,7 @@ _LOCK_FILE = re.compile(r"(?P<role>[a-z][a-z0-9]{0,15})-(?P<number>\d{1,4})\.loc
 
 
 def role_of(arguments: Sequence[str]) -> str:
-    """The role for a `sys.argv`: web, celery, manage, test or python."""
+    """The role for a `sys.argv`: web, exporter, celery, manage, test or python."""
     if not arguments:
         return OTHER
     path = PurePath(arguments[0])

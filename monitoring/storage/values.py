@@ -11,7 +11,7 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge, values
 
-from monitoring.storage import this_process
+from monitoring.storage import client_locks, this_process
 from monitoring.storage.exemplars import Place, Trace, encode_record
 from monitoring.storage.format import metric_key
 from monitoring.storage.own_counters import CORRUPT_NAME
@@ -84,6 +84,7 @@ class SlotValue:
 def install() -> None:
     """Make every metric built from now on live in this process's slot. Opens nothing."""
     values.ValueClass = SlotValue
+    client_locks.install()
 
 
 def role() -> str:
