@@ -13,6 +13,7 @@ from django.conf import settings
 from prometheus_client import Counter, Gauge, Histogram
 
 from monitoring.metrics import names
+from monitoring.storage.client_internals import set_mode
 
 _LATENCY_BUCKETS = (
     *(0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
@@ -126,7 +127,7 @@ def migration_gauges() -> MigrationGauges:
         )
     gauges = MigrationGauges(theirs.applied_migrations, theirs.unapplied_migrations)
     for gauge in gauges:
-        gauge._kwargs["multiprocess_mode"] = "mostrecent"  # for the children, which are made later
+        set_mode(gauge, "mostrecent")
     return gauges
 
 
