@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api.base import AdminView
-from monitoring.api.error_answers import ERRORS, UNAVAILABLE, ServiceUnavailable
+from monitoring.api.error_answers import ERRORS, UNAVAILABLE
 from monitoring.api.figure_serializers import (
     SLOW_REQUESTS,
     WINDOW,
@@ -15,6 +15,7 @@ from monitoring.api.figure_serializers import (
     SummarySerializer,
 )
 from monitoring.api.openapi import described
+from monitoring.api.plain_json import UnavailableError
 from monitoring.conf import get_settings
 from monitoring.figures.traffic import SourceUnavailableError
 from monitoring.figures.window import LOCAL_SECONDS, MOST_SECONDS, Window, WindowError, parse_window
@@ -53,7 +54,7 @@ class SummaryView(AdminView):
         try:
             traffic, fallback_reason = read_traffic(window)
         except SourceUnavailableError as error:
-            raise ServiceUnavailable(str(error), error.code) from error
+            raise UnavailableError(str(error), error.code) from error
         active, reason = sessions.count_active()
         figures = request_figures(traffic)
         if reason:
@@ -104,7 +105,7 @@ class SeriesView(AdminView):
         try:
             found, fallback_reason = read_intervals(window)
         except SourceUnavailableError as error:
-            raise ServiceUnavailable(str(error), error.code) from error
+            raise UnavailableError(str(error), error.code) from error
         return Response(
             {
                 "points": points(found.intervals),

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from prometheus_client import REGISTRY, metrics, registry
+from monitoring.storage import client_internals
 
 if TYPE_CHECKING:
     from threading import RLock
@@ -22,11 +22,7 @@ _locks: "WeakSet[RLock]" = WeakSet()
 
 def install() -> None:
     """Every metric and registry made from now on, and the default registry, get such a lock."""
-    for module in (metrics, registry):
-        vars(module)["Lock"] = _make
-    default = vars(REGISTRY)
-    if default["_lock"] not in _locks:
-        default["_lock"] = _make()
+    client_internals.use_locks(_make, _locks.__contains__)
 
 
 def _make() -> "RLock":
