@@ -5,8 +5,7 @@ RUN python -m venv /venv
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY monitoring monitoring
 COPY multiprocess_exporter multiprocess_exporter
-RUN /venv/bin/pip install --no-cache-dir --constraint constraints.txt \
-    ".[celery,redis,postgres,project]"
+RUN /venv/bin/pip install --no-cache-dir --constraint constraints.txt ".[project]"
 
 FROM python:3.11-slim
 ENV PATH=/venv/bin:$PATH \

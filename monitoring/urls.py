@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import path
 
 from monitoring.api import health
-from monitoring.api.mounting import admin_view
+from monitoring.api.mounting import admin_view, plain_view
 from monitoring.api.scrape_view import scrape
 from monitoring.conf import APP_LABEL
 
@@ -19,7 +19,11 @@ if not apps.is_installed("monitoring"):  # the checks are the app's, so none of 
 app_name = APP_LABEL
 
 urlpatterns = [
-    path("alerts/webhook/", admin_view("alerts.WebhookView"), name="webhook"),
+    path(
+        "alerts/webhook/",
+        plain_view("webhook.webhook", "alerts.WebhookDescription"),
+        name="webhook",
+    ),
     path("health/", health.health, name="health"),
     path("health/live/", health.live, name="health-live"),
     path("health/ready/", health.ready, name="health-ready"),

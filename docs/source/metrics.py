@@ -6,7 +6,6 @@ from typing import Any
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from monitoring.instruments.databases.migrations import migration_gauges
 from monitoring.metrics import (
     cache_families,
     celery_families,
@@ -18,6 +17,7 @@ from monitoring.metrics import (
     request_families,
 )
 from monitoring.metrics.derived import derived_families
+from monitoring.metrics.foreign_families import migration_gauges
 from monitoring.storage import own_counters
 
 _HEAD = """\

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from monitoring.alerts.admins import is_admin
 from monitoring.backing_services.database_probe import unmeasured
 from monitoring.conf import get_settings
+from monitoring.conf.api_extra import has_api
 from monitoring.primitives.deadline import NoThreadError, Runs, StillRunningError
 from monitoring.primitives.log_limit import LogLimit
 from monitoring.primitives.own_logger import OwnLogger
@@ -73,7 +74,7 @@ def _has_credentials(request: HttpRequest) -> bool:
 def _look_up(request: HttpRequest) -> bool:
     unmeasured.set(True)  # of this thread alone
     find: Callable[[HttpRequest], object] = _user
-    if "Authorization" in request.headers:
+    if "Authorization" in request.headers and has_api():
         find = _user_of_token
     return is_admin(find(request))
 

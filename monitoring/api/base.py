@@ -1,12 +1,10 @@
 """The base view of all endpoints for admins: access, JSON only, errors, deadline."""
 
-import json
 from time import monotonic
 from typing import Any
 
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.exceptions import APIException, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
@@ -16,10 +14,11 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from monitoring.alerts.admins import is_admin, user_model
-from monitoring.api.database_gate import check_database, unmigrated
-from monitoring.api.error_answers import ServiceUnavailable, handle_error
+from monitoring.alerts.admins import is_admin
+from monitoring.api.database_gate import answer_to_failure, check_database, check_users
+from monitoring.api.error_answers import handle_error
 from monitoring.api.openapi import SchemaInProject
+from monitoring.api.plain_json import read_json
 from monitoring.conf import get_settings
 
 __all__ = ["OnlyJson"]
@@ -43,14 +42,6 @@ class OnlyJson(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-class TooLarge(APIException):
-    """413."""
-
-    status_code = 413
-    default_code = "too_large"
-    default_detail = "The body is too large."
-
-
 class BoundedJson(BaseParser):
     """Parses JSON of at most `most` bytes, and does not trust Content-Length."""
 
@@ -58,26 +49,8 @@ class BoundedJson(BaseParser):
     most = 64 * 1024
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        """Raises TooLarge or ParseError."""
-        body = stream.read(self.most + 1)
-        if len(body) > self.most:
-            raise TooLarge(f"A body may have at most {self.most} bytes.")
-        try:
-            return json.loads(body, parse_constant=_refuse)
-        except (ValueError, RecursionError) as error:
-            raise ParseError("The body is not JSON.") from error
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def check_users() -> None:
-    """Raises ServiceUnavailable if the project has no users, of whom one could be an admin."""
-    if user_model() is None:
-        raise ServiceUnavailable(
-            "The project has no users: AUTH_USER_MODEL is not installed.", "no_users"
-        )
+        """Raises EndpointError."""
+        return read_json(stream, self.most)
 
 
 class AdminView(APIView):
@@ -119,7 +92,7 @@ class AdminView(APIView):
         return handle_error
 
     def handle_exception(self, exc: Exception) -> Response:
-        return super().handle_exception(unmigrated(exc, self.seconds_left()) or exc)
+        return super().handle_exception(answer_to_failure(exc, self.seconds_left()) or exc)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         made = super().initialize_request(request, *args, **kwargs)

@@ -10,13 +10,14 @@ from rest_framework.response import Response
 
 from monitoring.api.base import AdminView
 from monitoring.api.database_gate import DATABASE_UNAVAILABLE
-from monitoring.api.error_answers import ERRORS, UNAVAILABLE, ServiceUnavailable
+from monitoring.api.error_answers import ERRORS, UNAVAILABLE
 from monitoring.api.figure_serializers import (
     WINDOW,
     CacheSerializer,
     DatabaseSerializer,
 )
 from monitoring.api.openapi import described
+from monitoring.api.plain_json import UnavailableError
 from monitoring.api.summary import window_of
 from monitoring.backing_services.redis_info import redis_info, redis_servers
 from monitoring.conf import get_settings
@@ -49,7 +50,7 @@ class DatabaseView(AdminView):
         try:
             state = database_state(counted.merged, self.seconds_left())
         except DatabaseUnavailableError as error:
-            raise ServiceUnavailable(str(error), DATABASE_UNAVAILABLE) from error
+            raise UnavailableError(str(error), DATABASE_UNAVAILABLE) from error
         log = log_path(get_settings())
         return Response(
             {

@@ -12,6 +12,8 @@ from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from monitoring.api.plain_json import EndpointError, InvalidFieldsError
+
 __all__ = ["ErrorAnswerSerializer", "handle_error"]
 
 
@@ -41,16 +43,11 @@ BODY_ERRORS = {
 UNAVAILABLE = {503: OpenApiResponse(ErrorAnswerSerializer, "The source of figures is away.")}
 
 
-class ServiceUnavailable(exceptions.APIException):
-    """503: a service that the answer needs is unavailable."""
-
-    status_code = 503
-    default_code = "unavailable"
-    default_detail = "Not available now."
-
-
 def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """The exception handler of our views. None: an unexpected error, which Django handles."""
+    if isinstance(error, EndpointError):
+        set_rollback()
+        return Response(error.body(), status=error.status, headers=error.headers)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
@@ -63,24 +60,22 @@ def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(int(wait))
-    return Response({"error": _shape(error)}, status=error.status_code, headers=headers)
+    return Response(_shape(error), status=error.status_code, headers=headers)
 
 
 def _shape(error: exceptions.APIException) -> dict[str, Any]:
     detail: Any = error.detail
     if isinstance(error, exceptions.ValidationError):
         fields = detail if isinstance(detail, dict) else {"non_field_errors": detail}
-        return {
-            "code": "invalid",
-            "message": "The request is not valid; see fields.",
-            "fields": {_sound(name): _texts(messages) for name, messages in fields.items()},
-        }
+        return InvalidFieldsError(
+            {_sound(name): _texts(messages) for name, messages in fields.items()}
+        ).body()
     if isinstance(detail, dict):  # simplejwt's errors: detail, code, messages
         code = str(detail.get("code", error.default_code))
         message = str(detail.get("detail", error.default_detail))
     else:
         code, message = str(getattr(detail, "code", error.default_code)), str(detail)
-    return {"code": code, "message": message, "fields": {}}
+    return EndpointError(error.status_code, code, message).body()
 
 
 def _texts(messages: Any) -> list[str]:

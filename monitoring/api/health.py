@@ -6,15 +6,20 @@ Celery's workers have their full names in the answer only if an admin asks.
 
 import time
 from collections.abc import Iterable
-from functools import wraps
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from monitoring.api.asker import asker
-from monitoring.api.mounting import PlainView, not_in_progress, unlogged, without_transactions
+from monitoring.api.mounting import (
+    PlainView,
+    not_in_progress,
+    unlogged,
+    without_body,
+    without_transactions,
+)
+from monitoring.api.plain_json import InvalidFieldsError
 from monitoring.conf import get_settings
 from monitoring.conf.health_table import DATABASE
 from monitoring.health import catalogue
@@ -33,23 +38,9 @@ from monitoring.health.findings import (
 _JSON, _TEXT = "application/json", "text/plain"
 
 
-def _without_body(view: PlainView) -> PlainView:
-    """Answer HEAD without a body (RFC 9110, 9.3.2): gunicorn logs a warning otherwise."""
-
-    @wraps(view)
-    def answer(request: HttpRequest) -> HttpResponse:
-        response = view(request)
-        if request.method == "HEAD":
-            response["Content-Length"] = str(len(response.content))
-            response.content = b""
-        return response
-
-    return answer
-
-
 def _endpoint(view: PlainView) -> PlainView:
     """Public and read-only; no transaction, because ATOMIC_REQUESTS would need the database."""
-    return without_transactions(csrf_exempt(not_in_progress(require_safe(_without_body(view)))))
+    return without_transactions(csrf_exempt(not_in_progress(require_safe(without_body(view)))))
 
 
 @_endpoint
@@ -113,9 +104,4 @@ def _may_see_hosts(request: HttpRequest, report: Report, deadline: float) -> boo
 
 def _refuse(count: int) -> HttpResponse:
     known = ", ".join(catalogue.known_names())
-    error: dict[str, Any] = {
-        "code": "invalid",
-        "message": "The request is not valid; see fields.",
-        "fields": {"check": [f"{count} not known; allowed are {known}."]},
-    }
-    return JsonResponse({"error": error}, status=400, headers={"Cache-Control": "no-store"})
+    return InvalidFieldsError({"check": [f"{count} not known; allowed are {known}."]}).response()

@@ -1,7 +1,7 @@
 """Mounts the endpoints: views load with their first request and are not counted as in progress.
 
 Django REST framework takes half a second of CPU time and 24 MB of memory, which a worker saves
-until an admin asks it.
+until an admin asks it. It is an extra: without it, the endpoints for admins answer 501.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,8 @@ from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
 from django.views import View
 
+from monitoring.api.plain_json import EndpointError
+from monitoring.conf.api_extra import NO_API, has_api
 from monitoring.instruments.requests.recorder import request_recorder
 
 __all__ = ["LazyView"]
@@ -59,7 +61,41 @@ def admin_view(name: str) -> LazyView:
     No transaction is open while a view waits for servers.
     Views open their own transactions.
     """
-    view = LazyView(f"monitoring.api.{name}", is_traffic=False)
+    view = _AdminView(f"monitoring.api.{name}", is_traffic=False)
+    return without_transactions(view)
+
+
+class _OurView(LazyView):
+    @property
+    def cls(self) -> type[View]:
+        if not has_api():
+            raise AttributeError("cls")  # so that code that inspects a URLconf sees a plain view
+        return super().cls
+
+
+class _DescribedView(_OurView):
+    """A plain Django view of ours; the class at `path` describes it to schema generators alone."""
+
+    def __init__(self, view: str, path: str) -> None:
+        super().__init__(path)
+        self._plain = view
+
+    def __call__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        _leave(request)
+        answer: HttpResponseBase = import_string(self._plain)(request)
+        return answer
+
+
+class _AdminView(_OurView):
+    """Answers 501 where the extra `api` is not installed."""
+
+    def __call__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return super().__call__(request, *args, **kwargs) if has_api() else _no_api(request)
+
+
+def plain_view(name: str, description: str) -> LazyView:
+    """One of our endpoints that needs no extra: a function; both names as in `admin_view`."""
+    view = _DescribedView(f"monitoring.api.{name}", f"monitoring.api.{description}")
     return without_transactions(view)
 
 
@@ -94,6 +130,26 @@ def not_in_progress(view: PlainView) -> PlainView:
 
     leave_first.login_required = False  # type: ignore[attr-defined]
     return leave_first
+
+
+def without_body(view: PlainView) -> PlainView:
+    """Answer HEAD without a body (RFC 9110, 9.3.2): gunicorn logs a warning otherwise."""
+
+    @wraps(view)
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = view(request)
+        if request.method == "HEAD":
+            response["Content-Length"] = str(len(response.content))
+            response.content = b""
+        return response
+
+    return answer
+
+
+@not_in_progress
+@without_body
+def _no_api(request: HttpRequest) -> HttpResponse:
+    return unlogged(EndpointError(501, "not_installed", NO_API).response())
 
 
 def _leave(request: HttpRequest) -> None:

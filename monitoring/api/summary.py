@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.api.base import AdminView
-from monitoring.api.error_answers import ERRORS, UNAVAILABLE, ServiceUnavailable
+from monitoring.api.error_answers import ERRORS, UNAVAILABLE
 from monitoring.api.figure_serializers import (
     ENDPOINTS,
     SLOW_REQUESTS,
@@ -17,6 +17,7 @@ from monitoring.api.figure_serializers import (
     SummarySerializer,
 )
 from monitoring.api.openapi import described
+from monitoring.api.plain_json import UnavailableError
 from monitoring.conf import get_settings
 from monitoring.figures.ranking import DEFAULT_ENDPOINTS, MOST_ENDPOINTS, SORTS, TOTAL, Ranking
 from monitoring.figures.traffic import SourceUnavailableError
@@ -70,7 +71,7 @@ class SummaryView(AdminView):
         try:
             traffic, fallback_reason = read_traffic(window, ranking)
         except SourceUnavailableError as error:
-            raise ServiceUnavailable(str(error), error.code) from error
+            raise UnavailableError(str(error), error.code) from error
         active, reason = sessions.count_active()
         figures = request_figures(traffic)
         if reason:
@@ -122,7 +123,7 @@ class SeriesView(AdminView):
         try:
             found, fallback_reason = read_intervals(window)
         except SourceUnavailableError as error:
-            raise ServiceUnavailable(str(error), error.code) from error
+            raise UnavailableError(str(error), error.code) from error
         return Response(
             {
                 "points": points(found.intervals),

@@ -1,7 +1,7 @@
 """Checks of the settings in MONITORING, the metrics directory and the metrics."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,6 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
-from prometheus_client import REGISTRY, values
-from prometheus_client.metrics import MetricWrapperBase
 
 from monitoring.backing_services import redis_client
 from monitoring.backing_services.database_probe import configured_aliases
@@ -21,6 +19,7 @@ from monitoring.conf.health_table import HealthRole, own_checks_with
 from monitoring.errors import MetricsDirectoryError
 from monitoring.instruments.databases.log_place import problem_of_log
 from monitoring.storage import directory as metrics_directory
+from monitoring.storage.client_internals import values_of_other_classes
 
 AppConfigs = Sequence[AppConfig] | None
 
@@ -181,7 +180,7 @@ def check_health_roles(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMess
 
 @register("monitoring")
 def check_early_metrics(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    early = sorted(set(_metrics_of_another_value_class()))
+    early = sorted(set(values_of_other_classes()))
     if not early:
         return []
     return [
@@ -193,21 +192,3 @@ def check_early_metrics(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMes
             id="monitoring.W003",
         )
     ]
-
-
-def _metrics_of_another_value_class() -> Iterator[str]:
-    for collector in list(REGISTRY._collector_to_names):
-        if isinstance(collector, MetricWrapperBase):
-            for value in _values_of(collector):
-                if not isinstance(value, values.ValueClass):
-                    yield collector._name
-
-
-def _values_of(metric: MetricWrapperBase) -> Iterator[object]:
-    """One value of the metric, or of one of its children."""
-    children = getattr(metric, "_metrics", None)
-    if children:
-        metric = next(iter(children.values()))
-    for attribute in ("_value", "_sum"):
-        if hasattr(metric, attribute):
-            yield getattr(metric, attribute)

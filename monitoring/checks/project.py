@@ -21,6 +21,7 @@ from monitoring.backing_services.migration_state import (
 )
 from monitoring.checks.configuration import AppConfigs, problem_of_function, usable_settings
 from monitoring.conf import APP_LABEL
+from monitoring.conf.api_extra import NO_API, has_api
 from monitoring.errors import DatabaseUnavailableError
 from monitoring.models import own_alias
 from monitoring.page.base_template import alerts_are_hidden_by
@@ -143,6 +144,20 @@ def check_overlapping_urls(app_configs: AppConfigs, **kwargs: Any) -> list[Check
             id="monitoring.W013",
         )
         for overlap in overlaps()
+    ]
+
+
+@register("monitoring")
+def check_extras(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    if has_api() or not getattr(settings, "ROOT_URLCONF", "") or not our_urls():
+        return []
+    return [
+        checks.Info(
+            NO_API,
+            hint="Or, if scrapes, health checks and the webhook are all that you need, add "
+            "'monitoring.I001' to SILENCED_SYSTEM_CHECKS.",
+            id="monitoring.I001",
+        )
     ]
 
 

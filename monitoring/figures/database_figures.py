@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from monitoring.figures.foreign_names import foreign
 from monitoring.figures.quantile import buckets_of, middle_quantile, reasons
 from monitoring.merging.layout import Line
 from monitoring.metrics import names
+from monitoring.metrics.foreign_families import foreign
 
 
 def database_figures(lines: Sequence[Line], added: Sequence[float]) -> dict[str, Any]:

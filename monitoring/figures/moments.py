@@ -8,11 +8,11 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from monitoring.figures.foreign_names import foreign
 from monitoring.merging.layout import Indices, Layout, Line, Values
 from monitoring.merging.merge import Merged
 from monitoring.merging.reader import Labels
 from monitoring.metrics import names
+from monitoring.metrics.foreign_families import foreign
 
 _FAMILIES = {
     names.family_of(names.HTTP_REQUESTS),

@@ -15,11 +15,9 @@ from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
 from monitoring.storage.process_lock import process_lock
 from monitoring.storage.self_report import report_failure
-from monitoring.storage.slots import EXPORTER, WEB, is_held, lock_path, slot_name
+from monitoring.storage.slots import EXPORTER, MAX_SLOTS, WEB, is_held, lock_path, slot_name
 
 LOCK_FILE = "snapshots.lock"
-
-_EXPORTER_SLOT = slot_name(EXPORTER, 0)
 
 
 class Election:
@@ -47,8 +45,13 @@ class Election:
             self._descriptor = -1
 
     def _has_exporter(self) -> bool:
-        path = lock_path(self._directory, _EXPORTER_SLOT)
-        return path.exists() and is_held(path)
+        for number in range(MAX_SLOTS):  # a second exporter may outlive the first
+            path = lock_path(self._directory, slot_name(EXPORTER, number))
+            if not path.exists():
+                return False
+            if is_held(path):
+                return True
+        return False
 
     def _take(self) -> bool:
         with process_lock():  # forks wait for it: so every child knows of its copy

@@ -21,6 +21,7 @@ from monitoring.storage.fine_file import (
     LAYOUT,
     LAYOUT_OF_ANY_VERSION,
     ROW_BYTES,
+    ROWS_AT,
     owner_of_fine,
     scan_rows,
 )
@@ -78,15 +79,15 @@ class FineReader:
             counts: Values = np.zeros((len(self._numbers), COUNTS))
             for name in names:
                 inode, used = self._load(name)
-                if used > HEADER_BYTES:
+                if used > ROWS_AT:
                     counts = self._add(counts, name, inode, used)
             if len(self._endpoints) != len(self._numbers):
                 self._endpoints = tuple(self._numbers)
             return FineCounts(self._endpoints, counts)
 
     def _add(self, counts: Values, name: str, inode: int, used: int) -> Values:
-        rows = (used - HEADER_BYTES) // ROW_BYTES
-        data = np.frombuffer(self._buffer, np.uint8, rows * ROW_BYTES, HEADER_BYTES)
+        rows = (used - ROWS_AT) // ROW_BYTES
+        data = np.frombuffer(self._buffer, np.uint8, rows * ROW_BYTES, ROWS_AT)
         table = data.reshape(rows, ROW_BYTES)
         heads = table[:, :_HEAD_BYTES]
         known = self._known.get(name)
@@ -109,7 +110,7 @@ class FineReader:
         return counts
 
     def _learn(self, name: str, inode: int, used: int, heads: NDArray[np.uint8]) -> _Rows:
-        scan = scan_rows(bytes(memoryview(self._buffer)[:used]), HEADER_BYTES, used)
+        scan = scan_rows(bytes(memoryview(self._buffer)[:used]), ROWS_AT, used)
         if scan.damage is not None:
             self._damage.report(name, inode, scan.damage)
         rows: dict[int, int] = {}
@@ -121,7 +122,7 @@ class FineReader:
             if number < 0 or number in rows:
                 self._damage.report(name, inode, "a row's key is not a method and a route")
             else:
-                rows[number] = (counts_at - HEADER_BYTES) // ROW_BYTES
+                rows[number] = (counts_at - ROWS_AT) // ROW_BYTES
         return _Rows(
             inode,
             heads,
@@ -146,15 +147,15 @@ class FineReader:
             descriptor = os.open(self._directory / name, READ)
             try:
                 inode = os.fstat(descriptor).st_ino
-                head = os.pread(descriptor, HEADER_BYTES, 0)
-                if len(head) < HEADER_BYTES:
+                head = os.pread(descriptor, ROWS_AT, 0)
+                if len(head) < ROWS_AT:
                     raise ValueError(f"it is cut off at byte {len(head)}")
-                if head[4:] != LAYOUT:
-                    if head[4:].startswith(LAYOUT_OF_ANY_VERSION):
+                if head[HEADER_BYTES:] != LAYOUT:
+                    if head[HEADER_BYTES:].startswith(LAYOUT_OF_ANY_VERSION):
                         return inode, 0  # its slot's next owner sets it aside
                     raise ValueError("it does not begin as a fine file")
                 used = read_used(head)
-                if not HEADER_BYTES <= used <= MAX_FILE_BYTES:
+                if not ROWS_AT <= used <= MAX_FILE_BYTES:
                     raise ValueError(f"the header claims {used} bytes in use")
                 if len(self._buffer) < used:
                     self._buffer = bytearray(used)

@@ -6,6 +6,7 @@ from functools import cache
 from prometheus_client import Counter
 
 from monitoring.metrics import names
+from monitoring.metrics.foreign_families import cache_families
 
 # Values of the label `result`.
 HIT = "hit"
@@ -19,7 +20,7 @@ GET = "get"  # the value of the label `operation` that has its own families, too
 
 @dataclass(frozen=True, slots=True)
 class CacheMetrics:
-    """What caches write; the first four families are django-prometheus's own."""
+    """What caches write; the first four families are django-prometheus's."""
 
     get: Counter
     hits: Counter
@@ -31,13 +32,8 @@ class CacheMetrics:
 @cache
 def cache_metrics() -> CacheMetrics:
     """The cache families, built at the first use."""
-    from django_prometheus.cache import metrics as theirs  # noqa: PLC0415  (reads the settings)
-
     return CacheMetrics(
-        get=theirs.django_cache_get_total,
-        hits=theirs.django_cache_hits_total,
-        misses=theirs.django_cache_misses_total,
-        fail=theirs.django_cache_get_fail_total,
+        **cache_families()._asdict(),
         operations=Counter(
             names.CACHE_OPERATIONS,
             "Cache operations; those on many keys count each key.",

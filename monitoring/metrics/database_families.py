@@ -6,6 +6,7 @@ from functools import cache
 from prometheus_client import Counter, Gauge, Histogram
 
 from monitoring.metrics import names
+from monitoring.metrics.foreign_families import database_families
 from monitoring.metrics.histogram import BisectHistogram
 
 # 4 buckets for each doubling, from 61 µs to 64 s.
@@ -14,7 +15,7 @@ QUERY_HIGHR_BOUNDS = tuple(2 ** (k / 4) for k in range(-14 * 4, 6 * 4 + 1))
 
 @dataclass(frozen=True, slots=True)
 class DatabaseMetrics:
-    """What queries and connections write; the first six families are django-prometheus's own."""
+    """What queries and connections write; the first six families are django-prometheus's."""
 
     connections: Counter
     connection_errors: Counter
@@ -33,15 +34,8 @@ class DatabaseMetrics:
 @cache
 def database_metrics() -> DatabaseMetrics:
     """The database families, built at the first use."""
-    from django_prometheus.db import metrics as theirs  # noqa: PLC0415  (reads the settings)
-
     return DatabaseMetrics(
-        connections=theirs.connections_total,
-        connection_errors=theirs.connection_errors_total,
-        execute=theirs.execute_total,
-        execute_many=theirs.execute_many_total,
-        errors=theirs.errors_total,
-        duration=theirs.query_duration_seconds,
+        **database_families()._asdict(),
         duration_highr=BisectHistogram(
             names.DB_QUERY_DURATION_HIGHR_SECONDS.family,
             "Duration of queries on all databases, in buckets 19 % wide.",

@@ -12,9 +12,11 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
 from monitoring.conf import APP_LABEL
+from monitoring.conf.api_extra import NO_API, has_api
 from monitoring.metrics.labels import no_traffic
 from monitoring.page.own_admin import OwnAdmin
 
+_TEMPLATES = "admin/multiprocess_exporter"
 WINDOWS = (
     ("5m", "5 min"),
     ("15m", "15 min"),
@@ -78,15 +80,17 @@ class StatusAdmin(OwnAdmin):
     @method_decorator(require_safe)
     def status_page(self, request: HttpRequest) -> HttpResponse:
         request.current_app = self.admin_site.name
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Status",
+        context = {**self.admin_site.each_context(request), "title": "Status"}
+        if not has_api():
+            context["no_api"] = NO_API
+            return TemplateResponse(request, f"{_TEMPLATES}/status_without_api.html", context)
+        context |= {
             "endpoints": endpoint_urls(),
             "windows": WINDOWS,
             # The header's name, from its name in META.
             "csrf_header": settings.CSRF_HEADER_NAME.removeprefix("HTTP_").replace("_", "-"),
         }
-        return TemplateResponse(request, "admin/multiprocess_exporter/status.html", context)
+        return TemplateResponse(request, f"{_TEMPLATES}/status.html", context)
 
 
 def endpoint_urls() -> dict[str, str]:

@@ -1,8 +1,8 @@
 """The file of a slot's fine histograms: an array of counts for each (method, route).
 
-    offset 0    int32 native-endian: bytes in use, header included
-    offset 4    the version of this layout
-    offset 8    rows of ROW_BYTES. An entry is one row, or more for a long key:
+    offset 0    as in a metric file: bytes in use, and the file's mark
+    offset 8    the version of this layout
+    offset 16   rows of ROW_BYTES. An entry is one row, or more for a long key:
                 int32 key length, UTF-8 JSON [method, route], zeros, COUNTS float64 at its end
 
 Entries are append-only, and each count is one aligned store, as in a metric file. Rows of one size
@@ -12,26 +12,20 @@ let a reader add a whole slot at once.
 import json
 import re
 import struct
-from pathlib import Path
 
-from monitoring.storage.format import HEADER_BYTES, Buffer, Scan, pack_used
-from monitoring.storage.slot_file import Cells, Share, SlotFile, open_slot_file
+from monitoring.storage.format import FINE, HEADER_BYTES, Buffer, Scan, pack_used
+from monitoring.storage.slot_file import Cells, SlotFile
 
-FINE = "fine"  # the prefix of such a file, as `counter` is one of a metric file's
 COUNTS = 338  # as many as a fine histogram has buckets: metrics/request_families.py
 COUNT_BYTES = 8 * COUNTS
 ROW_BYTES = 2816
-LAYOUT = b"FIN1"
+LAYOUT = b"FINEHST1"
 LAYOUT_OF_ANY_VERSION = LAYOUT[:-1]
+ROWS_AT = HEADER_BYTES + len(LAYOUT)
 
 _LENGTH = struct.Struct("=i")
 _FILE_NAME = re.compile(r"fine_(?P<owner>[a-z][a-z0-9]{0,15}-\d{1,4})\.bin")
 _UNBOUND = Cells()
-
-
-def fine_file_name(owner: str) -> str:
-    """A name that matches neither metric files, which stock readers would merge, nor locks."""
-    return f"{FINE}_{owner}.bin"
 
 
 def owner_of_fine(name: str) -> str | None:
@@ -44,19 +38,7 @@ class FineFile(SlotFile):
     """The mapped file. `cells[index]` is the first of a key's counts."""
 
     __slots__ = ()
-    _VALUE_BYTES = COUNT_BYTES
-
-    def add_from(self, other: SlotFile, share: Share | None = None) -> None:
-        """Add the counts of another fine file. Raises OSError without space."""
-        assert other.cells is not None
-        for key, index in other._positions.items():
-            here = self._positions.get(key)
-            if here is None:
-                here = self.append(key)
-            assert self.cells is not None
-            for number, count in enumerate(other.cells[index : index + COUNTS].tolist()):
-                if count:
-                    self.cells[here + number] += count
+    _CELLS = _SUMMED = COUNTS
 
     def _encode(self, key: str) -> bytes:
         encoded = key.encode()
@@ -64,12 +46,15 @@ class FineFile(SlotFile):
         return (_LENGTH.pack(len(encoded)) + encoded).ljust(size, b"\0")
 
     def _begin(self) -> None:
-        self._map[0:HEADER_BYTES] = pack_used(HEADER_BYTES) + LAYOUT
+        super()._begin()
+        self._map[HEADER_BYTES:ROWS_AT] = LAYOUT
+        self._map[0:4] = pack_used(ROWS_AT)
+        self._used = ROWS_AT
 
     def _scan(self, start: int, used: int) -> Scan:
-        if self._map[4:HEADER_BYTES] != LAYOUT:
-            return Scan(damage="it has the layout of another version")
-        return scan_rows(self._map, start, used)
+        if used < ROWS_AT or self._map[start:ROWS_AT] != LAYOUT:
+            return Scan(end=ROWS_AT, damage="it has the layout of another version")
+        return scan_rows(self._map, ROWS_AT, used)
 
 
 class FineValue:
@@ -95,11 +80,6 @@ class FineRow(dict[int, FineValue]):
     def __missing__(self, number: int) -> FineValue:
         value = self[number] = FineValue(self._key, number)
         return value
-
-
-def open_fine_file(path: Path) -> SlotFile:
-    """As `open_slot_file`: a damaged file, or one of another layout, is set aside."""
-    return open_slot_file(path, FineFile)
 
 
 def entry_bytes(key_bytes: int) -> int:

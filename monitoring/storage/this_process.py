@@ -22,13 +22,12 @@ _is_declared = False
 def declare(role: str, directory: Path, *, finds_start: bool = False) -> None:
     """Set the role and the directory of the slot that this process will take. Opens nothing.
 
-    With `finds_start`, the process looks before it takes its slot whether the site starts afresh.
+    A process that measured something earlier, under another role, gives that slot back. With
+    `finds_start`, it looks before it takes its slot whether the site starts afresh.
     """
     global _is_declared  # noqa: PLW0603
-    files.role = slots.validate_role(role)
-    files.finds_start = finds_start
-    if files.slot is None:
-        files.directory = directory
+    with process_lock():
+        files.become(slots.validate_role(role), directory, finds_start=finds_start)
     # For prometheus-client's own code and for child processes.
     os.environ[ENVIRONMENT_VARIABLE] = str(directory)
     _is_declared = True

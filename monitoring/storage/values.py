@@ -9,9 +9,9 @@ value), and a write that finds no space is dropped and counted instead of ending
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from prometheus_client import Counter, Gauge, values
+from prometheus_client import Counter, Gauge
 
-from monitoring.storage import this_process
+from monitoring.storage import client_internals, client_locks, this_process
 from monitoring.storage.exemplars import Place, Trace, encode_record
 from monitoring.storage.format import metric_key
 from monitoring.storage.own_counters import CORRUPT_NAME
@@ -85,7 +85,8 @@ class SlotValue:
 
 def install() -> None:
     """Make every metric built from now on live in this process's slot. Opens nothing."""
-    values.ValueClass = SlotValue
+    client_internals.use_value_class(SlotValue)
+    client_locks.install()
 
 
 def role() -> str:
@@ -110,7 +111,7 @@ def tend() -> None:
 
 def value_of(metric: Counter | Gauge) -> SlotValue:
     """The value behind a label-less metric or a child: the hot path adds to it directly."""
-    value: SlotValue = metric._value
+    value: SlotValue = client_internals.value_of(metric)
     return value
 
 

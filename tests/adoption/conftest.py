@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adoption.host import Environment, build_wheel, make_environment
+from tests.adoption.host import OTHERS, SERVERS, Environment, build_wheel, make_environment
 
 
 @pytest.fixture(scope="session")
@@ -15,4 +15,5 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Environment:
-    return make_environment(tmp_path_factory.mktemp("environment"), sys.executable, wheel)
+    work, extras = tmp_path_factory.mktemp("environment"), "api,django-prometheus"
+    return make_environment(work, sys.executable, wheel, *SERVERS, *OTHERS, extras=extras)

@@ -18,6 +18,9 @@ from tests.servers.exposition import Series, parse
 from tests.servers.gunicorn import end_session
 from tests.servers.ports import free_port, wait_for
 
+# What a host may need beside Django and us.
+SERVERS = ("gunicorn", "gevent", "packaging", "uvicorn-worker")
+OTHERS = ("djangorestframework-simplejwt", "django-jazzmin", "django-unfold")
 SCRAPE = "/api/metrics/prometheus/"
 
 # In the order of hatchling's own command line; no network, no isolated environment.
@@ -52,15 +55,14 @@ def build_wheel(work: Path) -> Path:
     return Path(run([sys.executable, "-c", _BUILD, str(ROOT), str(work)], work).strip())
 
 
-def make_environment(work: Path, python: str, wheel: Path) -> Environment:
-    """Django and its like in the newest versions for the Python where ours are not for it."""
+def make_environment(
+    work: Path, python: str, wheel: Path, *packages: str, extras: str = "api"
+) -> Environment:
+    """What pip chooses for this Python without a constraint, as a project's own pip does."""
     path = work / "venv"
     run([python, "-m", "venv", str(path)], work)
-    pins = ["--constraint", str(ROOT / "constraints.txt")]
-    install = [str(path / "bin/pip"), "install", "--quiet", "--no-compile", *pins]
-    hosts = ["gunicorn", "gevent", "packaging", "uvicorn-worker", "djangorestframework-simplejwt"]
-    themes = ["django-jazzmin", "django-unfold"]
-    run([*install, str(wheel), *hosts, *themes], work)
+    install = [str(path / "bin/pip"), "install", "--quiet", "--no-compile"]
+    run([*install, f"{wheel}[{extras}]" if extras else str(wheel), *packages], work)
     return Environment(path)
 
 

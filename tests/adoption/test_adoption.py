@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adoption.host import Environment, Host, Server, adopt, make_environment
+from tests.adoption.host import SERVERS, Environment, Host, Server, adopt, make_environment
 from tests.adoption.pythons import pythons
 from tests.adoption.readme import HEADING, documented_lines
 from tests.paths import ROOT
@@ -151,7 +151,7 @@ def test_every_python_of_this_machine_with_the_django_that_it_brings(
 ) -> None:
     python = pythons()[version]
     is_ours = python == sys.executable
-    there = environment if is_ours else make_environment(tmp_path, python, wheel)
+    there = environment if is_ours else make_environment(tmp_path, python, wheel, *SERVERS)
     host = adopt(tmp_path / "site", there)
     assert "no issues" in host.manage("check", flags=("-W", "error"))
     with host.serve(*UVICORN, app="mysite.asgi") as server:

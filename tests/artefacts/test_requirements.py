@@ -7,10 +7,14 @@ from packaging.requirements import Requirement
 from tests.paths import ROOT
 
 
-def requirement(name: str) -> Requirement:
+def requirements(extra: str = "") -> list[Requirement]:
+    """Of the core, or of an extra and the extras that it names, without the core."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    found = [Requirement(line) for line in project["dependencies"]]
-    return next(each for each in found if each.name == name)
+    lines = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    found = [Requirement(line) for line in lines]
+    ours = [each for each in found if each.name == project["name"]]
+    named = [each for one in ours for name in one.extras for each in requirements(name)]
+    return [*(each for each in found if each not in ours), *named]
 
 
 def test_pip_may_take_the_django_prometheus_that_fits_the_project_s_django() -> None:
@@ -19,5 +23,21 @@ def test_pip_may_take_the_django_prometheus_that_fits_the_project_s_django() -> 
     pip passes over pre-releases unless a requirement names one; 2.4.1 names no Django at all.
     """
     offered = ["2.4.1", "2.5.0", "2.6.0.dev22"]
-    allowed = [*requirement("django-prometheus").specifier.filter(offered)]
+    (needed,) = requirements("django-prometheus")
+    allowed = [*needed.specifier.filter(offered)]
     assert allowed == ["2.5.0", "2.6.0.dev22"]
+
+
+def test_the_core_needs_three_packages() -> None:
+    assert {each.name for each in requirements()} == {"django", "numpy", "prometheus-client"}
+
+
+def test_all_has_what_our_features_use_and_the_reference_project_has_more() -> None:
+    features = {
+        each.name
+        for extra in ("api", "celery", "redis", "postgres")
+        for each in requirements(extra)
+    }
+    assert {each.name for each in requirements("all")} == features
+    project = {each.name for each in requirements("project")}
+    assert project > features | {"django-prometheus"}

@@ -1,122 +1,167 @@
-"""What was done against what is counted, at any moment and over every disturbance."""
+"""What was done against what is counted, exactly: the load rests while it is read."""
 
-import fcntl
-import json
-import os
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from prometheus_client.mmap_dict import MmapedDict
-
+from tests.chaos.slot_counts import TASKS, Labels, SlotCounts, counts_by_slot, owners
 from tests.chaos.task_load import TaskLoad
 from tests.chaos.tasks import TICK
 from tests.load.client import Load
 from tests.servers.exporter import Exporter
-from tests.servers.exposition import Series, requests_by_series
+from tests.servers.exposition import requests_by_series
 
-Labels = tuple[str, str, str]
-TASKS: Labels = ("task", TICK, "started")
-_STARTED = "celery_tasks_started_total"
-CHILDREN = 2  # of the Celery worker, each with a task at most
+_SETTLE_SECONDS = 2.0
 
 
 class Ledger:
-    """answered <= counted + lost <= sent, for each method, route and status, without a pause.
+    """answered <= counted + lost + dropped, counted + lost <= sent: for each method, route, status.
 
-    A request is counted before its answer is complete, and a task before it leaves its mark, so
-    this holds under load. `lost` is what dead slots had counted when their files were deleted: that
-    is gone, as documented. `dropped` is what may be missing because there was no place to write it.
+    At rest, what was sent and not answered was cut off, and may be counted or not. `lost` is what
+    dead slots had counted when their files were deleted: that is gone, as documented. `dropped` is
+    what is missing because there was no place to write it.
     """
 
-    def __init__(self, load: Load, tasks: TaskLoad, exporter: Exporter) -> None:
+    def __init__(self, load: Load, tasks: TaskLoad, exporter: Exporter, directory: Path) -> None:
         self._load = load
         self._tasks = tasks
         self._exporter = exporter
+        self._directory = directory
+        self._started = time.monotonic()
+        self._added_up = Look(self.seconds(), Counter(), {}, {})
         self.lost: Counter[Labels] = Counter()
         self.dropped: Counter[Labels] = Counter()
 
-    def faults(self) -> list[str]:
-        """What does not add up now."""
-        answered = self.answered()
-        counted = _counted(self._exporter.scrape())
-        sent = self._sent()
-        return [
-            f"{labels}: answered {answered[labels]}, sent {sent[labels]}, counted"
-            f" {counted[labels]}, lost {self.lost[labels]}, dropped {self.dropped[labels]}"
-            for labels in sorted(counted.keys() | answered.keys())
-            if not answered[labels] - self.dropped[labels]
-            <= counted[labels] + self.lost[labels]
-            <= sent[labels]
-        ]
+    def seconds(self) -> float:
+        """Since the site was put under load: the time that steps and faults tell."""
+        return time.monotonic() - self._started
+
+    @contextlib.contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Nothing is sent; what was sent has its answer or will never have one, and is counted.
+
+        The client may see the end of a stream before the server counts it, which has its time here.
+        """
+        with self._load.at_rest(), self._tasks.at_rest():
+            deadline = time.monotonic() + _SETTLE_SECONDS
+            while self._missing_now() and time.monotonic() < deadline:
+                time.sleep(0.2)
+            yield
 
     def wait_until_it_adds_up(self, seconds: float) -> None:
-        """Raises AssertionError with what does not."""
+        """Raises AssertionError with what does not, and where, after `seconds` under load.
+
+        Between two looks the site works: processes look after their files while they are active.
+        """
         deadline = time.monotonic() + seconds
-        while faults := self.faults():
-            assert time.monotonic() < deadline, "\n".join(faults)
-            time.sleep(0.1)
+        while True:
+            with self.at_rest():
+                faults = self._faults()
+                look = self._look()
+            if not faults:
+                self._added_up = look
+                return
+            assert time.monotonic() < deadline, self._told(faults, look)
+            time.sleep(0.5)
 
     def missing(self) -> Counter[Labels]:
-        """What was answered and is not counted, and stays so.
+        """What was answered and is neither counted nor known to be lost or dropped."""
+        with self.at_rest():
+            return self._missing_now()
 
-        The client may see the end of a stream before the server counts it: several looks tell that
-        from what is never counted.
+    def answered(self) -> Counter[Labels]:
+        """Requests that were answered and tasks that began, up to now."""
+        return self._load.so_far().answered + Counter({TASKS: self._tasks.begun()})
+
+    def counted(self) -> Counter[Labels]:
+        samples = self._exporter.scrape()
+        tasks = samples.get(("celery_tasks_started_total", (("task", TICK),)), 0.0)
+        by_labels: Mapping[Labels, float] = {**requests_by_series(samples), TASKS: tasks}
+        return Counter({labels: int(count) for labels, count in by_labels.items()})
+
+    def _faults(self) -> Counter[Labels]:
+        """How many too few (or, negative, too many) are counted.
+
+        A task may begin even now: those answered are read first, and those sent last.
         """
-        found = self._missing_now()
-        for _ in range(4):
-            if found:
-                time.sleep(0.3)
-                found &= self._missing_now()  # the smaller of each
-        return found
+        answered = self.answered()
+        counted = self.counted()
+        sent = self._sent()
+        faults: Counter[Labels] = Counter()
+        for labels in counted.keys() | answered.keys():
+            found = counted[labels] + self.lost[labels]
+            if found < (least := answered[labels] - self.dropped[labels]):
+                faults[labels] = least - found
+            elif found > sent[labels]:
+                faults[labels] = sent[labels] - found
+        return faults
 
     def _missing_now(self) -> Counter[Labels]:
         missing = self.answered()
-        missing.subtract(_counted(self._exporter.scrape()))
+        missing.subtract(self.counted())
         missing.subtract(self.lost)
+        missing.subtract(self.dropped)
         return +missing
 
-    def answered(self) -> Counter[Labels]:
-        """Requests that were answered and tasks that ran, up to now."""
-        return self._load.so_far().answered + Counter({TASKS: self._tasks.ran()})
-
     def _sent(self) -> Counter[Labels]:
-        """Requests that were sent; tasks that ran, run now, or were killed as they ran."""
-        begun = self._tasks.ran() + CHILDREN + self._tasks.interrupted
+        """Requests that were sent; tasks that began, or were killed before they left a mark."""
+        begun = self._tasks.begun() + self._tasks.interrupted()
         return self._load.so_far().sent + Counter({TASKS: begun})
 
+    def _look(self) -> "Look":
+        return Look(
+            self.seconds(),
+            self._load.so_far().by_process,
+            counts_by_slot(self._directory),
+            owners(self._directory),
+        )
 
-def counts_of_dead_slots(directory: Path) -> Counter[Labels]:
-    """Requests and tasks that only files of slots know which no process holds."""
-    found: Counter[Labels] = Counter()
-    for lock in directory.glob("*.lock"):
-        if not _is_free(lock):
-            continue
-        file = directory / f"counter_{lock.stem}.db"
-        if not file.exists():
-            continue
-        for raw, value, _, _ in MmapedDict.read_all_values_from_file(str(file)):
-            _, sample, labels, _ = json.loads(raw)
-            if sample == "http_requests_total":
-                found[labels["method"], labels["route"], labels["status"]] += int(value)
-            if sample == _STARTED and labels == {"task": TICK}:
-                found[TASKS] += int(value)
-    return found
+    def _told(self, faults: Counter[Labels], look: "Look") -> str:
+        """Which figures, between which looks, and in which slots they differ."""
+        answered, counted, sent = self.answered(), self.counted(), self._sent()
+        lines = [
+            f"at {look.seconds:.1f} s; it added up at {self._added_up.seconds:.1f} s",
+            *(
+                f"{labels}: {count:+d} missing: answered {answered[labels]}, sent {sent[labels]},"
+                f" counted {counted[labels]}, lost {self.lost[labels]},"
+                f" dropped {self.dropped[labels]}"
+                for labels, count in sorted(faults.items())
+            ),
+            *look.by_slot(self._added_up, faults),
+        ]
+        return "\n".join(lines)
 
 
-def _counted(samples: Mapping[Series, float]) -> Counter[Labels]:
-    tasks = samples.get((_STARTED, (("task", TICK),)), 0.0)
-    by_labels = {**requests_by_series(samples), TASKS: tasks}
-    return Counter({labels: int(count) for labels, count in by_labels.items()})
+class Look:
+    """What each process had answered, and each slot counted, at a time."""
 
+    def __init__(
+        self,
+        seconds: float,
+        answered: Counter[tuple[int, Labels]],
+        counted: SlotCounts,
+        pids: Mapping[int, str],
+    ) -> None:
+        self.seconds = seconds
+        self._answered = answered
+        self._counted = counted
+        self._pids = pids
 
-def _is_free(lock: Path) -> bool:
-    descriptor = os.open(lock, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
+    def by_slot(self, before: "Look", faults: Counter[Labels]) -> Iterator[str]:
+        """What was answered and counted since `before`, for each slot that had a part in it."""
+        slots = {**before._pids, **self._pids}
+        answered = self._answered.copy()
+        answered.subtract(before._answered)
+        for labels in sorted(faults):
+            for slot in sorted({*slots.values(), *self._counted, *before._counted, "no slot"}):
+                by_pid = {
+                    pid: count
+                    for (pid, its), count in answered.items()
+                    if its == labels and count and slots.get(pid, "no slot") == slot
+                }
+                was, now = (look._counted.get(slot, Counter())[labels] for look in (before, self))
+                if by_pid or was != now:
+                    pids = ", ".join(f"{count} by pid {pid}" for pid, count in by_pid.items())
+                    yield f"{labels} {slot}: answered since {pids or 0}; counted {was} -> {now}"

@@ -4,9 +4,9 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.clock import SteppedClock, stepped_clock
-from tests.chaos.ledger import CHILDREN, Ledger
-from tests.chaos.task_load import TaskLoad
+from tests.chaos.ledger import Ledger
+from tests.chaos.task_load import CHILDREN, TaskLoad
 from tests.chaos.tasks import MARKS
-from tests.load.client import MIX, Load
-from tests.paths import ROOT
+from tests.chaos.urls import FORK
+from tests.load.client import MIX, SERVED_BY, Load
+from tests.servers.admin import User, ask, make_users
 from tests.servers.celery import CeleryWorker, run_celery
 from tests.servers.exporter import Exporter, start_exporter
 from tests.servers.gunicorn import Gunicorn, children, environment, run_gunicorn
@@ -29,6 +30,7 @@ from tests.servers.redis import RedisServer, run_redis
 WORKERS = 4
 HEALTH = "/api/health/"
 _MOST_REQUESTS = 10_000_000
+_ENTRY = re.compile(r"^(?=\[?\d{4}-\d\d-\d\d )", re.MULTILINE)  # of gunicorn's log
 
 
 @dataclass
@@ -46,6 +48,8 @@ class Stack:
     load: Load
     tasks: TaskLoad
     ledger: Ledger
+    admin: User
+    prometheus_port: int  # where none listens, unless a disturbance does
     environment: dict[str, str]
     cuts: list[list[float]] = field(default_factory=list)
     gaps: list[list[float]] = field(default_factory=list)
@@ -55,11 +59,26 @@ class Stack:
     def workers(self) -> list[int]:
         return children(self.master)
 
+    def kill_workers(self, workers: list[int]) -> None:
+        with self.connections_are_cut():
+            for worker in workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+            wait_for("their successors", lambda: not set(workers) & set(self.workers()), 60)
+            self.wait_for_workers()
+
     def tell_threads(self) -> None:
         """In gunicorn's log: where each thread of each worker is."""
         for worker in self.workers():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGRTMIN)
+
+    def server_errors(self) -> Iterator[str]:
+        """What gunicorn's log has of each request that failed, but of those that are to fail."""
+        entries = _ENTRY.split(self.web.log.read_text(errors="replace"))
+        for entry in entries:
+            if "Internal Server Error: /" in entry and "DemoError" not in entry:
+                yield entry
 
     def wait_for_workers(self, count: int = WORKERS) -> None:
         wait_for(f"{count} workers", lambda: len(self.workers()) == count, 60)
@@ -106,6 +125,21 @@ class Stack:
             connection.close()
         checks = {name: found["status"] for name, found in body["checks"].items()}
         return {**checks, "status": body["status"]}
+
+    def reason_for_local_figures(self, seconds: float) -> str | None:
+        """Why an admin does not get those of Prometheus; the answer comes within `seconds`."""
+        reason: str | None = ask(self.web, self.admin, seconds=seconds)["fallback_reason"]
+        return reason
+
+    def fork(self) -> tuple[int, int]:
+        """A worker's pid, and that of the child that it forked."""
+        connection = http.client.HTTPConnection(self.web.address, timeout=30)
+        try:
+            connection.request("GET", FORK, headers={"Connection": "close"})
+            response = connection.getresponse()
+            return int(response.headers[SERVED_BY]), int(response.read())
+        finally:
+            connection.close()
 
     def wait_for_health(self, **statuses: str) -> None:
         """In the time that results are shared and a check may take, and the machine's slack; with
@@ -159,14 +193,15 @@ def run_stack(work: Path, seed: int) -> Iterator[Stack]:
         stepped_clock(work) as clock,
     ):
         directory, marks = memory / "metrics", work / "marks"
+        prometheus_port = free_port()
         extra = {
             "DATABASE_URL": postgresql.url,
             "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
+            "PROMETHEUS_URL": f"http://127.0.0.1:{prometheus_port}",
             "REDIS_URL": redis.url,
         }
         given = environment(directory, work, **extra)
-        migrate = [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"]
-        subprocess.run(migrate, cwd=ROOT, env=given, check=True, timeout=120)
+        admin = make_users(work / "users", DATABASE_URL=postgresql.url)["admin"]
         with (
             run_gunicorn(
                 work / "web",
@@ -185,11 +220,11 @@ def run_stack(work: Path, seed: int) -> Iterator[Stack]:
         ):
             exporter = Exporter(web.master, free_port(), work / "exporter" / "exporter.log")
             load = Load(web.address, MIX, threads=4, seed=seed, pause=0.06)
-            tasks = TaskLoad(redis.url, marks)
+            tasks = TaskLoad(redis.url, marks, celery)
             stack = Stack(
                 *(web, web.master.pid, celery, redis, postgresql, exporter, directory, clock),
-                *(load, tasks, Ledger(load, tasks, exporter)),
-                {**extra, **clock.environment},
+                *(load, tasks, Ledger(load, tasks, exporter, directory)),
+                *(admin, prometheus_port, {**extra, **clock.environment}),
             )
             stack.start_exporter()
             try:

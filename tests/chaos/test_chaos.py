@@ -34,6 +34,10 @@ def test_what_is_promised_holds_whatever_happens(tmp_path: Path) -> None:
             watchers = watch(stack)
             try:
                 seconds = disturb(stack, watchers, done)
+            except BaseException:
+                stack.tell_threads()
+                print(*stack.server_errors(), sep="\n")
+                raise
             finally:
                 for watcher in watchers:
                     watcher.stop()
@@ -63,7 +67,7 @@ def disturb(stack: Stack, watchers: list[Watcher], done: list[str]) -> float:
             break
         time.sleep(step.pause)
         done.append(step.kind)
-        print(f"{time.monotonic() - started:6.1f} s  {number}  {step}", flush=True)
+        print(f"{stack.ledger.seconds():6.1f} s  {number}  {step}", flush=True)
         cut_off = stack.load.so_far().failed.total()
         DISTURBANCES[step.kind](stack, step)
         invariants.check()
@@ -78,9 +82,9 @@ def assert_seen(stack: Stack, watchers: list[Watcher], seconds: float) -> None:
     """It is no proof if nobody looked."""
     result = stack.load.so_far()
     print(f"{result.answered.total()} answered, {result.failed.total()} cut off,", end=" ")
-    print(f"{stack.tasks.ran()} tasks ran,", end=" ")
+    print(f"{stack.tasks.ended()} tasks ran,", end=" ")
     print(", ".join(f"{watcher.name} {watcher.looks} looks" for watcher in watchers))
     assert all(watcher.looks > seconds / 10 for watcher in watchers)
     assert result.answered.total() > 5 * seconds
-    assert stack.tasks.ran() > seconds / 4
+    assert stack.tasks.ended() > seconds / 4
     assert [watcher.wrong for watcher in watchers] == [[] for _ in watchers]

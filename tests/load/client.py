@@ -1,11 +1,12 @@
 """A concurrent client that keeps its own exact count of what was answered."""
 
+import contextlib
 import http.client
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 
@@ -22,6 +23,9 @@ class Call:
     def labels(self) -> tuple[str, str, str]:
         return self.method, self.route, str(self.status)
 
+
+# A server that puts its pid into this header is told apart from the others of the site.
+SERVED_BY = "X-Served-By"
 
 MIX = (
     Call("GET", "/demo/ok/", "/demo/ok/", 200),
@@ -42,7 +46,8 @@ MIX = (
 class Result:
     """What was answered, by labels, and what got no answer (the server was killed meanwhile).
 
-    `failures` says from when to when (monotonic seconds) and of what.
+    `failures` says from when to when (monotonic seconds) and of what. `by_process` is what each pid
+    answered that gave it in the header SERVED_BY.
     """
 
     sent: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -50,6 +55,7 @@ class Result:
     failed: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     failures: list[tuple[float, float, str]] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
+    by_process: Counter[tuple[int, tuple[str, str, str]]] = field(default_factory=Counter)
 
     @property
     def total(self) -> int:
@@ -75,6 +81,10 @@ class Load:
         self._left = 0
         self._pause = pause
         self._stop = threading.Event()
+        self._under_way = 0
+        self._may_begin = threading.Event()
+        self._may_begin.set()
+        self._ended = threading.Condition(self._lock)
         self._threads = [
             threading.Thread(target=self._work, args=(number,), daemon=True)
             for number in range(threads)
@@ -98,7 +108,20 @@ class Load:
                 now.failed.copy(),
                 list(now.failures),
                 list(now.surprises),
+                now.by_process.copy(),
             )
+
+    @contextlib.contextmanager
+    def at_rest(self, seconds: float = 60.0) -> Iterator[None]:
+        """No request is under way here, and none begins."""
+        self._may_begin.clear()
+        try:
+            with self._ended:
+                rests = self._ended.wait_for(lambda: self._under_way == 0, seconds)
+                assert rests, f"{self._under_way} requests have no end"
+            yield
+        finally:
+            self._may_begin.set()
 
     def finish(self, *, early: bool = False) -> Result:
         """Wait for the last answer; `early` does not begin any further request."""
@@ -113,30 +136,51 @@ class Load:
         chance = random.Random(self._seed * 1000 + number)
         while not self._stop.wait(self._pause):
             call = chance.choice(self._calls)
-            with self._lock:
-                if self._left == 0:
-                    return
-                self._left -= 1
-                self.result.sent[call.labels] += 1
+            if not self._begin(call):
+                return
             started = time.monotonic()
             try:
-                status = self._make(call)
+                status, pid = self._make(call)
             except (OSError, http.client.HTTPException) as error:
-                with self._lock:
+                with self._ended:
                     self.result.failed[call.labels] += 1
                     self.result.failures.append((started, time.monotonic(), f"{call}: {error!r}"))
+                    self._end()
                 continue
-            with self._lock:
+            with self._ended:
                 self.result.answered[call.labels] += 1
+                if pid:
+                    self.result.by_process[pid, call.labels] += 1
                 if status != call.status:
                     self.result.surprises.append(f"{call}: {status}")
+                self._end()
 
-    def _make(self, call: Call) -> int:
+    def _begin(self, call: Call) -> bool:
+        """Whether there is one more to make; a load at rest is waited for."""
+        while not self._stop.is_set():
+            self._may_begin.wait(1)
+            with self._lock:
+                if not self._may_begin.is_set():
+                    continue
+                if self._left == 0:
+                    return False
+                self._left -= 1
+                self._under_way += 1
+                self.result.sent[call.labels] += 1
+                return True
+        return False
+
+    def _end(self) -> None:
+        self._under_way -= 1
+        self._ended.notify_all()
+
+    def _make(self, call: Call) -> tuple[int, int]:
+        """The status, and the pid that the server gave or 0."""
         connection = http.client.HTTPConnection(self._address, timeout=30)
         try:
             connection.request(call.method, call.path, headers={"Connection": "close"})
             response = connection.getresponse()
             response.read()
-            return response.status
+            return response.status, int(response.getheader(SERVED_BY, "0"))
         finally:
             connection.close()

@@ -62,9 +62,11 @@ def make_users(work: Path, others: int = 0, **extra: str) -> dict[str, User]:
     return {name: User(**found) for name, found in json.loads(output).items()}
 
 
-def ask(server: Gunicorn, user: User, path: str = "/api/metrics/") -> dict[str, Any]:
-    """The JSON that an admin gets."""
-    connection = http.client.HTTPConnection(server.address, timeout=20)
+def ask(
+    server: Gunicorn, user: User, path: str = "/api/metrics/", seconds: float = 20
+) -> dict[str, Any]:
+    """The JSON that an admin gets; the server may be silent for `seconds`."""
+    connection = http.client.HTTPConnection(server.address, timeout=seconds)
     try:
         connection.request("GET", path, headers={**user.bearer, "Connection": "close"})
         response = connection.getresponse()

@@ -16,13 +16,17 @@ from tests.servers.ports import wait_for
 
 @dataclass
 class CeleryWorker:
-    """`process` is None while it is stopped; `options` are those of `celery worker`."""
+    """`process` is None while it is stopped; `options` are those of `celery worker`.
+
+    `starts` is how often it was started, by whomever.
+    """
 
     work: Path
     environment: dict[str, str]
     app: str
     options: Sequence[str]
     process: "subprocess.Popen[bytes] | None" = None
+    starts: int = 0
 
     def start(self) -> None:
         """Start it, and again if it ends before it is ready, as its supervisor would."""
@@ -47,6 +51,7 @@ class CeleryWorker:
             self._run()
 
     def _run(self) -> None:
+        self.starts += 1
         program = str(Path(sys.executable).with_name("celery"))
         with (self.work / "celery.log").open("ab") as output:
             self.process = subprocess.Popen(

@@ -11,10 +11,10 @@ _EVERY_SECONDS = 0.02
 class Drips:
     """Sends `start` at once to whoever connects, then a byte `x` every 20 ms."""
 
-    def __init__(self, start: bytes) -> None:
+    def __init__(self, start: bytes, port: int = 0) -> None:
         self._start = start
         self._over = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -44,9 +44,9 @@ class Drips:
 
 
 @contextlib.contextmanager
-def dripping(start: bytes) -> Iterator[Drips]:
-    """On a free port."""
-    server = Drips(start)
+def dripping(start: bytes, port: int = 0) -> Iterator[Drips]:
+    """On a free port by default."""
+    server = Drips(start, port)
     try:
         yield server
     finally:

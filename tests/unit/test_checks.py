@@ -111,11 +111,14 @@ def test_a_metrics_directory_on_a_network_file_system_is_told(
 
 def test_every_check_is_in_the_documentation_and_tried_here() -> None:
     source = "".join(path.read_text() for path in (ROOT / "monitoring/checks").glob("*.py"))
-    ids = set(re.findall(r"monitoring\.[EW]\d{3}", source))
+    ids = set(re.findall(r"monitoring\.[EIW]\d{3}", source))
     assert len(ids) >= 11
-    assert ids == set(re.findall(r"monitoring\.[EW]\d{3}", (ROOT / "docs/checks.md").read_text()))
-    tried = Path(__file__).read_text() + (ROOT / "tests/unit/api/test_unmigrated.py").read_text()
-    assert ids == set(re.findall(r"monitoring\.[EW]\d{3}", tried))
+    assert ids == set(re.findall(r"monitoring\.[EIW]\d{3}", (ROOT / "docs/checks.md").read_text()))
+    tried = Path(__file__).read_text() + "".join(
+        (ROOT / f"tests/unit/api/test_{name}.py").read_text()
+        for name in ("unmigrated", "core_alone")
+    )
+    assert ids == set(re.findall(r"monitoring\.[EIW]\d{3}", tried))
 
 
 def test_a_metrics_directory_that_others_may_write_to_is_refused(

@@ -4,33 +4,21 @@ django-prometheus sets them once at the start of each process, by pid. Here the 
 `web-0` renews them every MIGRATIONS_EVERY_SECONDS in the background; the newest value is exposed.
 """
 
-from functools import cache
 from time import monotonic
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from prometheus_client import Gauge
 
 from monitoring.backing_services.database_probe import ask, configured_aliases
 from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError
 from monitoring.instruments.background import jobs
+from monitoring.metrics.foreign_families import migration_gauges
 from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage import attach, own_counters
 from monitoring.storage.self_report import report_error, report_failure
 from monitoring.storage.slots import WEB, slot_name
 
 _OWNER = slot_name(WEB, 0)
-
-
-@cache
-def migration_gauges() -> tuple[Gauge, Gauge]:
-    """django-prometheus's gauges of applied and unapplied migrations."""
-    from django_prometheus import migrations  # noqa: PLC0415  (it registers the names)
-
-    gauges = migrations.applied_migrations, migrations.unapplied_migrations
-    for gauge in gauges:
-        gauge._kwargs["multiprocess_mode"] = "mostrecent"  # for the children, which are made later
-    return gauges
 
 
 class MigrationWatch:

@@ -1,12 +1,12 @@
 """Removes values from SQL: literals and parameters become `?`, comments are dropped.
 
 What is a literal depends on the database, and sometimes on its settings (does a backslash escape a
-quote?). Where the text alone cannot tell, the rest of the statement is cut off: a shorter log line
-is better than a secret in it.
+quote?), and a setting or a password may be a bare word. Where the text alone cannot tell, the rest
+of the statement is cut off: a shorter log line is better than a secret in it.
 """
 
 import re
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Set
 from functools import cache
 from hashlib import blake2b
 
@@ -89,9 +89,33 @@ _TOKENS = {
 _DOUBTFUL_QUOTE = re.compile(r"""(?<!\\)(?:\\\\)*\\['"]""")
 _LIST = re.compile(r"\?(?:\s*,\s*\?)+")
 _ROWS = re.compile(r"\(\?\)(?:\s*,\s*\(\?\))+")
-# The value of SET and PRAGMA is often an unquoted word, as in `PRAGMA key = x`.
-_SETTING = re.compile(r"(?i)((?:^|;)\s*(?:SET|PRAGMA)\b[^=(;]*?(?:=|\(|\bTO\b))[^;]*")
 _SAVEPOINT = re.compile(r'(?i)\b(SAVEPOINT)\s+["`]?\w+["`]?')
+# What is shown whole: in other kinds of statements a bare word may be a value.
+_QUERIES = {
+    *("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "VALUES", "TABLE"),
+    *("EXPLAIN", "CALL", "SHOW", "ANALYZE", "LOCK", "REFRESH", "REINDEX", "TRUNCATE"),
+    *("COMMIT", "RELEASE", "ROLLBACK", "SAVEPOINT", "START"),
+}
+# What is shown as far as this word.
+_COMMANDS = {
+    *("ALTER", "ATTACH", "BEGIN", "COMMENT", "COPY", "CREATE", "DECLARE", "DO", "DROP", "EXECUTE"),
+    *("GRANT", "LOAD", "NOTIFY", "PRAGMA", "PREPARE", "REVOKE", "SET", "VACUUM"),
+}
+_FIRST_WORD = re.compile(r"[\s(]*([A-Za-z]+)\b")
+_WHOLE = re.compile(
+    r"(?i)\s*(?:BEGIN(?:\s+(?:TRANSACTION|WORK|DEFERRED|IMMEDIATE|EXCLUSIVE))*"
+    r"|SET\s+CONSTRAINTS\s+ALL\s+(?:DEFERRED|IMMEDIATE))\s*"
+)
+_SETTING = re.compile(
+    r"""(?i)\s*(?:SET|PRAGMA)\s+(?:(?:GLOBAL|LOCAL|SESSION)\s+)?[\w.@"`]+\s*(?::?=|\(|\bTO\b)"""
+)
+_DEFINITION = re.compile(
+    r"(?i)\s*(?:CREATE|ALTER|DROP)\s+"
+    r"(?:(?:OR\s+REPLACE|GLOBAL|LOCAL|TEMP|TEMPORARY|UNLOGGED|UNIQUE|FULLTEXT|SPATIAL|MATERIALIZED)"
+    r"\s+)*(?:TABLE|INDEX|VIEW|SEQUENCE)\b"
+)
+_OPTION = re.compile(r"""=\s*(?:\w+|"[^"]*"|`[^`]*`)""")
+_PASSWORD = re.compile(r"(?i)\b(?:IDENTIFIED\s+(?:BY|VIA|WITH)|ACCESS\s+PARAMETERS)\b")
 _MEMBER = re.compile(r"\s*\.\s*[^\s\d]")  # but not a number such as .5
 _NAMES_FOLLOW = {"AS", "FROM", "INDEX", "INTO", "JOIN", "TABLE", "UPDATE"}
 
@@ -103,11 +127,11 @@ def normalise(sql: str, vendor: str, known_names: Set[str] = frozenset()) -> str
     this takes a double-quoted text that is not a known name for a string.
     """
     dialect = vendor if vendor in _TOKENS else ""
-    text = "".join(_Scan(sql[:MAX_INPUT], dialect, known_names).pieces())
+    statements = _Scan(sql[:MAX_INPUT], dialect, known_names).statements()
+    text = ";".join(_without_bare_values(statement) for statement in statements)
     if len(sql) > MAX_INPUT:
         text += CUT
     text = " ".join(text.split())
-    text = _SETTING.sub(r"\1 ?", text)
     text = _SAVEPOINT.sub(r"\1 ?", text)
     text = _ROWS.sub("(?)", _LIST.sub("?", text))
     return text if len(text) <= MAX_OUTPUT else text[: MAX_OUTPUT - 1] + CUT
@@ -116,6 +140,23 @@ def normalise(sql: str, vendor: str, known_names: Set[str] = frozenset()) -> str
 def fingerprint(normalised: str) -> str:
     """16 hexadecimal digits, equal for equal normalised statements."""
     return blake2b(normalised.encode(errors="replace"), digest_size=8).hexdigest()
+
+
+def _without_bare_values(statement: str) -> str:
+    """The statement, already without literals, as far as no bare word in it can be a value."""
+    found = _FIRST_WORD.match(statement)
+    if found is None:
+        return CUT if statement.strip() else ""
+    if (password := _PASSWORD.search(statement)) is not None:
+        statement = statement[: password.end()] + CUT
+    verb = found[1].upper()
+    if verb in _QUERIES or _WHOLE.fullmatch(statement):
+        return statement
+    if (setting := _SETTING.match(statement)) is not None:
+        return f"{setting[0]} ?"
+    if _DEFINITION.match(statement):
+        return _OPTION.sub("= ?", statement)
+    return f" {verb} {CUT}" if verb in _COMMANDS else CUT
 
 
 @cache
@@ -133,29 +174,37 @@ class _Scan:
         self._known_names = known_names
         self._at = 0
         self._last_word = ""
-        self._last = ""
+        self._last = self._before_word = ""
 
-    def pieces(self) -> list[str]:
+    def statements(self) -> list[str]:
+        """The text between semicolons, without literals and comments."""
+        result: list[list[str]] = [[]]
+        for piece in self._pieces():
+            if piece == ";":
+                result.append([])
+            else:
+                result[-1].append(piece)
+        return ["".join(pieces) for pieces in result]
+
+    def _pieces(self) -> Iterator[str]:
         match = _pattern(self._dialect).match
-        result: list[str] = []
         while self._at < len(self._sql):
             token = match(self._sql, self._at)
             assert token is not None  # `other` takes any character
             self._at = token.end()
             piece = self._piece(token)
             if piece is None:
-                result.append(CUT)
-                break
-            result.append(piece)
+                yield CUT
+                return
+            yield piece
             if not piece.isspace():
                 self._last = piece
-        return result
 
     def _piece(self, token: re.Match[str]) -> str | None:
         """The token's replacement; None if the rest of the statement cannot be read safely."""
         kind, text = token.lastgroup or "other", token.group()
         if kind == "word":
-            self._last_word = text.upper()
+            self._before_word, self._last_word = self._last.upper(), text.upper()
             return text
         handle = _HANDLERS.get(kind)
         return text if handle is None else handle(self, text)
@@ -164,6 +213,8 @@ class _Scan:
         return None if _DOUBTFUL_QUOTE.search(text) else "?"
 
     def block(self, text: str) -> str | None:
+        if self._dialect == "mysql" and self._sql.startswith(("!", "M!"), self._at):
+            return None  # some versions execute what is in it: they read strings there
         depth = 1
         for mark in re.finditer(r"/\*|\*/", self._sql[self._at :]):
             if mark.group() == "*/":
@@ -185,7 +236,11 @@ class _Scan:
     def doubtful(self, text: str) -> str:
         """A name in double quotes, or a string (SQLite's documented misfeature)."""
         qualified = self._last == "." or _MEMBER.match(self._sql, self._at) is not None
-        follows = self._last.upper() == self._last_word and self._last_word in _NAMES_FOLLOW
+        follows = (
+            self._last.upper() == self._last_word
+            and self._last_word in _NAMES_FOLLOW
+            and self._before_word != "DISTINCT"  # `IS DISTINCT FROM "value"`
+        )
         known = text[1:-1] in self._known_names
         return text if qualified or follows or known else "?"
 

@@ -5,12 +5,12 @@ together. The only exceptions that leave it are those of the query itself.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from functools import cache
 from time import perf_counter
 from typing import Any
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 
 from monitoring.conf import get_settings
 from monitoring.instruments.databases.trackers import current
@@ -18,6 +18,7 @@ from monitoring.metrics.database_families import DatabaseMetrics, database_metri
 from monitoring.metrics.labels import OTHER
 from monitoring.primitives.bounded_names import BoundedNames
 from monitoring.primitives.interruptions import is_interruption
+from monitoring.storage.client_internals import parts_of
 from monitoring.storage.self_report import report_error
 from monitoring.storage.values import SlotValue, add_all, value_of
 
@@ -142,11 +143,6 @@ def _items(params: Any) -> int:
     if isinstance(params, _Counted):
         return params.taken
     return len(params) if isinstance(params, Sized) else 0
-
-
-def parts_of(histogram: Histogram) -> tuple[SlotValue, Sequence[SlotValue], Sequence[float]]:
-    """A histogram child's sum, buckets and upper bounds, which its `observe` writes to."""
-    return histogram._sum, histogram._buckets, histogram._upper_bounds
 
 
 @cache

@@ -4,6 +4,7 @@ The current tracker is a context variable: async code and the threads in which D
 see it. A thread that a project starts itself begins without one.
 """
 
+import os
 import threading
 from contextvars import ContextVar
 
@@ -65,6 +66,17 @@ class RequestTracker(Tracker):
 
 
 current: ContextVar[Tracker | None] = ContextVar("monitoring_queries", default=None)
+
+
+def _renew_locks_in_child() -> None:
+    """Another thread may have held the lock of a block within which this process was forked."""
+    tracker = current.get()
+    while tracker is not None:
+        tracker._lock = threading.Lock()
+        tracker = tracker.parent
+
+
+os.register_at_fork(after_in_child=_renew_locks_in_child)
 
 
 def is_within_request() -> bool:

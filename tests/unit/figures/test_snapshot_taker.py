@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from monitoring.figures.snapshot_taker import LOCK_FILE, Election
+from monitoring.storage.slots import EXPORTER, take
 from tests.unit.conftest import RunPython
 
 _HOLD = """
@@ -46,6 +47,18 @@ def test_one_of_two_wins_and_the_other_takes_over(metrics_directory: Path) -> No
     assert second.is_won()
     assert not first.is_won()
     second.leave()
+
+
+def test_workers_leave_the_snapshots_to_a_second_exporter_that_outlives_the_first(
+    metrics_directory: Path,
+) -> None:
+    first, second = take(metrics_directory, EXPORTER), take(metrics_directory, EXPORTER)
+    worker = Election(metrics_directory, is_exporter=False)
+    first.forget()
+    assert not worker.is_won()
+    second.forget()
+    assert worker.is_won()
+    worker.leave()
 
 
 def test_an_emptied_directory_is_elected_in_anew(metrics_directory: Path) -> None:

@@ -11,16 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring.merging.fine_reader import FineReader
-from monitoring.storage.fine_file import COUNTS, ROW_BYTES, fine_file_name, open_fine_file
-from monitoring.storage.format import HEADER_BYTES, pack_used
+from monitoring.storage.fine_file import COUNTS, LAYOUT, ROW_BYTES, ROWS_AT, FineFile
+from monitoring.storage.format import FINE, file_path, pack_used
+from monitoring.storage.slot_file import open_slot_file
 
 
 class Slot:
     """A slot's fine file, written as its owner writes it."""
 
     def __init__(self, directory: Path, name: str) -> None:
-        self.path = directory / fine_file_name(name)
-        self._file = open_fine_file(self.path)
+        self.path = file_path(directory, FINE, name)
+        self._file = open_slot_file(self.path, FineFile)
 
     def count(self, route: str, bucket: int, times: float = 1.0, method: str = "GET") -> None:
         key = json.dumps([method, route])
@@ -135,13 +136,19 @@ def test_no_directory_and_no_file_are_no_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\1\2", b"garbage!" * 10, pack_used(-1) + b"FIN1", pack_used(2**31 - 1) + b"FIN1"],
+    [
+        b"",
+        b"\1\2",
+        b"garbage!" * 10,
+        pack_used(-1) + b"mark" + LAYOUT,
+        pack_used(2**31 - 1) + b"mark" + LAYOUT,
+    ],
 )
 def test_a_damaged_file_is_reported_once_and_costs_only_itself(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     Slot(tmp_path, "web-0").count("/a/", 1)
-    (tmp_path / fine_file_name("web-1")).write_bytes(content)
+    (file_path(tmp_path, FINE, "web-1")).write_bytes(content)
     found = Found(tmp_path)
     for _ in range(2):
         assert found.read() == {("GET", "/a/"): {1: 1.0}}
@@ -150,7 +157,7 @@ def test_a_damaged_file_is_reported_once_and_costs_only_itself(
 
 
 def test_a_file_of_another_version_is_left_to_the_next_owner(tmp_path: Path) -> None:
-    (tmp_path / fine_file_name("web-0")).write_bytes(pack_used(HEADER_BYTES) + b"FIN9")
+    (file_path(tmp_path, FINE, "web-0")).write_bytes(pack_used(ROWS_AT) + b"mark" + b"FINEHST9")
     found = Found(tmp_path)
     assert found.read() == {}
     assert found.damaged == 0
@@ -161,7 +168,7 @@ def test_a_file_that_is_cut_while_it_is_read_gives_its_whole_rows(tmp_path: Path
     slot.count("/a/", 1)
     slot.count("/b/", 1)
     slot.close()
-    os.truncate(slot.path, HEADER_BYTES + ROW_BYTES + 100)
+    os.truncate(slot.path, ROWS_AT + ROW_BYTES + 100)
     assert found.read() == {("GET", "/a/"): {1: 1.0}}
     assert found.damaged == 1
 

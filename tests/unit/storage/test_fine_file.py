@@ -13,14 +13,20 @@ from monitoring.storage.fine_file import (
     COUNTS,
     LAYOUT,
     ROW_BYTES,
+    ROWS_AT,
     FineFile,
-    fine_file_name,
-    open_fine_file,
     owner_of_fine,
     scan_rows,
 )
-from monitoring.storage.format import HEADER_BYTES, MAX_FILE_BYTES, pack_used, parse_file_name
-from monitoring.storage.slot_file import SlotFile
+from monitoring.storage.format import (
+    FINE,
+    HEADER_BYTES,
+    MAX_FILE_BYTES,
+    file_path,
+    pack_used,
+    parse_file_name,
+)
+from monitoring.storage.slot_file import SlotFile, open_slot_file
 from monitoring.storage.slots import list_lock_files
 from tests.unit.conftest import RunPython
 from tests.unit.stock import stock_samples
@@ -39,7 +45,7 @@ def counted(directory: Path) -> dict[tuple[str, str, int], float]:
     """All counts that are not 0, by file, route and bucket."""
     found = {}
     for path in sorted(directory.glob("fine_*.bin")):
-        file = open_fine_file(path)
+        file = open_slot_file(path, FineFile)
         assert file.cells is not None
         for key in tuple(file.keys()):
             index = file.position(key)
@@ -67,7 +73,7 @@ def test_a_row_has_a_count_for_each_fine_bucket() -> None:
 
 
 def test_its_name_is_that_of_no_metric_file_and_no_lock(metrics_directory: Path) -> None:
-    name = fine_file_name("web-12")
+    name = file_path(metrics_directory, FINE, "web-12").name
     (metrics_directory / name).touch()
     assert owner_of_fine(name) == "web-12"
     assert parse_file_name(name) is None
@@ -137,24 +143,24 @@ def test_a_fresh_server_wipes_those_of_free_slots(
 
 
 def test_all_of_a_row_is_reserved_before_it_is_mapped(tmp_path: Path) -> None:
-    path = tmp_path / fine_file_name("web-0")
-    file = open_fine_file(path)
+    path = file_path(tmp_path, FINE, "web-0")
+    file = open_slot_file(path, FineFile)
     for number in range(1000):
         add(file, f"/{number}/", number % COUNTS)
     status = path.stat()
-    assert status.st_blocks * 512 >= status.st_size >= HEADER_BYTES + 1000 * ROW_BYTES
+    assert status.st_blocks * 512 >= status.st_size >= ROWS_AT + 1000 * ROW_BYTES
     assert status.st_mode & 0o777 == 0o600
-    assert pytest.approx(2816, rel=0.01) == (HEADER_BYTES + 1000 * ROW_BYTES) / 1000
+    assert pytest.approx(2816, rel=0.01) == (ROWS_AT + 1000 * ROW_BYTES) / 1000
 
 
 def test_a_long_route_has_more_rows_and_the_same_counts(tmp_path: Path) -> None:
-    path = tmp_path / fine_file_name("web-0")
-    file = open_fine_file(path)
+    path = file_path(tmp_path, FINE, "web-0")
+    file = open_slot_file(path, FineFile)
     routes = [f"/{'x' * length}/" for length in (1, 80, 120, 2700, 2816, 9000)]
     for number, route in enumerate(routes):
         add(file, route, number, number + 1.0)
     file.forget()
-    again = open_fine_file(path)
+    again = open_slot_file(path, FineFile)
     assert again.damage is None
     assert [json.loads(key)[1] for key in tuple(again.keys())] == routes
     for number, route in enumerate(routes):
@@ -176,37 +182,37 @@ def test_without_room_for_a_row_the_route_is_dropped_and_the_others_go_on(tmp_pa
     ("damage", "why"),
     [
         (b"\xff\xff\xff\x7f", "the header claims"),
-        (pack_used(HEADER_BYTES) + b"FIN0", "the layout of another version"),
-        (pack_used(HEADER_BYTES) + b"\0\0\0\0", "the layout of another version"),
-        (pack_used(HEADER_BYTES + ROW_BYTES // 2), "is cut off"),
+        (pack_used(ROWS_AT) + b"markFINEHST0", "the layout of another version"),
+        (pack_used(HEADER_BYTES), "the layout of another version"),
+        (pack_used(ROWS_AT + ROW_BYTES // 2), "is cut off"),
     ],
 )
 def test_a_damaged_or_foreign_file_is_set_aside_with_a_word(
     tmp_path: Path, damage: bytes, why: str
 ) -> None:
-    path = tmp_path / fine_file_name("web-0")
-    file = open_fine_file(path)
+    path = file_path(tmp_path, FINE, "web-0")
+    file = open_slot_file(path, FineFile)
     add(file, "/a/", 3)
     file.forget()
     content = damage + path.read_bytes()[len(damage) :]
     path.write_bytes(content)
-    again = open_fine_file(path)
+    again = open_slot_file(path, FineFile)
     assert again.damage is not None
     assert why in again.damage
     assert path.with_name("fine_web-0.bin.damaged").read_bytes().startswith(content)
-    assert path.read_bytes()[4:HEADER_BYTES] == LAYOUT
+    assert path.read_bytes()[HEADER_BYTES:ROWS_AT] == LAYOUT
 
 
 def test_a_damaged_row_costs_itself_and_what_follows_it(tmp_path: Path) -> None:
-    path = tmp_path / fine_file_name("web-0")
-    file = open_fine_file(path)
+    path = file_path(tmp_path, FINE, "web-0")
+    file = open_slot_file(path, FineFile)
     for route in ("/a/", "/b/", "/c/"):
         add(file, route, 3)
     file.forget()
     content = bytearray(path.read_bytes())
-    content[HEADER_BYTES + ROW_BYTES : HEADER_BYTES + ROW_BYTES + 4] = b"\xff" * 4
+    content[ROWS_AT + ROW_BYTES : ROWS_AT + ROW_BYTES + 4] = b"\xff" * 4
     path.write_bytes(content)
-    again = open_fine_file(path)
+    again = open_slot_file(path, FineFile)
     assert again.damage is not None
     assert list(map(json.loads, again.keys())) == [["GET", "/a/"]]
 

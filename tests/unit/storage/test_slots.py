@@ -125,6 +125,42 @@ def test_each_role_has_files_and_slots_of_its_own(
     assert names == ["counter_celery-0.db", "counter_web-0.db"]
 
 
+def test_a_process_that_learns_its_role_late_gives_its_slot_back_and_keeps_every_count(
+    run_python: RunPython, metrics_directory: Path
+) -> None:
+    output = run_python(
+        REQUESTS
+        + """
+from monitoring.storage.slots import is_held
+from monitoring.storage.values import count_corrupt_file
+here = Path(os.environ['PROMETHEUS_MULTIPROC_DIR'])
+busy = Gauge('busy', 'B.', multiprocess_mode='livesum')
+c.inc(2); busy.set(1); count_corrupt_file()
+storage.install('exporter')
+print(is_held(here / 'web-0.lock'), (here / 'exporter-0.lock').exists())
+c.inc(3); busy.set(4); count_corrupt_file()
+print(is_held(here / 'exporter-0.lock'), storage.attach().name)
+storage.install('exporter')
+print(is_held(here / 'exporter-0.lock'))
+"""
+    )
+    assert output.split() == ["False", "False", "True", "exporter-0", "True"]
+    samples = stock_samples(metrics_directory)
+    assert samples["requests_total", ()] == 5
+    assert samples["monitoring_corrupt_files_total", ()] == 2
+    names = sorted(path.name for path in metrics_directory.glob("counter_*"))
+    assert names == ["counter_exporter-0.db", "counter_web-0.db"]
+
+
+def test_a_directory_named_after_the_first_value_gets_the_values_from_then_on(
+    run_python: RunPython, metrics_directory: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    run_python(REQUESTS + f"c.inc(2); storage.install('web', {str(other)!r}); c.inc(3)")
+    assert stock_samples(metrics_directory)["requests_total", ()] == 2
+    assert stock_samples(other)["requests_total", ()] == 3
+
+
 @pytest.mark.parametrize("role", ["", "Web", "web_1", "web-1", "1web", "a" * 17])
 def test_a_role_that_would_break_file_names_is_refused(role: str) -> None:
     with pytest.raises(ValueError, match="allowed are 1 to 16"):
@@ -139,6 +175,7 @@ def test_a_role_that_would_break_file_names_is_refused(role: str) -> None:
         (["/venv/bin/celery", "-A", "project", "worker"], "celery"),
         (["manage.py", "migrate"], "manage"),
         (["manage.py", "runserver"], "web"),
+        (["manage.py", "exporter"], "exporter"),
         (["/lib/django/__main__.py", "migrate"], "manage"),
         (["manage.py", "test", "shop"], "test"),
         (["/venv/bin/pytest"], "test"),

@@ -11,7 +11,7 @@ SECRET = "hunter2"
 NUMBER = "7394820"
 
 _NASTY = st.text(alphabet="'\"\\$-/*;#%?[]{}()`:@,.=| \n\r\tabEqNxU&1é😀", max_size=12)
-_PAYLOADS = st.builds(lambda before, after: f"{before}{SECRET}{after}", _NASTY, _NASTY)
+PAYLOADS = st.builds(lambda before, after: f"{before}{SECRET}{after}", _NASTY, _NASTY)
 
 Render = Callable[[str], str]
 
@@ -65,7 +65,7 @@ def _hexadecimal(text: str) -> str:
 _SINGLE = _doubled("'")
 _E = _escaped("'")
 
-_LITERALS: dict[str, tuple[Render, ...]] = {
+LITERALS: dict[str, tuple[Render, ...]] = {
     "postgresql": (
         _SINGLE,
         lambda text: f"E{_E(text)}",
@@ -125,7 +125,8 @@ _LITERALS: dict[str, tuple[Render, ...]] = {
     ),
     "snowflake": (_SINGLE, _E, _dollar, _bare_dollar, _block_comment, _nested_comment),
 }
-DIALECTS = tuple(_LITERALS)
+DIALECTS = tuple(LITERALS)
+
 
 _NAMES = {
     "postgresql": ('"t"."c"', '"it\'s -- /* odd"', "a$$b", "é$1"),
@@ -154,7 +155,7 @@ def statements(dialect: str) -> SearchStrategy[str]:
     """Statements of a dialect; its name up to a comma is Django's vendor."""
     vendor = vendor_of(dialect)
     literals = st.builds(
-        lambda render, text: render(text), st.sampled_from(_LITERALS[dialect]), _PAYLOADS
+        lambda render, text: render(text), st.sampled_from(LITERALS[dialect]), PAYLOADS
     )
     pieces = (
         literals
@@ -164,7 +165,7 @@ def statements(dialect: str) -> SearchStrategy[str]:
     )
     pairs = st.tuples(pieces, st.sampled_from(_GAPS))
     return st.lists(pairs, min_size=1, max_size=10).map(
-        lambda found: "".join(piece + gap for piece, gap in found)
+        lambda found: "SELECT " + "".join(piece + gap for piece, gap in found)
     )
 
 

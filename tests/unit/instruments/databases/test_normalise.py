@@ -11,6 +11,7 @@ from monitoring.instruments.databases.normalise import (
     fingerprint,
     normalise,
 )
+from tests.unit.instruments.databases.shapes import shaped_statements
 from tests.unit.instruments.databases.statements import (
     DIALECTS,
     NUMBER,
@@ -43,6 +44,14 @@ def test_a_statement_that_is_cut_anywhere_shows_no_value(dialect: str, data: st.
         assert NUMBER not in shown
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_no_shape_of_a_statement_shows_a_value(dialect: str, data: st.DataObject) -> None:
+    sql = data.draw(shaped_statements(dialect))
+    assert SECRET not in normalise(sql, vendor_of(dialect))
+
+
 @pytest.mark.parametrize(
     ("vendor", "sql", "shown"),
     [
@@ -59,6 +68,21 @@ def test_a_statement_that_is_cut_anywhere_shows_no_value(dialect: str, data: st.
         ),
         ("postgresql", 'SAVEPOINT "s140_x1"', "SAVEPOINT ?"),
         ("postgresql", "SET ROLE TO hunter2", "SET ROLE TO ?"),
+        ("postgresql", "SET CONSTRAINTS ALL IMMEDIATE", "SET CONSTRAINTS ALL IMMEDIATE"),
+        ("postgresql", "begin", "begin"),
+        ("postgresql", "ALTER ROLE r SET x TO hunter2", f"ALTER {CUT}"),
+        (
+            "postgresql",
+            'CREATE INDEX CONCURRENTLY "i" ON "t" ("a") WITH (fillfactor = 70)',
+            'CREATE INDEX CONCURRENTLY "i" ON "t" ("a") WITH (fillfactor = ?)',
+        ),
+        (
+            "postgresql",
+            "ALTER TABLE t ALTER a TYPE text USING a::text; SELECT 1",
+            "ALTER TABLE t ALTER a TYPE text USING a::text; SELECT ?",
+        ),
+        ("mysql", "SELECT a /*! 'b*/hunter2' */", f"SELECT a {CUT}"),
+        ("oracle", "ALTER USER u IDENTIFIED BY hunter2", f"ALTER {CUT}"),
         (
             "mysql",
             'SELECT `a` FROM `t` WHERE `b` = "it\'s" # x',
@@ -76,6 +100,8 @@ def test_a_statement_that_is_cut_anywhere_shows_no_value(dialect: str, data: st.
             'SELECT "known" FROM "t" WHERE x = ?',
         ),
         ("sqlite", "PRAGMA key = hunter2", "PRAGMA key = ?"),
+        ("sqlite", 'SELECT DISTINCT "known" FROM "t"', 'SELECT DISTINCT "known" FROM "t"'),
+        ("sqlite", 'SELECT 1 WHERE a IS DISTINCT FROM "b"', "SELECT ? WHERE a IS DISTINCT FROM ?"),
         ("microsoft", 'SELECT "a" FROM "t" WHERE [x] = 1', f'SELECT "a" FROM "t" WHERE {CUT}'),
     ],
 )
