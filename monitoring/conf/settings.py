@@ -171,6 +171,13 @@ class Settings:
         "Upper bounds of the buckets of `http_request_duration_seconds`.",
         "seconds",
     )
+    NATIVE_ROUTES: int = _setting(
+        1000,
+        values.integer(0, 100_000),
+        "Most pairs of method and route whose `http_request_duration_seconds` is a native"
+        " histogram, too, in protobuf: those with the most requests. 0: none.",
+        "pairs",
+    )
     PROMETHEUS_URL: str = _setting(
         "",
         values.url("http", "https"),

@@ -128,7 +128,7 @@ def increase(then: Moment, now: Moment) -> Values:
 def went_back(then: Moment, now: Moment) -> set[Child]:
     """The counters and histograms that were reset: lower than before, or gone."""
     lower = aligned(now, then.table) < then.values * _ROUNDING
-    rows = np.flatnonzero(lower.reshape(len(lower), -1).any(axis=1))
+    rows = np.flatnonzero(lower.any(axis=tuple(range(1, lower.ndim))))
     return {_child_of(then.table.lines[row]) for row in rows.tolist()}
 
 

@@ -84,6 +84,20 @@ def test_a_row_that_went_back_begins_anew_and_the_others_go_on(tmp_path: Path) -
     assert np.array_equal(increase(then, now), filled({5: 4.0}, {6: 11.0}))
 
 
+def test_snapshots_go_on_from_before_the_first_request(
+    metrics_directory: Path, count_requests: CountRequests
+) -> None:
+    start_afresh(metrics_directory, counters_began=True)
+    windows = FineWindows(metrics_directory)
+    for _ in range(3):
+        windows.take()
+    count_requests([(200, 0.01)])
+    for _ in range(2):
+        windows.take()
+    assert windows.increase(Window(0.001)).cumulative(0)[-1] == 0
+    assert windows.increase(Window(None)).cumulative(0)[-1] == 1
+
+
 @pytest.mark.parametrize("of_route", [2, 40], ids=["quiet", "busy"])
 @pytest.mark.parametrize("number", [20, 400])
 def test_a_day_of_many_routes_stays_bounded_and_windows_begin_nearly_where_they_should(
