@@ -18,10 +18,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from monitoring import __version__
+from monitoring.errors import MetricsDirectoryError
 from monitoring.exporter.connections import Connections
 from monitoring.exposition.access import ScrapeAccess
 from monitoring.exposition.scrape import REQUEST_HEADERS, BusyError, Scraper
 from monitoring.primitives.own_logger import OwnLogger
+from monitoring.storage.self_report import report_failure
 
 MAX_CONNECTIONS = 512  # a thread that waits costs some 30 KiB
 MAX_HEAD_BYTES = 32768
@@ -227,6 +229,10 @@ class _Handler(BaseHTTPRequestHandler):
             )
         except BusyError:
             self._send(HTTPStatus.SERVICE_UNAVAILABLE, b"busy\n")
+            return
+        except MetricsDirectoryError:
+            report_failure("the exporter has no figures")
+            self._send(HTTPStatus.SERVICE_UNAVAILABLE, b"the metrics directory is refused\n")
             return
         except Exception:
             logger.exception("a scrape failed")
