@@ -39,9 +39,9 @@ def scrape(request: HttpRequest) -> HttpResponse:
         answer = scraper().answer(request.headers, frozenset(request.GET.getlist("name[]")))
     except BusyError:
         return unlogged(_unavailable("busy"))
-    except MetricsDirectoryError:
+    except (OSError, MetricsDirectoryError):
         report_failure("the scrape has no figures")
-        return unlogged(_unavailable("the metrics directory is refused"))
+        return unlogged(_unavailable("the metrics directory cannot be read"))
     return HttpResponse(answer.body, headers=answer.headers)
 
 

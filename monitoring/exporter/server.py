@@ -37,6 +37,7 @@ ACCEPT_PAUSE_SECONDS = 0.05  # while the system has no descriptor for another co
 
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
+_UNREADABLE = b"the metrics directory cannot be read\n"
 _PLAIN = "text/plain; charset=utf-8"
 _INDEX = b"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Metrics exporter</title></head>
@@ -198,9 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "/-/ready" if self.server.scraper.is_readable():
                 self._send(HTTPStatus.OK, b"ok\n")
             case "/-/ready":
-                self._send(
-                    HTTPStatus.SERVICE_UNAVAILABLE, b"the metrics directory cannot be read\n"
-                )
+                self._send(HTTPStatus.SERVICE_UNAVAILABLE, _UNREADABLE)
             case "/":
                 self._send(HTTPStatus.OK, _INDEX, {"Content-Type": "text/html; charset=utf-8"})
             case _:
@@ -230,9 +229,9 @@ class _Handler(BaseHTTPRequestHandler):
         except BusyError:
             self._send(HTTPStatus.SERVICE_UNAVAILABLE, b"busy\n")
             return
-        except MetricsDirectoryError:
+        except (OSError, MetricsDirectoryError):
             report_failure("the exporter has no figures")
-            self._send(HTTPStatus.SERVICE_UNAVAILABLE, b"the metrics directory is refused\n")
+            self._send(HTTPStatus.SERVICE_UNAVAILABLE, _UNREADABLE)
             return
         except Exception:
             logger.exception("a scrape failed")

@@ -96,7 +96,8 @@ class Scraper:
 
         `wanted`, if any, selects families by their own or a sample's name. `present` is how many
         requests the server has, unread ones included. Raises BusyError if the scrape cannot begin
-        before the scraper's timeout, and MetricsDirectoryError if the directory is another user's.
+        before the scraper's timeout, and MetricsDirectoryError or OSError if the directory is
+        another user's or cannot be read.
         """
         chosen = choose_format(headers.get("Accept", ""))
         compress = accepts_gzip(headers.get("Accept-Encoding", ""))

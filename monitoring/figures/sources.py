@@ -55,3 +55,6 @@ def _of_this_host(question: Callable[[LocalSource], T]) -> T:
         return question(local_source(configured_directory()))
     except MetricsDirectoryError as error:
         raise SourceUnavailableError("metrics_directory", str(error)) from error
+    except OSError as error:
+        why = f"the metrics directory cannot be read: {error.strerror}"
+        raise SourceUnavailableError("metrics_directory", why) from error

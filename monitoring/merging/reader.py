@@ -30,6 +30,7 @@ from monitoring.storage.format import (
 from monitoring.storage.slots import is_held, lock_path
 
 _MOST_REMEMBERED = 10_000  # damaged files, so that each is reported once
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 logger = OwnLogger("monitoring.storage")
 
@@ -207,7 +208,8 @@ class DirectoryReader:
 
         Files that vanished, are empty or cannot be read are left out. So are live gauges of a slot
         whose owner is dead: they describe a process that has ended. Raises MetricsDirectoryError
-        if the directory is another user's.
+        if the directory is another user's, and OSError if it cannot be read or this process can
+        open no more files.
         """
         found = self._list()
         for name in self._files.keys() - found.keys():
@@ -250,6 +252,8 @@ class DirectoryReader:
             self._files.pop(name, None)
             return None
         except (OSError, ValueError, TruncatedError) as error:
+            if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+                raise  # the file is sound: without its counts, the others would be too low
             self._files.pop(name, None)
             self.damaged += 1
             self._damage.report(name, inode, f"{type(error).__name__}: {error}")

@@ -156,7 +156,7 @@ def test_a_directory_that_another_user_makes_in_place_of_a_deleted_one_is_not_re
         os.chown(directory, NOBODY, NOBODY)
         for _ in range(3):
             refused = exporter.get()
-            assert (refused.status, refused.text) == (503, "the metrics directory is refused\n")
+            assert (refused.status, refused.text) == (503, "the metrics directory cannot be read\n")
         assert exporter.get("/-/ready").status == 503
         assert "is owned by uid 65534" in exporter.log.read_text()
         assert exporter.log.read_text().count("the exporter has no figures") == 1
