@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from monitoring.primitives.own_logger import OwnLogger
 from monitoring.primitives.small_files import READ
+from monitoring.storage.directory import owner as directory_owner
 from monitoring.storage.format import (
     HEADER_BYTES,
     MAX_FILE_BYTES,
@@ -34,6 +35,7 @@ from monitoring.storage.format import (
 from monitoring.storage.slots import is_held, lock_path
 
 _MOST_REMEMBERED = 10_000  # damaged files, so that each is reported once
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 logger = OwnLogger("monitoring.storage")
 
@@ -76,10 +78,11 @@ class MetricFile:
     `values` and `timestamps` (of `mostrecent` gauges) are those of the last refresh.
     """
 
-    def __init__(self, path: Path, name: FileName) -> None:
-        """Raises OSError if the file cannot be opened or mapped."""
+    def __init__(self, path: Path, name: FileName, owner: int) -> None:
+        """Raises OSError if the file cannot be opened or mapped, or is not of `owner` or root."""
         self.path = path
         self.name = name
+        self._owners = (owner, 0)
         self.inode = 0
         self.new_keys: list[bytes] = []
         self.positions: NDArray[np.intp] = np.empty(0, np.intp)
@@ -143,6 +146,8 @@ class MetricFile:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EINVAL, "it is not a regular file")
+            if status.st_uid not in self._owners:
+                raise OSError(errno.EPERM, "it belongs to another user")
             self.inode = status.st_ino
             if status.st_size >= HEADER_BYTES:
                 size = min(status.st_size, MAX_FILE_BYTES)
@@ -210,6 +215,7 @@ class DirectoryReader:
     def __init__(self, directory: Path, on_damage: Callable[[], None]) -> None:
         """`on_damage` is called once for each damaged file found."""
         self._directory = directory
+        self._owner = os.geteuid()
         self._damage = DamageReports("metric", on_damage)
         self._files: dict[str, MetricFile] = {}
         self.damaged = 0
@@ -219,7 +225,9 @@ class DirectoryReader:
         """The readable files, sorted by name, each with all its entries parsed.
 
         Files that vanished, are empty or cannot be read are left out. So are live gauges of a slot
-        whose owner is dead: they describe a process that has ended.
+        whose owner is dead: they describe a process that has ended. Raises MetricsDirectoryError
+        if the directory is another user's, and OSError if it cannot be read or this process can
+        open no more files.
         """
         found = self._list()
         for name in self._files.keys() - found.keys():
@@ -245,6 +253,7 @@ class DirectoryReader:
 
     def _list(self) -> dict[str, tuple[FileName, int]]:
         try:
+            self._owner = directory_owner(self._directory)
             with os.scandir(self._directory) as entries:
                 inodes = {entry.name: entry.inode() for entry in entries}
         except FileNotFoundError:
@@ -255,12 +264,14 @@ class DirectoryReader:
         file = self._files.get(name)
         try:
             if file is None or file.inode != inode:
-                file = self._files[name] = MetricFile(self._directory / name, parts)
+                file = self._files[name] = MetricFile(self._directory / name, parts, self._owner)
             file.refresh()
         except FileNotFoundError:
             self._files.pop(name, None)
             return None
         except (OSError, ValueError, TruncatedError) as error:
+            if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+                raise  # the file is sound: without its counts, the others would be too low
             self._files.pop(name, None)
             self.damaged += 1
             self._damage.report(name, inode, f"{type(error).__name__}: {error}")
