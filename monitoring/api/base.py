@@ -15,7 +15,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from monitoring.alerts.admins import is_admin
-from monitoring.api.database_gate import check_database, check_users, unmigrated
+from monitoring.api.database_gate import answer_to_failure, check_database, check_users
 from monitoring.api.error_answers import handle_error
 from monitoring.api.openapi import SchemaInProject
 from monitoring.api.plain_json import read_json
@@ -92,7 +92,7 @@ class AdminView(APIView):
         return handle_error
 
     def handle_exception(self, exc: Exception) -> Response:
-        return super().handle_exception(unmigrated(exc, self.seconds_left()) or exc)
+        return super().handle_exception(answer_to_failure(exc, self.seconds_left()) or exc)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         made = super().initialize_request(request, *args, **kwargs)

@@ -8,7 +8,8 @@ from django.apps import apps
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, router
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest
 
 from monitoring.alerts.admins import user_model
@@ -47,14 +48,29 @@ def check_database(request: HttpRequest, deadline: float) -> None:
         raise UnavailableError("The database does not answer.", DATABASE_UNAVAILABLE) from error
 
 
-def unmigrated(error: Exception, seconds: float) -> UnavailableError | None:
-    """The answer to an error of the database if migrations are missing, else None."""
-    if not isinstance(error, DatabaseError) or not (
-        command := needed_command(sorted(_needed_aliases()), seconds)
-    ):
+def answer_to_failure(error: Exception, seconds: float) -> UnavailableError | None:
+    """The answer to an error of the database that is no fault of a query, else None.
+
+    Migrations are missing; or a connection failed although the database had just answered on
+    another: it was restarted, or takes no more of them.
+    """
+    if not isinstance(error, DatabaseError | InterfaceError):
         return None
-    logger.warning("migrations are not applied (%s): %s", command, type(error).__name__)
-    return UnavailableError(f"Migrations are not applied yet: run {command}.", "not_migrated")
+    if command := needed_command(sorted(_needed_aliases()), seconds):
+        logger.warning("migrations are not applied (%s): %s", command, type(error).__name__)
+        return UnavailableError(f"Migrations are not applied yet: run {command}.", "not_migrated")
+    if isinstance(error, OperationalError | InterfaceError) and any(
+        _is_broken(connections[alias]) for alias in _needed_aliases()
+    ):
+        logger.warning("a connection to the database failed: %s", type(error).__name__)
+        return UnavailableError("The database does not answer.", DATABASE_UNAVAILABLE)
+    return None
+
+
+def _is_broken(connection: BaseDatabaseWrapper) -> bool:
+    return connection.errors_occurred and (
+        connection.connection is None or not connection.is_usable()
+    )
 
 
 def _needed_aliases() -> set[str]:

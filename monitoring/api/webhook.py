@@ -16,7 +16,7 @@ from monitoring.alerts.alertmanager import (
     parse_webhook,
     receive_alerts,
 )
-from monitoring.api.database_gate import check_database, check_users, unmigrated
+from monitoring.api.database_gate import answer_to_failure, check_database, check_users
 from monitoring.api.plain_json import EndpointError, InvalidFieldsError, read_json
 from monitoring.conf import get_settings
 from monitoring.exposition.access import is_bearer
@@ -40,7 +40,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
     except EndpointError as error:
         return error.response()
     except Exception as error:
-        if (told := unmigrated(error, max(deadline - monotonic(), 0.0))) is None:
+        if (told := answer_to_failure(error, max(deadline - monotonic(), 0.0))) is None:
             raise
         return told.response()
     return JsonResponse(answer, headers={"Cache-Control": "no-store"})

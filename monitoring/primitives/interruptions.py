@@ -4,7 +4,10 @@ Python runs the handlers of signals between the bytecodes of the main thread. Wh
 (Celery's soft time limit, the TimeoutError of an alarm) appears in whatever line runs, ours too.
 """
 
+import operator
 import signal
+from collections import deque
+from collections.abc import Callable
 from inspect import CO_VARARGS
 from types import CodeType, FrameType
 from typing import Any
@@ -33,6 +36,15 @@ def is_interruption(error: BaseException) -> bool:
                 return True
         step, interrupted = step.tb_next, frame
     return False
+
+
+def in_one_step(*calls: Callable[[], object]) -> None:
+    """Make the calls without a signal handler between them; one that raises ends the step.
+
+    They must be functions written in C, or partials of those: Python runs handlers between the
+    bytecodes of its own functions only.
+    """
+    deque(map(operator.call, calls), maxlen=0)
 
 
 def _has_argument(frame: FrameType, value: object) -> bool:

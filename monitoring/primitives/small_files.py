@@ -46,6 +46,21 @@ def open_owned(path: Path, flags: int = CREATE, mode: int = 0o600) -> int:
     return descriptor
 
 
+def is_at(path: Path | str, descriptor: int) -> bool:
+    """Whether the path still names the open file: it is neither deleted nor renamed.
+
+    True as well if the path cannot be looked at: unknown is not gone.
+    """
+    try:
+        there = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    here = os.fstat(descriptor)
+    return (there.st_ino, there.st_dev) == (here.st_ino, here.st_dev)
+
+
 def read_bounded(path: Path, limit: int) -> bytes:
     """At most the first `limit` bytes. Raises OSError (FileNotFoundError if it is missing)."""
     descriptor = os.open(path, READ)

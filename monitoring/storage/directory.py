@@ -19,7 +19,15 @@ from pathlib import Path
 from monitoring.errors import MetricsDirectoryError
 from monitoring.primitives.boot_clock import boot_id
 from monitoring.primitives.lock_files import close_lock, lock_now, open_lock
-from monitoring.primitives.small_files import CREATE, READ, WRITE, read_json, write_all, write_json
+from monitoring.primitives.small_files import (
+    CREATE,
+    READ,
+    WRITE,
+    is_at,
+    read_json,
+    write_all,
+    write_json,
+)
 from monitoring.storage.exemplars import owner_of
 from monitoring.storage.format import metric_files
 from monitoring.storage.process_lock import process_lock
@@ -187,13 +195,14 @@ class MasterLock:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._descriptor = open_lock(directory / _MASTER_LOCK)
+        self._path = directory / _MASTER_LOCK
+        self._descriptor = open_lock(self._path)
         os.register_at_fork(after_in_child=self.leave)
 
     @property
     def is_deleted(self) -> bool:
-        """Whether the lock file is gone from the directory: others lock a new one."""
-        return os.fstat(self._descriptor).st_nlink == 0
+        """Whether the lock file is gone from its place: others lock a new one."""
+        return not is_at(self._path, self._descriptor)
 
     def start(self, *, may_wipe: Callable[[], bool]) -> bool:
         """Take the lock; if no other server runs, wipe free slots. Returns whether it wiped.

@@ -21,7 +21,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from monitoring.primitives.small_files import CREATE, READ, give_to_owner
+from monitoring.primitives.small_files import CREATE, READ, give_to_owner, is_at
 
 DIRECT_RECORDS = 290  # as many as that histogram has buckets: metrics/request_families.py
 HASHED_RECORDS = 1024
@@ -114,8 +114,9 @@ def decode_record(data: bytes) -> ExemplarRecord | None:
 class ExemplarFile:
     """The mapped file. The caller holds the process's lock."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int) -> None:
         """Raises OSError when there is no space."""
+        self._path = path
         # Reserved before it is mapped: on a full file system a write into a hole is a SIGBUS.
         os.posix_fallocate(descriptor, 0, FILE_BYTES)
         self._map = mmap.mmap(descriptor, FILE_BYTES)
@@ -123,9 +124,12 @@ class ExemplarFile:
         self._map[: len(MAGIC)] = MAGIC
 
     @property
-    def is_deleted(self) -> bool:
-        """Whether the file is gone from the directory."""
-        return os.fstat(self._descriptor).st_nlink == 0
+    def is_lost(self) -> bool:
+        """Whether the file is gone from its place, or cut short: a write would be a SIGBUS."""
+        return (
+            not is_at(self._path, self._descriptor)
+            or os.fstat(self._descriptor).st_size < FILE_BYTES
+        )
 
     def put(self, number: int, record: bytes) -> None:
         """Replace the record with this number."""
@@ -151,7 +155,7 @@ def open_exemplar_file(path: Path) -> ExemplarFile:
     is_new = os.fstat(descriptor).st_size == 0
     try:
         give_to_owner(descriptor, path.parent)
-        return ExemplarFile(descriptor)
+        return ExemplarFile(path, descriptor)
     except BaseException:
         os.close(descriptor)
         if is_new:

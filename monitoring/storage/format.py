@@ -1,7 +1,7 @@
 """prometheus-client's mmap file format: names, header, entries.
 
     offset 0  int32 native-endian: bytes in use, header included
-    offset 4  4 bytes of padding
+    offset 4  4 bytes of padding; our writers put the file's mark there, which its copies share
     offset 8  entries, append-only, each 8-byte aligned:
               int32 key length, UTF-8 JSON key, 1 to 8 spaces, float64 value, float64 timestamp
 
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HEADER_BYTES = 8
+MARK_BYTES = 4
 PAIR_BYTES = 16  # value and timestamp
 PAGE_BYTES = 4096
 MAX_FILE_BYTES = 256 * 1024 * 1024  # about 1.5 million series; the format itself ends at 2 GiB
@@ -87,6 +88,11 @@ def metric_key(
 def read_used(data: Buffer) -> int:
     used: int = _INT.unpack_from(data, 0)[0]
     return used
+
+
+def read_mark(data: Buffer) -> bytes:
+    """The file's mark; zeros in a file of prometheus-client's."""
+    return data[HEADER_BYTES - MARK_BYTES : HEADER_BYTES]
 
 
 def pack_used(used: int) -> bytes:

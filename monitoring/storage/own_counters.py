@@ -66,10 +66,12 @@ class OwnCounters:
 
     def settle(self, locate: Locate) -> None:
         """Find the missing cells, and write the counts that waited for them."""
-        if len(self._places) == len(self._keys) and not self._unwritten:
+        known = [file for file, _ in self._places.values() if file.cells is not None]
+        if len(known) == len(self._keys) and not self._unwritten:
             return
         for what, key in self._keys.items():
-            if what not in self._places:
+            place = self._places.get(what)
+            if place is None or place[0].cells is None:  # the file was replaced
                 place = locate(PREFIX, key)
                 if place is not None:
                     self._places[what] = place
@@ -81,7 +83,7 @@ class OwnCounters:
                 del self._unwritten[what]
 
     def forget_places(self) -> None:
-        """Forget the cells, because the files will be replaced."""
+        """Forget the cells, because the process gives its slot back."""
         self._places.clear()
 
     def forget(self) -> None:

@@ -1,10 +1,9 @@
-"""Holds this process's slot and open files, and finds the cell of each value in them."""
+"""Holds this process's slot: what it measures finds its place there, or is counted as dropped."""
 
-import errno
-import os
 import time
 from collections import deque
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -15,15 +14,8 @@ from monitoring.primitives.own_logger import OwnLogger
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage import slots
 from monitoring.storage.exemplars import ExemplarFile, exemplar_file_name, open_exemplar_file
-from monitoring.storage.format import LIVE_MODES, file_path
-from monitoring.storage.histogram_bounds import (
-    Bounds,
-    DeclaredBounds,
-    bounds_in,
-    share_to_keep,
-)
+from monitoring.storage.open_files import RETRY_SECONDS, OpenFiles, reason_of
 from monitoring.storage.own_counters import (
-    CORRUPT_NAME,
     DROP_INTERNAL_ERROR,
     DROP_NO_SLOT,
     DROP_NO_SPACE,
@@ -32,11 +24,8 @@ from monitoring.storage.own_counters import (
     OwnCounters,
 )
 from monitoring.storage.server_start import join
-from monitoring.storage.slot_file import Cells, SlotFile, open_slot_file, set_aside
+from monitoring.storage.slot_file import Cells
 from monitoring.storage.slots import Slot
-
-_RETRY_SECONDS = 1.0
-_HISTOGRAM = "histogram"
 
 logger = OwnLogger("monitoring.storage")
 
@@ -58,20 +47,17 @@ class ProcessFiles:
         self.finds_start = False
         self.directory: Path | None = None
         self.slot: Slot | None = None
-        self._files: dict[str, SlotFile] = {}
+        self._files = OpenFiles(self.count, self._tell)
         self._exemplars: ExemplarFile | None = None
         # Values made before there was a slot; they get cells with it.
         self._waiting: deque[Placed] = deque()
-        self._bounds = DeclaredBounds()
-        self._file_bounds: dict[str, Bounds] = {}  # of the histogram file when it was opened
         self._own = OwnCounters()
         self._joined: metrics_directory.MasterLock | None = None
         self._may_begin = True  # false once this process, or the one that it comes from, has joined
         self._busy = False
         self._news = ""
         self._log_limit = LogLimit()
-        self._attach_after = self._grow_after = float("-inf")
-        self._exemplars_after = float("-inf")
+        self._attach_after = self._exemplars_after = float("-inf")
         self._exemplars_lost = DROP_NO_SPACE  # the drop reason until the next attempt
 
     def become(self, role: str, directory: Path, *, finds_start: bool) -> None:
@@ -95,10 +81,10 @@ class ProcessFiles:
 
     def declare(self, family: str, bound: str) -> None:
         """Note a new histogram's bucket; with the last one, the file must have the same bounds."""
-        if self._bounds.learn(family, bound) and not self._busy:
+        if self._files.declare(family, bound) and not self._busy:
             self._busy = True
             try:
-                self._check_bounds()
+                self._files.check_bounds()
             except Exception as error:  # as in bind
                 if is_interruption(error):
                     raise
@@ -109,9 +95,13 @@ class ProcessFiles:
 
     def bind(self, value: Placed) -> "memoryview[float] | None":
         """Find the value's cell in this process's files; None if this write must be dropped."""
-        if self._busy:  # a signal handler or finaliser interrupted us: files are in between
-            self.count(DROP_REENTERED)
-            return None
+        if self._busy:  # a signal handler or finaliser interrupted us: nothing may be opened
+            place = self._files.known(value.prefix, value.key)
+            if place is None:
+                self.count(DROP_REENTERED)
+                return None
+            value.file, value.index = place
+            return place[0].cells
         self._busy = True
         try:
             if self.slot is None and not self._attach():
@@ -120,7 +110,7 @@ class ProcessFiles:
                 self._place_waiting()
             cells = self._place(value)
             if cells is not None:
-                self._own.settle(self._locate)
+                self._own.settle(self._files.locate)
             return cells
         except Exception as error:  # the boundary: a failed write never reaches its caller
             if is_interruption(error):
@@ -159,6 +149,9 @@ class ProcessFiles:
                 self._busy = False
         return self.slot
 
+    def _tell(self, news: str) -> None:
+        self._news = news
+
     def count(self, what: str, count: int = 1) -> None:
         """Count a drop reason or CORRUPT_NAME."""
         self._own.add(what, count)
@@ -170,17 +163,19 @@ class ProcessFiles:
             logger.warning("%s", news)
 
     def tend(self) -> None:
-        """If our files were deleted while in use, move to new ones and keep all counts."""
+        """If our files were deleted or moved while in use, go on in new ones with all counts."""
         if self._busy or self.slot is None:
             return
         self._busy = True
         try:
             if self._exemplars is not None and (
-                self.slot.is_deleted or self._exemplars.is_deleted
+                self.slot.is_deleted or self._exemplars.is_lost
             ):  # exemplars may be lost: the next request begins a new file
                 self._forget_exemplars()
-            if self.slot.is_deleted or any(file.is_deleted for file in self._files.values()):
-                self._move()
+            if self.slot.is_deleted:
+                self._retake_slot()
+            self._files.look_after()
+            self._own.settle(self._files.known)  # counts whose file was replaced
         except Exception as error:  # as in bind
             if is_interruption(error):
                 raise
@@ -198,45 +193,67 @@ class ProcessFiles:
 
     def _leave(self) -> None:
         """Forget the slot and its files. Values find their places in the next slot's."""
-        for file in self._files.values():
-            file.forget()
-        self._files.clear()
+        self._files.forget()
         self._forget_exemplars()
         if self.slot is not None:
             self.slot.forget()
             self.slot = None
         self._own.forget_places()
-        self._attach_after = self._grow_after = self._exemplars_after = float("-inf")
+        self._attach_after = self._exemplars_after = float("-inf")
 
     def _attach(self) -> bool:
+        """Take a slot for a write that needs it; if that fails, count the drop."""
         if time.monotonic() < self._attach_after:
             self.count(DROP_UNUSABLE_DIRECTORY)
             return False
-        slot = None
         try:
-            directory = self.directory or metrics_directory.configured_directory()
-            metrics_directory.ensure(directory)
-            if self.finds_start:
-                self._join(directory)
-            slot = slots.take(directory, self.role)
-            for mode in LIVE_MODES:  # live gauges of the slot's last owner, which is dead
-                file_path(directory, f"gauge_{mode}", slot.name).unlink(missing_ok=True)
-        except BaseException as error:
-            if slot is not None:  # else its lock is held as long as the process lives
-                slot.forget()
-            if is_interruption(error) or not isinstance(error, OSError | MonitoringError):
+            self._take_slot()
+        except (OSError, MonitoringError) as error:
+            if is_interruption(error):
                 raise
-            self._attach_after = time.monotonic() + _RETRY_SECONDS
-            self.count(
-                DROP_NO_SLOT if isinstance(error, NoFreeSlotError) else DROP_UNUSABLE_DIRECTORY
-            )
-            self._news = f"no metrics are recorded: cannot take a slot: {error}"
+            self._attach_after = time.monotonic() + RETRY_SECONDS
+            self.count(_reason_of(error))
+            self._tell(f"no metrics are recorded: cannot take a slot: {error}")
             return False
-        self.directory, self.slot = directory, slot
         # Our own counters come first, so that they have space when other values have none.
-        self._own.settle(self._locate)
+        self._own.settle(self._files.locate)
         self._place_waiting()
         return True
+
+    def _take_slot(self) -> None:
+        """Take a slot of our role, in place of the one that was lost, if any.
+
+        Raises OSError or MonitoringError; then what this process holds stays.
+        """
+        directory = self.directory or metrics_directory.configured_directory()
+        metrics_directory.ensure(directory)
+        if self.finds_start:
+            self._join(directory)
+        lost = self.slot
+        slot = slots.take(directory, self.role, None if lost is None else lost.number)
+        try:
+            self._files.enter(
+                directory,
+                slot.name,
+                partial(setattr, self, "directory", directory),
+                partial(setattr, self, "slot", slot),
+            )
+        finally:
+            for unused in (slot, lost):  # else its lock is held as long as the process lives
+                if unused is not None and unused is not self.slot:
+                    unused.forget()
+
+    def _retake_slot(self) -> None:
+        try:
+            self._take_slot()
+        except (OSError, MonitoringError) as error:
+            if is_interruption(error):
+                raise
+            self.count(_reason_of(error))
+            self._tell(
+                "the metrics directory was moved or deleted while in use, and cannot be made anew; "
+                f"counts wait in memory: {error}"
+            )
 
     def _place_waiting(self) -> None:
         while self._waiting:  # one by one: a signal handler may raise between any two
@@ -260,100 +277,12 @@ class ProcessFiles:
         if problem:
             self._news = problem
 
-    def _move(self) -> None:
-        assert self.slot is not None
-        slot, files = self.slot, self._files
-        self._own.forget_places()
-        if slot.is_deleted:
-            self.slot, self._files = None, {}
-            if not self._attach():  # keep the deleted files until the next attempt
-                self.slot, self._files = slot, files
-                return
-            slot.forget()
-        for prefix, file in list(files.items()):
-            if file.is_deleted:
-                self._replace(prefix, file)
-            elif self._files is not files:
-                file.forget()
-
-    def _replace(self, prefix: str, deleted: SlotFile) -> None:
-        if self._files.get(prefix) is deleted:
-            del self._files[prefix]
-        self._news = f"the {prefix} file was deleted while in use; its counts go on in a new one"
-        try:
-            new = self._files.get(prefix) or self._open(prefix)
-            self._files[prefix] = new
-            new.add_from(deleted)
-        except OSError as error:
-            self.count(DROP_NO_SPACE)
-            self._news = f"the {prefix} file was deleted while in use; counts are lost: {error}"
-        deleted.forget()
-
     def _place(self, value: Placed) -> "memoryview[float] | None":
-        place = self._locate(value.prefix, value.key)
+        place = self._files.locate(value.prefix, value.key)
         if place is None:
             return None
         value.file, value.index = place
         return place[0].cells
-
-    def _locate(self, prefix: str, key: str) -> tuple[SlotFile, int] | None:
-        """The file and cell of a key, created if needed; without space, counts a drop: None."""
-        try:
-            file = self._files.get(prefix)
-            if file is None:
-                file = self._files[prefix] = self._open(prefix)
-            index = file.position(key)
-            if index is None:
-                self._may_grow()
-                index = file.append(key)
-        except OSError as error:
-            if is_interruption(error):
-                raise
-            self.count(_reason_of(error))
-            if time.monotonic() >= self._grow_after:
-                self._grow_after = time.monotonic() + _RETRY_SECONDS
-                self._news = f"new series are dropped: {error}"
-            return None
-        return file, index
-
-    def _open(self, prefix: str) -> SlotFile:
-        assert self.directory is not None
-        assert self.slot is not None
-        self._may_grow()
-        file = open_slot_file(file_path(self.directory, prefix, self.slot.name))
-        try:
-            if file.damage:
-                self.count(CORRUPT_NAME)
-                self._news = f"a damaged {prefix} file was set aside: {file.damage}"
-            if prefix == _HISTOGRAM:
-                self._file_bounds = bounds_in(file.keys())
-                return self._with_our_bounds(file)
-        except BaseException:
-            if file.cells is not None:
-                file.forget()
-            raise
-        return file
-
-    def _check_bounds(self) -> None:
-        file = self._files.get(_HISTOGRAM)
-        if file is not None:
-            self._files[_HISTOGRAM] = self._with_our_bounds(file)
-
-    def _with_our_bounds(self, file: SlotFile) -> SlotFile:
-        """The file; if it has other bounds than we declare, a new one, and it is set aside."""
-        assert self.directory is not None
-        assert self.slot is not None
-        ours = self._bounds.contradicted_by(self._file_bounds)
-        if not ours:
-            return file
-        why = f"it has other bounds than are declared now for {', '.join(sorted(ours))}"
-        path = file_path(self.directory, _HISTOGRAM, self.slot.name)
-        fresh = set_aside(path, file, why, share_to_keep(file.keys(), ours))
-        for family in ours:
-            del self._file_bounds[family]
-        self.count(CORRUPT_NAME)
-        self._news = f"a histogram file was set aside: {why}"
-        return fresh
 
     def _open_exemplars(self) -> ExemplarFile | None:
         """Open the exemplar file; without a slot or space, count a drop and return None.
@@ -374,8 +303,8 @@ class ProcessFiles:
         except OSError as error:
             if is_interruption(error):
                 raise
-            self._exemplars_after = time.monotonic() + _RETRY_SECONDS
-            self._exemplars_lost = _reason_of(error)
+            self._exemplars_after = time.monotonic() + RETRY_SECONDS
+            self._exemplars_lost = reason_of(error)
             self.count(self._exemplars_lost)
             self._news = f"exemplars are dropped: {error}"
         return self._exemplars
@@ -385,11 +314,6 @@ class ProcessFiles:
         if file is not None:
             file.forget()
 
-    def _may_grow(self) -> None:
-        """Raise OSError if the file system was full less than a second ago, without trying it."""
-        if time.monotonic() < self._grow_after:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-
-def _reason_of(error: OSError) -> str:
-    return DROP_NO_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT) else DROP_UNUSABLE_DIRECTORY
+def _reason_of(error: Exception) -> str:
+    return DROP_NO_SLOT if isinstance(error, NoFreeSlotError) else DROP_UNUSABLE_DIRECTORY

@@ -7,18 +7,24 @@ here, at a known place, and never a SIGBUS in the middle of a request.
 import errno
 import mmap
 import os
+from collections import deque
 from collections.abc import Callable, Collection
+from functools import partial
+from operator import add
 from pathlib import Path
 
-from monitoring.primitives.small_files import DRAFT, WRITE, give_to_owner
+from monitoring.primitives.interruptions import in_one_step
+from monitoring.primitives.small_files import DRAFT, WRITE, give_to_owner, is_at, read_bounded
 from monitoring.storage.format import (
     HEADER_BYTES,
+    MARK_BYTES,
     MAX_FILE_BYTES,
     PAGE_BYTES,
     PAIR_BYTES,
     Scan,
     encode_entry,
     pack_used,
+    read_mark,
     read_used,
     scan_entries,
 )
@@ -41,7 +47,7 @@ class Cells:
 class SlotFile(Cells):
     """The mapped file. `cells[index]` is a value, `cells[index + 1]` its timestamp."""
 
-    __slots__ = ("_descriptor", "_map", "_positions", "_size", "_used", "damage")
+    __slots__ = ("_descriptor", "_map", "_positions", "_size", "_used", "damage", "mark")
 
     def __init__(self, descriptor: int, damage: str | None = None) -> None:
         super().__init__()
@@ -50,6 +56,7 @@ class SlotFile(Cells):
         self._used = HEADER_BYTES
         self._positions: dict[str, int] = {}
         self.damage = damage
+        self.mark = bytes(MARK_BYTES)
 
     def position(self, key: str) -> int | None:
         return self._positions.get(key)
@@ -71,9 +78,20 @@ class SlotFile(Cells):
         return index
 
     @property
-    def is_deleted(self) -> bool:
-        """Whether the file is gone from the directory."""
-        return os.fstat(self._descriptor).st_nlink == 0
+    def is_whole(self) -> bool:
+        """Whether the file is as this process left it: not cut short, nor written over.
+
+        One that is not has pages whose use is a SIGBUS, or entries of which we know nothing.
+        """
+        header = pack_used(self._used) + self.mark
+        return (
+            os.fstat(self._descriptor).st_size >= self._size
+            and os.pread(self._descriptor, HEADER_BYTES, 0) == header
+        )
+
+    def is_at(self, path: Path) -> bool:
+        """Whether this file is the one at the path."""
+        return is_at(path, self._descriptor)
 
     def keys(self) -> Collection[str]:
         return self._positions.keys()
@@ -101,6 +119,15 @@ class SlotFile(Cells):
         self.cells = None
         del self._map
         os.close(self._descriptor)
+
+    def _begin(self) -> None:
+        """Make an empty file. Raises OSError when there is no space."""
+        self._reserve(HEADER_BYTES)
+        self._map[0:4] = pack_used(HEADER_BYTES)
+        self._set_mark(os.urandom(MARK_BYTES))
+
+    def _set_mark(self, mark: bytes) -> None:
+        self._map[HEADER_BYTES - MARK_BYTES : HEADER_BYTES] = self.mark = mark
 
     def _reserve(self, needed: int) -> None:
         if needed > MAX_FILE_BYTES:
@@ -130,6 +157,9 @@ class SlotFile(Cells):
         if used == 0:  # its writer died before the header was written
             self._map[0:4] = pack_used(HEADER_BYTES)
             used = HEADER_BYTES
+        self.mark = read_mark(self._map)
+        if not any(self.mark):
+            self._set_mark(os.urandom(MARK_BYTES))
         if used < HEADER_BYTES or used > size:
             scan = scan_entries(self._map, HEADER_BYTES, size)
             scan.damage = f"the header claims {used} bytes in use of {size}"
@@ -175,6 +205,14 @@ def open_slot_file(path: Path) -> SlotFile:
     return fresh
 
 
+def mark_at(path: Path) -> bytes | None:
+    """The mark of the file at the path; None without a file. Raises OSError."""
+    try:
+        return read_mark(read_bounded(path, HEADER_BYTES))
+    except FileNotFoundError:
+        return None
+
+
 def set_aside(path: Path, file: SlotFile, why: str, share: Share) -> SlotFile:
     """Set the open file aside as a damaged one; returns a new one, with a share of its values.
 
@@ -183,6 +221,75 @@ def set_aside(path: Path, file: SlotFile, why: str, share: Share) -> SlotFile:
     fresh = _create(path, file, why, share)
     file.forget()
     return fresh
+
+
+def move(
+    old: SlotFile,
+    path: Path,
+    keep: Callable[[SlotFile], object],
+    earlier: SlotFile | None = None,
+    *,
+    sums: bool = True,
+) -> None:
+    """Go on with the file's values in a new one at `path`; the old one is closed.
+
+    `keep` is given the new file; it must be a function written in C. The values of `earlier`, the
+    file of the slot's last owner, are added, or without `sums` (for gauges) give way to ours.
+    Raises OSError when there is no space; then, and if it is interrupted, the old file goes on.
+    """
+    temporary = path.with_suffix(".tmp")
+    new = SlotFile(os.open(temporary, DRAFT, 0o600))
+    try:
+        give_to_owner(new._descriptor, path.parent)
+        new._begin()
+        steps = _continuing(new, old)
+        if earlier is not None:
+            steps += _adding(new, earlier, sums=sums)
+        # A signal handler may write to the old file until this step, and to the new one after it.
+        in_one_step(
+            *steps,
+            partial(os.replace, str(temporary), str(path)),  # a Path would run Python code
+            partial(keep, new),
+            partial(setattr, old, "cells", None),
+        )
+    except BaseException:
+        if old.cells is not None:
+            os.close(new._descriptor)
+            temporary.unlink(missing_ok=True)
+        raise
+    old.forget()
+
+
+def _continuing(new: SlotFile, old: SlotFile) -> list[Callable[[], object]]:
+    """Make space for the old file's entries. What is returned copies them, in one step."""
+    new._reserve(old._used)
+    new._set_mark(old.mark)
+    entries = memoryview(new._map)[HEADER_BYTES : old._used]
+    # Read, not copied from the map: if the file is cut short meanwhile, that would be a SIGBUS.
+    copy = partial(os.preadv, old._descriptor, [entries], HEADER_BYTES)
+    if copy() < len(entries):
+        raise OSError(errno.EIO, "it was cut short meanwhile")
+    new._positions = dict(old._positions)
+    new._used = old._used
+    new._map[0:4] = pack_used(new._used)
+    return [copy]
+
+
+def _adding(new: SlotFile, earlier: SlotFile, *, sums: bool) -> list[Callable[[], object]]:
+    """Take the entries that `new` lacks. What is returned adds the others, in one step."""
+    assert earlier.cells is not None
+    common: dict[int, float] = {}
+    for key, index in earlier._positions.items():
+        value, timestamp = earlier.cells[index], earlier.cells[index + 1]
+        here = new._positions.get(key)
+        if here is None:
+            new.append(key, value, timestamp)
+        elif sums and value:
+            common[here] = value
+    cells = new.cells
+    assert cells is not None
+    added = map(add, map(cells.__getitem__, common), common.values())
+    return [partial(deque, map(cells.__setitem__, common, added), 0)]
 
 
 def _create(
@@ -199,8 +306,7 @@ def _create(
     file = SlotFile(os.open(temporary, DRAFT, 0o600), damage)
     try:
         give_to_owner(file._descriptor, path.parent)
-        file._reserve(HEADER_BYTES)
-        file._map[0:4] = pack_used(HEADER_BYTES)
+        file._begin()
         if replaces is not None and replaces.cells is not None:
             file.add_from(replaces, share)
         if damage is not None:

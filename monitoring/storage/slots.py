@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from monitoring.errors import NoFreeSlotError
 from monitoring.primitives.interruptions import is_interruption
 from monitoring.primitives.lock_files import close_lock, is_locked, lock_now, open_lock
-from monitoring.primitives.small_files import read_json, write_all
+from monitoring.primitives.small_files import is_at, read_json, write_all
 from monitoring.storage.process_lock import process_lock
 
 WEB = "web"
@@ -68,6 +68,7 @@ class Slot:
     role: str
     number: int
     descriptor: int
+    path: Path
 
     @property
     def name(self) -> str:
@@ -75,8 +76,8 @@ class Slot:
 
     @property
     def is_deleted(self) -> bool:
-        """Whether the lock file is gone from the directory."""
-        return os.fstat(self.descriptor).st_nlink == 0
+        """Whether the lock file is gone from its place, with its directory perhaps."""
+        return not is_at(self.path, self.descriptor)
 
     def forget(self) -> None:
         """Close the lock; in a forked child, its copy. Never LOCK_UN: it frees the parent's."""
@@ -106,11 +107,15 @@ def lock_path(directory: Path, slot_name: str) -> Path:
     return directory / f"{slot_name}.lock"
 
 
-def take(directory: Path, role: str) -> Slot:
-    """Take the lowest free slot of `role`.
+def take(directory: Path, role: str, preferred: int | None = None) -> Slot:
+    """Take the slot of `role` with the preferred number, else the lowest free one.
 
     Raises NoFreeSlotError past MAX_SLOTS live processes, OSError if the directory is unusable.
     """
+    if preferred is not None:
+        slot = _try(directory, role, preferred, create=True)
+        if slot is not None:
+            return slot
     # A reader holds a dead slot's lock for some microseconds while it looks (is_held): look again
     # before a new slot is opened, so that readers never make the number of slots grow.
     for pause in (0.0, 0.001, 0.002):
@@ -128,23 +133,31 @@ def take(directory: Path, role: str) -> Slot:
 
 def _take_first(directory: Path, role: str, *, create: bool) -> Slot | None:
     for number in range(MAX_SLOTS):
-        path = lock_path(directory, slot_name(role, number))
         try:
-            descriptor = open_lock(path, create=create)
+            slot = _try(directory, role, number, create=create)
         except FileNotFoundError:
             if create:
                 raise
             return None
-        try:
-            if lock_now(descriptor):
-                slot = Slot(role, number, descriptor)
-                if not slot.is_deleted:  # else: the directory was emptied meanwhile
-                    _write_owner(slot)
-                    return slot
-        except BaseException:
-            close_lock(descriptor)
-            raise
+        if slot is not None:
+            return slot
+    return None
+
+
+def _try(directory: Path, role: str, number: int, *, create: bool) -> Slot | None:
+    """The slot, if it is free. Raises OSError."""
+    path = lock_path(directory, slot_name(role, number))
+    descriptor = open_lock(path, create=create)
+    try:
+        if lock_now(descriptor):
+            slot = Slot(role, number, descriptor, path)
+            if not slot.is_deleted:  # else: the directory was emptied meanwhile
+                _write_owner(slot)
+                return slot
+    except BaseException:
         close_lock(descriptor)
+        raise
+    close_lock(descriptor)
     return None
 
 

@@ -13,8 +13,8 @@ from tests.chaos.damage import damage
 from tests.chaos.plan import Step
 from tests.chaos.slot_counts import counts_in, dead_slots
 from tests.chaos.stack import Stack
-from tests.integration.conftest import fill
 from tests.servers.ports import wait_for
+from tests.servers.small_disk import fill
 
 
 def fill_directory(stack: Stack, step: Step) -> None:

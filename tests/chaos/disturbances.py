@@ -153,7 +153,7 @@ def drip_prometheus(stack: Stack, step: Step) -> None:
     start = step.chance().choice((b"HTTP/1.1 200 OK\r\nX-Long: ", head, head + b'{"status":'))
     with dripping(start, stack.prometheus_port), ThreadPoolExecutor(4) as admins:
         ask = stack.reason_for_local_figures
-        reasons = [admins.submit(ask, _DRIPS_SECONDS) for _ in range(8)]
+        reasons = [admins.submit(ask, _DRIPS_SECONDS) for _ in range(4)]
         assert all(reason.result() for reason in reasons)
 
 

@@ -33,6 +33,8 @@ class Invariants:
         assert largest <= self._first_mib + _GROWTH_MIB, f"a process has {largest:.0f} MiB"
 
     def _check_load(self) -> None:
+        errors = list(self._stack.server_errors())
+        assert errors == [], "\n".join(errors)
         result = self._stack.load.so_far()
         assert result.surprises == [], "answered otherwise than the view does"
         unexcused = [

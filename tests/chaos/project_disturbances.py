@@ -48,9 +48,9 @@ def fork_children(stack: Stack, step: Step) -> None:
             forked.append(stack.fork())
         stack.kill_workers([step.chance().choice(forked)[0]])
         time.sleep(step.hold)
-        # A descriptor of a lock file is the lock, which nobody else gets then.
-        found = {name for _, child in forked for name in _open_locks(child, stack.directory)}
-        assert found == set(), f"children hold locks of the metrics directory: {found}"
+        # A copy of a descriptor that is locked is the lock, which nobody else gets then.
+        found = [name for _, child in forked for name in _locks(child, stack.directory)]
+        assert found == [], f"children hold locks of the metrics directory: {found}"
         stack.ledger.wait_until_it_adds_up(10)
     finally:
         for _, child in forked:
@@ -58,7 +58,14 @@ def fork_children(stack: Stack, step: Step) -> None:
                 os.kill(child, signal.SIGKILL)
 
 
-def _open_locks(pid: int, directory: Path) -> list[str]:
-    """The lock files there that the process has open. Raises OSError if it has ended."""
-    paths = [descriptor.readlink() for descriptor in Path(f"/proc/{pid}/fd").iterdir()]
-    return [path.name for path in paths if path.parent == directory and path.suffix == ".lock"]
+def _locks(pid: int, directory: Path) -> list[str]:
+    """The files there that the process holds by flock. Raises OSError if it has ended."""
+    process = Path(f"/proc/{pid}")
+    found = {
+        path: (process / "fdinfo" / path.name).read_text() for path in (process / "fd").iterdir()
+    }
+    return [
+        file.name
+        for path, information in found.items()
+        if "FLOCK" in information and (file := path.readlink()).is_relative_to(directory)
+    ]

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -29,6 +30,7 @@ from tests.servers.redis import RedisServer, run_redis
 WORKERS = 4
 HEALTH = "/api/health/"
 _MOST_REQUESTS = 10_000_000
+_ENTRY = re.compile(r"^(?=\[?\d{4}-\d\d-\d\d )", re.MULTILINE)  # of gunicorn's log
 
 
 @dataclass
@@ -70,6 +72,13 @@ class Stack:
         for worker in self.workers():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGRTMIN)
+
+    def server_errors(self) -> Iterator[str]:
+        """What gunicorn's log has of each request that failed, but of those that are to fail."""
+        entries = _ENTRY.split(self.web.log.read_text(errors="replace"))
+        for entry in entries:
+            if "Internal Server Error: /" in entry and "DemoError" not in entry:
+                yield entry
 
     def wait_for_workers(self, count: int = WORKERS) -> None:
         wait_for(f"{count} workers", lambda: len(self.workers()) == count, 60)

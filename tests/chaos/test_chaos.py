@@ -36,6 +36,7 @@ def test_what_is_promised_holds_whatever_happens(tmp_path: Path) -> None:
                 seconds = disturb(stack, watchers, done)
             except BaseException:
                 stack.tell_threads()
+                print(*stack.server_errors(), sep="\n")
                 raise
             finally:
                 for watcher in watchers:

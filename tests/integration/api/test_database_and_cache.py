@@ -138,6 +138,22 @@ def test_a_stopped_and_a_lost_postgresql_are_a_503_within_the_deadline(
         assert (status, answer["error"]["code"]) == (503, "database_unavailable")
 
 
+def test_a_connection_that_postgresql_has_closed_is_one_503_in_json(
+    postgresql: PostgreSQL, tmp_path: Path, shm_directory: Path
+) -> None:
+    with run_site(
+        tmp_path, shm_directory, postgresql.url, workers=1, database={"CONN_MAX_AGE": None}
+    ) as server:
+        token = sign_in(server, tmp_path, postgresql.url)
+        assert get_json(server, SUMMARY, token)[0] == 200
+        others = "backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"
+        assert "t" in postgresql.sql(end)
+        status, answer = get_json(server, SUMMARY, token)
+        assert (status, answer["error"]["code"]) == (503, "database_unavailable")
+        assert get_json(server, SUMMARY, token)[0] == 200
+
+
 def test_requests_of_admins_and_of_anybody_share_one_connection_of_the_gate(
     postgresql: PostgreSQL, tmp_path: Path, shm_directory: Path
 ) -> None:

@@ -4,11 +4,11 @@ import os
 import signal
 from pathlib import Path
 
-from tests.integration.conftest import fill
 from tests.load.client import Call, Load
 from tests.servers.exposition import requests_by_series, series
 from tests.servers.gunicorn import is_dead, run_gunicorn
 from tests.servers.ports import wait_for
+from tests.servers.small_disk import fill
 
 NO_SPACE = series("monitoring_dropped_total", reason="no_space")
 # As prometheus-client writes a series into a metric file.

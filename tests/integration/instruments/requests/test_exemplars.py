@@ -14,11 +14,11 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.samples import Exemplar
 
-from tests.integration.conftest import fill
 from tests.servers.exposition import requests_by_series, series
 from tests.servers.gunicorn import SCRAPE, Gunicorn, is_dead, run_gunicorn
 from tests.servers.ports import wait_for
 from tests.servers.prometheus import run_prometheus
+from tests.servers.small_disk import fill
 
 CLASSIC = "http_request_duration_seconds"
 HIGHR = "http_request_duration_highr_seconds"
