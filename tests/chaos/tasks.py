@@ -7,9 +7,8 @@ import time
 from types import FrameType
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.core.cache import cache
-from django.db import DatabaseError, connection
-from redis.exceptions import RedisError
+from django.core.cache import caches
+from django.db import connection
 
 from project.celery import app
 
@@ -81,9 +80,12 @@ def _ask() -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        cache.get("chaos")
-    except (DatabaseError, RedisError):  # an interruption broke the connection
+        caches["default"].get("chaos")
+    except (_AlarmError, SoftTimeLimitExceeded):
+        raise
+    except Exception:  # an earlier interruption left the driver's connection in pieces
         connection.close()
+        del caches["default"]
 
 
 def mark(byte: bytes) -> None:
