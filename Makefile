@@ -11,12 +11,13 @@ PROGRAMS_FOR_TESTS := prometheus promtool prometheus-alertmanager amtool redis-s
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-tools chaos lint format rules dashboards page vendor references bench constraints clean
+.PHONY: help setup run test test-matrix test-tools chaos lint format rules dashboards page vendor references bench constraints clean
 
 help:
 	@echo "make setup   install into $(VENV), start nothing"
 	@echo "make run     start everything on an embedded default and print the URLs"
 	@echo "make test    install what the tests need, then check and test everything"
+	@echo "make test-matrix  test each supported Python that is here with each Django (an hour or more)"
 	@echo "make chaos   disturb everything for ten minutes and check that nothing is lost"
 	@echo "make bench   measure the cost of monitoring"
 	@echo "make rules   write prometheus/rules"
@@ -40,6 +41,10 @@ run: setup
 
 test: setup test-tools lint
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
+# `make test` has the newest pair of this machine. PAIRS chooses some: make test-matrix PAIRS="3.12-6.0"
+test-matrix: setup
+	$(BIN)/python -m tests.adoption.matrix $(PAIRS)
 
 test-tools:
 	@sh project/run/apt_install.sh "$(PROGRAMS_FOR_TESTS)" "$(APT_FOR_TESTS)"

@@ -48,7 +48,8 @@ _NOTES = {
     " view runs, in a sync one when the view reads an upload whose connection breaks. A request"
     " that a view runs through MIDDLEWARE itself, as a preview does, is a part of the view's own.",
     names.HTTP_REQUEST_DURATION_SECONDS.family: "Its buckets are the setting"
-    " `LATENCY_BUCKETS`. It carries exemplars.",
+    " `LATENCY_BUCKETS`. In protobuf, each is a native histogram of schema"
+    f" {request_families.HIGHR_SCHEMA}, too (`NATIVE_ROUTES`). It carries exemplars.",
     names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.family: _HIGHR,
     names.HTTP_REQUESTS_IN_PROGRESS: "The requests of a killed worker no longer count.",
     names.HTTP_REQUEST_QUEUE_SECONDS.family: "Only behind a proxy that sets the header.",

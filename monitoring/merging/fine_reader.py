@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.merging.layout import Indices, Values
-from monitoring.merging.reader import DamageReports
+from monitoring.merging.reader import EXHAUSTED, DamageReports
 from monitoring.primitives.per_process import per_process
 from monitoring.primitives.small_files import READ
 from monitoring.storage import values
+from monitoring.storage.directory import owner as directory_owner
 from monitoring.storage.fine_file import (
     COUNT_BYTES,
     COUNTS,
@@ -62,13 +63,18 @@ class FineReader:
         self._directory = directory
         self._damage = DamageReports("fine", on_damage)
         self._lock = threading.Lock()
+        self._owner = os.geteuid()
         self._numbers: dict[Endpoint, int] = {}
         self._endpoints: tuple[Endpoint, ...] = ()
         self._known: dict[str, _Rows] = {}
         self._buffer = bytearray()  # of one file, used again for the next one
 
     def read(self) -> FineCounts:
-        """The sum of all files now. Damaged and vanishing files never raise."""
+        """The sum of all files now. Damaged and vanishing files never raise.
+
+        Raises MetricsDirectoryError if the directory is another user's, and OSError if it cannot be
+        read or this process can open no more files.
+        """
         with self._lock:
             names = self._list()
             for name in self._known.keys() - set(names):
@@ -132,9 +138,10 @@ class FineReader:
 
     def _list(self) -> list[str]:
         try:
+            self._owner = directory_owner(self._directory)
             with os.scandir(self._directory) as entries:
                 return sorted(entry.name for entry in entries if owner_of_fine(entry.name))
-        except OSError:
+        except FileNotFoundError:
             return []
 
     def _load(self, name: str) -> tuple[int, int]:
@@ -146,7 +153,10 @@ class FineReader:
         try:
             descriptor = os.open(self._directory / name, READ)
             try:
-                inode = os.fstat(descriptor).st_ino
+                status = os.fstat(descriptor)
+                inode = status.st_ino
+                if status.st_uid not in (self._owner, 0):
+                    raise ValueError("it belongs to another user")
                 head = os.pread(descriptor, ROWS_AT, 0)
                 if len(head) < ROWS_AT:
                     raise ValueError(f"it is cut off at byte {len(head)}")
@@ -165,6 +175,8 @@ class FineReader:
         except FileNotFoundError:
             return inode, 0
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in EXHAUSTED:
+                raise  # the file is sound: without its counts, the others would be too low
             self._damage.report(name, inode, str(error))
             return inode, 0
         if got < used:

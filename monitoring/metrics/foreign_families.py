@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from prometheus_client import Counter, Gauge, Histogram
 
 from monitoring.metrics import names
@@ -146,11 +147,14 @@ def _gauge(name: str, state: str) -> Gauge:
 
 
 def _namespace() -> str:
-    """django-prometheus reads the setting once, when it is imported."""
+    """django-prometheus reads the setting once, when it is imported; empty without settings."""
     theirs = _theirs("conf")
     if theirs is not None:
         return str(theirs.NAMESPACE)
-    return str(getattr(settings, "PROMETHEUS_METRIC_NAMESPACE", ""))
+    try:
+        return str(getattr(settings, "PROMETHEUS_METRIC_NAMESPACE", ""))
+    except ImproperlyConfigured:
+        return ""
 
 
 def _theirs(module: str) -> Any:

@@ -1,11 +1,17 @@
 """One environment with the built wheel for all hosts of a test process."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.adoption.host import OTHERS, SERVERS, Environment, build_wheel, make_environment
+from tests.adoption.host import (
+    OTHERS,
+    SERVERS,
+    Environment,
+    build_wheel,
+    host_python,
+    make_environment,
+)
 
 
 @pytest.fixture(scope="session")
@@ -16,4 +22,4 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Environment:
     work, extras = tmp_path_factory.mktemp("environment"), "api,django-prometheus"
-    return make_environment(work, sys.executable, wheel, *SERVERS, *OTHERS, extras=extras)
+    return make_environment(work, host_python(), wheel, *SERVERS, *OTHERS, extras=extras)

@@ -55,10 +55,20 @@ def build_wheel(work: Path) -> Path:
     return Path(run([sys.executable, "-c", _BUILD, str(ROOT), str(work)], work).strip())
 
 
+def host_python() -> str:
+    """The Python of the hosts: ours, or the one that `make test-matrix` is at."""
+    return os.environ.get("MATRIX_PYTHON", sys.executable)
+
+
 def make_environment(
     work: Path, python: str, wheel: Path, *packages: str, extras: str = "api"
 ) -> Environment:
-    """What pip chooses for this Python without a constraint, as a project's own pip does."""
+    """What pip chooses for this Python without a constraint, as a project's own pip does.
+
+    MATRIX_DJANGO is the only thing pinned, by `make test-matrix`.
+    """
+    if django := os.environ.get("MATRIX_DJANGO"):
+        packages = (f"django=={django}.*", *packages)
     path = work / "venv"
     run([python, "-m", "venv", str(path)], work)
     install = [str(path / "bin/pip"), "install", "--quiet", "--no-compile"]
@@ -154,9 +164,11 @@ def adopt(work: Path, environment: Environment, settings: str = "") -> Host:
     return host
 
 
-def run(command: list[str], cwd: Path, env: Mapping[str, str] | None = None) -> str:
+def run(
+    command: list[str], cwd: Path, env: Mapping[str, str] | None = None, *, seconds: float = 240
+) -> str:
     done = subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=240, check=False
+        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=seconds, check=False
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout

@@ -1,19 +1,16 @@
 """The README's lines are enough, on every kind of worker and beside what hosts have already."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.adoption.host import SERVERS, Environment, Host, Server, adopt, make_environment
-from tests.adoption.pythons import pythons
+from tests.adoption.host import Environment, Host, Server, adopt
 from tests.adoption.readme import HEADING, documented_lines
 from tests.paths import ROOT
 from tests.servers.exposition import requests_by_series, series
 
 TIMES = 30
 HELLO = ("GET", "/hello/<int:number>/", "200")
-UVICORN = ("-k", "uvicorn_worker.UvicornWorker")
 
 # What was there before: its own measuring, around everything.
 BESIDE = """
@@ -143,18 +140,3 @@ def test_a_rest_framework_host_keeps_its_settings_and_we_keep_ours(
 
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
-
-
-@pytest.mark.parametrize("version", pythons())
-def test_every_python_of_this_machine_with_the_django_that_it_brings(
-    version: str, environment: Environment, wheel: Path, tmp_path: Path
-) -> None:
-    python = pythons()[version]
-    is_ours = python == sys.executable
-    there = environment if is_ours else make_environment(tmp_path, python, wheel, *SERVERS)
-    host = adopt(tmp_path / "site", there)
-    assert "no issues" in host.manage("check", flags=("-W", "error"))
-    with host.serve(*UVICORN, app="mysite.asgi") as server:
-        assert_counted(server)
-    django = tuple(map(int, there.version_of("django").split(".")[:2]))
-    assert django >= ((5, 2) if version == "3.11" else (6, 0))

@@ -1,13 +1,12 @@
 """A host that installs the wheel alone: the README's lines, and what needs no extra."""
 
 import json
-import sys
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
-from tests.adoption.host import Host, adopt, make_environment
+from tests.adoption.host import Host, adopt, host_python, make_environment
 from tests.servers.exposition import requests_by_series
 from tests.unit.alerts.webhook_messages import MESSAGE
 
@@ -34,7 +33,7 @@ print(answer.status_code, "django-multiprocess-exporter[api]" in answer.content.
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Host:
     work = tmp_path_factory.mktemp("core")
-    environment = make_environment(work, sys.executable, wheel, "gunicorn", extras="")
+    environment = make_environment(work, host_python(), wheel, "gunicorn", extras="")
     host = adopt(work / "site", environment, SETTINGS)
     host.manage("migrate", "--verbosity", "0")
     return host

@@ -4,7 +4,22 @@ import tomllib
 
 from packaging.requirements import Requirement
 
+from tests.adoption.pythons import SUPPORTED
 from tests.paths import ROOT
+
+
+def test_the_classifiers_are_what_the_matrix_tests() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    parts = [line.split(" :: ") for line in project["classifiers"]]
+    versions = {line[-1] for line in parts if line[:2] == ["Programming Language", "Python"]}
+    djangos = {line[-1] for line in parts if line[:2] == ["Framework", "Django"]}
+    assert versions - {"3"} == set(SUPPORTED)
+    assert djangos - {"Django"} == {each for some in SUPPORTED.values() for each in some}
+    assert project["requires-python"] == f">={min(SUPPORTED, key=_number)}"
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def requirements(extra: str = "") -> list[Requirement]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from monitoring import storage
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 _directory = tempfile.mkdtemp(prefix="monitoring-unit-", dir="/dev/shm")
 atexit.register(shutil.rmtree, _directory, ignore_errors=True)
 storage.install(role="pytest", directory=_directory)
+# Examples take as long as a busy machine needs.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 RunPython = Callable[[str], str]
 

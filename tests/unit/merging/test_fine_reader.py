@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import tempfile
 from pathlib import Path
 
@@ -194,3 +195,20 @@ def test_endpoints_of_files_long_gone_are_forgotten(tmp_path: Path) -> None:
         slot.path.unlink()
     found.read()
     assert len(found.endpoints) <= 2000
+
+
+def test_without_free_descriptors_nothing_is_read_rather_than_a_part(tmp_path: Path) -> None:
+    Slot(tmp_path, "web-0").count("/a/", 1)
+    found = Found(tmp_path)
+    found.read()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open(tmp_path, os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            found.read()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert found.read() == {("GET", "/a/"): {1: 1.0}}
+    assert found.damaged == 0

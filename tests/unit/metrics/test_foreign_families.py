@@ -61,6 +61,11 @@ def test_the_namespace_stands_before_the_names(
     assert run_python(script).strip() == told
 
 
+def test_without_settings_there_is_no_namespace(run_python: RunPython) -> None:
+    script = "import sys; sys.modules['django_prometheus'] = None\n" + KEPT
+    assert run_python(script).split()[0] == "django_db_execute"
+
+
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_ours_are_as_theirs_to_the_bucket(settings: str, run_python: RunPython) -> None:
     def families(missing: list[str]) -> Any:
