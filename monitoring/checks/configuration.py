@@ -19,6 +19,7 @@ from monitoring.conf.health_table import HealthRole, own_checks_with
 from monitoring.errors import MetricsDirectoryError
 from monitoring.instruments.databases.log_place import problem_of_log
 from monitoring.storage import directory as metrics_directory
+from monitoring.storage import one_host
 from monitoring.storage.client_internals import values_of_other_classes
 
 AppConfigs = Sequence[AppConfig] | None
@@ -37,7 +38,7 @@ def check_settings(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]
 
 @register("monitoring")
 def check_directory(
-    app_configs: AppConfigs, *, mounts: Path = metrics_directory.MOUNTS, **kwargs: Any
+    app_configs: AppConfigs, *, mounts: Path = one_host.MOUNTS, **kwargs: Any
 ) -> list[CheckMessage]:
     directory = metrics_directory.configured_directory()
     try:
@@ -56,7 +57,7 @@ def check_directory(
                 id="monitoring.W010",
             )
         )
-    if (kind := metrics_directory.network_file_system(directory, mounts)) is not None:
+    if (kind := one_host.network_file_system(directory, mounts)) is not None:
         messages.append(
             checks.Warning(
                 f"{metrics_directory.ENVIRONMENT_VARIABLE}={directory} is on a network file system "
@@ -65,7 +66,7 @@ def check_directory(
                 id="monitoring.W005",
             )
         )
-    if (name := metrics_directory.other_host(directory)) is not None:
+    if (name := one_host.other_host(directory)) is not None:
         messages.append(
             checks.Warning(
                 f"{metrics_directory.ENVIRONMENT_VARIABLE}={directory} was last used by the host "

@@ -16,7 +16,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from monitoring.checks.configuration import check_directory
-from monitoring.storage.directory import Host, mark
+from monitoring.storage.one_host import Host, mark
 from tests.paths import ROOT
 
 MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
