@@ -9,9 +9,11 @@ from django.views.decorators.http import require_safe
 
 from monitoring.api.mounting import not_in_progress, unlogged, without_transactions
 from monitoring.conf import get_settings
+from monitoring.errors import MetricsDirectoryError
 from monitoring.exposition.access import ScrapeAccess
 from monitoring.primitives.per_process import per_process
 from monitoring.storage.directory import configured_directory
+from monitoring.storage.self_report import report_failure
 
 if TYPE_CHECKING:
     from monitoring.exposition.scrape import Scraper
@@ -36,9 +38,15 @@ def scrape(request: HttpRequest) -> HttpResponse:
     try:
         answer = scraper().answer(request.headers, frozenset(request.GET.getlist("name[]")))
     except BusyError:
-        busy = HttpResponse("busy\n", status=503, content_type="text/plain; charset=utf-8")
-        return unlogged(busy)
+        return unlogged(_unavailable("busy"))
+    except (OSError, MetricsDirectoryError):
+        report_failure("the scrape has no figures")
+        return unlogged(_unavailable("the metrics directory cannot be read"))
     return HttpResponse(answer.body, headers=answer.headers)
+
+
+def _unavailable(why: str) -> HttpResponse:
+    return HttpResponse(f"{why}\n", status=503, content_type="text/plain; charset=utf-8")
 
 
 def _refusal(request: HttpRequest, access: ScrapeAccess) -> HttpResponse:

@@ -18,10 +18,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from monitoring import __version__
+from monitoring.errors import MetricsDirectoryError
 from monitoring.exporter.connections import Connections
 from monitoring.exposition.access import ScrapeAccess
 from monitoring.exposition.scrape import REQUEST_HEADERS, BusyError, Scraper
 from monitoring.primitives.own_logger import OwnLogger
+from monitoring.storage.self_report import report_failure
 
 MAX_CONNECTIONS = 512  # a thread that waits costs some 30 KiB
 MAX_HEAD_BYTES = 32768
@@ -35,6 +37,7 @@ ACCEPT_PAUSE_SECONDS = 0.05  # while the system has no descriptor for another co
 
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
+_UNREADABLE = b"the metrics directory cannot be read\n"
 _PLAIN = "text/plain; charset=utf-8"
 _INDEX = b"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Metrics exporter</title></head>
@@ -196,9 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "/-/ready" if self.server.scraper.is_readable():
                 self._send(HTTPStatus.OK, b"ok\n")
             case "/-/ready":
-                self._send(
-                    HTTPStatus.SERVICE_UNAVAILABLE, b"the metrics directory cannot be read\n"
-                )
+                self._send(HTTPStatus.SERVICE_UNAVAILABLE, _UNREADABLE)
             case "/":
                 self._send(HTTPStatus.OK, _INDEX, {"Content-Type": "text/html; charset=utf-8"})
             case _:
@@ -227,6 +228,10 @@ class _Handler(BaseHTTPRequestHandler):
             )
         except BusyError:
             self._send(HTTPStatus.SERVICE_UNAVAILABLE, b"busy\n")
+            return
+        except (OSError, MetricsDirectoryError):
+            report_failure("the exporter has no figures")
+            self._send(HTTPStatus.SERVICE_UNAVAILABLE, _UNREADABLE)
             return
         except Exception:
             logger.exception("a scrape failed")

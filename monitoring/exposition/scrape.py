@@ -14,6 +14,7 @@ from typing import Protocol
 from prometheus_client.core import CounterMetricFamily, Metric
 
 from monitoring.conf import get_settings
+from monitoring.errors import MetricsDirectoryError
 from monitoring.exposition.claims import ClaimedNames, names_of
 from monitoring.exposition.classic_buckets import BucketFilter
 from monitoring.exposition.negotiation import Format, accepts_gzip, choose_format
@@ -26,6 +27,7 @@ from monitoring.metrics.derived import FILES, SCRAPE_DURATION, STATUS
 from monitoring.metrics.names import HTTP_REQUESTS, family_of
 from monitoring.metrics.own_families import merges_total
 from monitoring.storage import values
+from monitoring.storage.directory import owner as directory_owner
 from monitoring.storage.self_report import report_error, report_failure
 
 REQUEST_HEADERS = ("Accept", "Accept-Encoding", "X-Prometheus-Scrape-Timeout-Seconds")
@@ -94,7 +96,8 @@ class Scraper:
 
         `wanted`, if any, selects families by their own or a sample's name. `present` is how many
         requests the server has, unread ones included. Raises BusyError if the scrape cannot begin
-        before the scraper's timeout.
+        before the scraper's timeout, and MetricsDirectoryError or OSError if the directory is
+        another user's or cannot be read.
         """
         chosen = choose_format(headers.get("Accept", ""))
         compress = accepts_gzip(headers.get("Accept-Encoding", ""))
@@ -124,9 +127,10 @@ class Scraper:
     def is_readable(self) -> bool:
         """Whether the metrics directory can be read now."""
         try:
+            directory_owner(self._directory)
             with os.scandir(self._directory):
                 return True
-        except OSError:
+        except (OSError, MetricsDirectoryError):
             return False
 
     @contextmanager

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from monitoring.conf import get_settings
+from monitoring.errors import MetricsDirectoryError
 from monitoring.figures.intervals import Intervals
-from monitoring.figures.local_source import Counted, local_source
+from monitoring.figures.local_source import Counted, LocalSource, local_source
 from monitoring.figures.traffic import SourceUnavailableError, Traffic, TrafficSource
 from monitoring.figures.window import Window
 from monitoring.storage.directory import configured_directory
@@ -27,15 +28,17 @@ def read_intervals(window: Window) -> tuple[Intervals, str | None]:
 
 
 def read_counted(window: Window) -> Counted:
-    """What this host counted in the window: a Prometheus does not have all of it."""
-    return local_source(configured_directory()).counted(window)
+    """What this host counted in the window: a Prometheus does not have all of it.
+
+    Raises SourceUnavailableError.
+    """
+    return _of_this_host(lambda source: source.counted(window))
 
 
 def _ask(question: Callable[[TrafficSource], T]) -> tuple[T, str | None]:
     settings = get_settings()
-    local = local_source(configured_directory())
     if not settings.PROMETHEUS_URL:
-        return question(local), None
+        return _of_this_host(question), None
     # Imported here: most sites do not set PROMETHEUS_URL.
     from monitoring.figures.prometheus_source import PrometheusSource  # noqa: PLC0415
 
@@ -44,4 +47,14 @@ def _ask(question: Callable[[TrafficSource], T]) -> tuple[T, str | None]:
     except SourceUnavailableError as error:
         if not settings.PROMETHEUS_FALLBACK:
             raise
-        return question(local), str(error)
+        return _of_this_host(question), str(error)
+
+
+def _of_this_host(question: Callable[[LocalSource], T]) -> T:
+    try:
+        return question(local_source(configured_directory()))
+    except MetricsDirectoryError as error:
+        raise SourceUnavailableError("metrics_directory", str(error)) from error
+    except OSError as error:
+        why = f"the metrics directory cannot be read: {error.strerror}"
+        raise SourceUnavailableError("metrics_directory", why) from error

@@ -100,7 +100,7 @@ class Merger:
                 self._reader.damaged,
                 self._reader.empty,
                 tuple(
-                    (file.name.owner, column.series, file.values()[column.rows])
+                    (file.name.owner, column.series, file.values[column.rows])
                     for file, column in zip(files, columns, strict=True)
                     if file.name.type == "gauge"
                 ),
@@ -182,9 +182,9 @@ class Merger:
         )
         for file, column in zip(files, columns, strict=True):
             mode = _mode(file)
-            values = file.values()[column.rows]
+            values = file.values[column.rows]
             if mode == "mostrecent":
-                _latest(state, column.series, values, file.timestamps()[column.rows])
+                _latest(state, column.series, values, file.timestamps[column.rows])
                 continue
             operation = _OPERATIONS[mode]
             if column.unique:

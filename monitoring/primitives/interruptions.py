@@ -38,6 +38,18 @@ def is_interruption(error: BaseException) -> bool:
     return False
 
 
+def put_behind(later: BaseException, earlier: BaseException) -> None:
+    """Make `earlier` a context of `later`, as Python does if it is handled when `later` is raised.
+
+    So neither of two exceptions is lost if code of ours has held the earlier one back.
+    """
+    last = later
+    while last is not earlier and last.__context__ is not None:
+        last = last.__context__
+    if last is not earlier:
+        last.__context__ = earlier
+
+
 def in_one_step(*calls: Callable[[], object]) -> None:
     """Make the calls without a signal handler between them; one that raises ends the step.
 

@@ -119,11 +119,7 @@ def ensure(path: Path, setting: str = ENVIRONMENT_VARIABLE, *, create: bool = Tr
         raise MetricsDirectoryError(
             f"{setting}={path}: is not a directory (links are not followed)"
         )
-    if status.st_uid != os.geteuid() and not _was_given(path, status):
-        raise ForeignDirectoryError(
-            f"{setting}={path}: is owned by uid {status.st_uid}, this process runs as "
-            f"uid {os.geteuid()}; name a directory of its own, or chown it"
-        )
+    _check_owner(path, status, setting)
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         is_shared = status.st_mode & stat.S_ISVTX  # such as /tmp, which we must not chmod
         advice = "name a directory of its own" if is_shared else "chmod it to 0700"
@@ -136,6 +132,25 @@ def ensure(path: Path, setting: str = ENVIRONMENT_VARIABLE, *, create: bool = Tr
             f"{setting}={path}: this process may not read and write it "
             f"(mode {stat.S_IMODE(status.st_mode):04o}); chmod it to 0700"
         )
+
+
+def _check_owner(path: Path, status: os.stat_result, setting: str) -> None:
+    if status.st_uid != os.geteuid() and not _was_given(path, status):
+        raise ForeignDirectoryError(
+            f"{setting}={path}: is owned by uid {status.st_uid}, this process runs as "
+            f"uid {os.geteuid()}; name a directory of its own, or chown it"
+        )
+
+
+def owner(path: Path) -> int:
+    """The uid of the directory's owner, whose files count, and root's.
+
+    Readers ask before each reading, because somebody else may have made a directory that was
+    deleted under them. Raises MetricsDirectoryError then, and FileNotFoundError if there is none.
+    """
+    status = path.lstat()
+    _check_owner(path, status, ENVIRONMENT_VARIABLE)
+    return status.st_uid
 
 
 def _check_parent(path: Path) -> None:

@@ -99,27 +99,30 @@ def pack_used(used: int) -> bytes:
     return _INT.pack(used)
 
 
-def scan_entries(data: Buffer, start: int, used: int) -> Scan:
+def scan_entries(data: Buffer, start: int, used: int, skipped: int = 0) -> Scan:
     """Read the entries between `start` and `used`; `data` must reach up to `used`.
 
+    `data` lacks the file's first `skipped` bytes; offsets are those in the file nevertheless.
     Never raises on damaged bytes; the work and memory are bounded by `used`.
     """
-    scan = Scan(end=start)
+    scan = Scan()
     add = scan.entries.append
     unpack = _INT.unpack_from
     position = start
     while position < used:
         if position + 4 > used:
-            scan.damage = f"entry at byte {position} is cut off"
+            scan.damage = f"entry at byte {position + skipped} is cut off"
             break
         length = unpack(data, position)[0]
         value_at = position + 4 + length + 8 - (length + 4) % 8
         if length <= 0 or value_at + PAIR_BYTES > used:
-            scan.damage = f"entry at byte {position} has the impossible key length {length}"
+            scan.damage = (
+                f"entry at byte {position + skipped} has the impossible key length {length}"
+            )
             break
-        add((data[position + 4 : position + 4 + length], value_at))
+        add((data[position + 4 : position + 4 + length], value_at + skipped))
         position = value_at + PAIR_BYTES
-    scan.end = position
+    scan.end = position + skipped
     return scan
 
 

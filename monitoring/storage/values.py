@@ -11,6 +11,7 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge
 
+from monitoring.primitives.interruptions import put_behind
 from monitoring.storage import client_internals, client_locks, this_process
 from monitoring.storage.exemplars import Place, Trace, encode_record
 from monitoring.storage.format import metric_key
@@ -146,6 +147,8 @@ def add_all(writes: Iterable[tuple[SlotValue, float]]) -> None:
                     unbound.pop()
                 break
             except BaseException as error:
+                if interruption is not None:
+                    put_behind(error, interruption)
                 interruption = error
     if interruption is not None:
         try:

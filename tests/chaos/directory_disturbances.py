@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -11,8 +12,9 @@ from pathlib import Path
 
 from tests.chaos.damage import damage
 from tests.chaos.plan import Step
-from tests.chaos.slot_counts import counts_in, dead_slots
+from tests.chaos.slot_counts import counts_in, dead_slots, owners
 from tests.chaos.stack import Stack
+from tests.servers.gunicorn import is_dead
 from tests.servers.ports import wait_for
 from tests.servers.small_disk import fill
 
@@ -63,7 +65,11 @@ def damage_files(stack: Stack, step: Step) -> None:
 
 
 def truncate_file(stack: Stack, step: Step) -> None:
-    """A file is cut short in use: what it counted may go, but no process and no request."""
+    """A file is cut short in use: what it counted may go, but no process and no request.
+
+    Its process has nothing to do for a second; one that writes in the same second may be ended, as
+    docs/security.md says.
+    """
     chance = step.chance()
     file = chance.choice(sorted(stack.directory.glob("*.db")))
     before = _processes(stack)
@@ -72,7 +78,9 @@ def truncate_file(stack: Stack, step: Step) -> None:
         with stack.ledger.at_rest():
             counted = counts_in(file) if file.name.startswith("counter_") else Counter()
             answered = stack.ledger.answered()
-            os.truncate(file, chance.choice((0, 1, 4096, file.stat().st_size // 2)))
+            with _stopped(_owner(file)):
+                time.sleep(1.2)
+                os.truncate(file, chance.choice((0, 1, 4096, file.stat().st_size // 2)))
         time.sleep(1.5 + step.hold)
         gone = stack.ledger.missing()
         may_go = counted + (stack.ledger.answered() - answered)
@@ -96,6 +104,25 @@ def delete_files_on_full_disk(stack: Stack, step: Step) -> None:
 
 def _processes(stack: Stack) -> list[int]:
     return sorted([*stack.workers(), stack.exporter.process.pid, *stack.celery.children()])
+
+
+def _owner(file: Path) -> int | None:
+    """The pid of the live process whose file it is."""
+    slot = file.stem.rpartition("_")[2]
+    pids = [pid for pid, name in owners(file.parent).items() if name == slot]
+    return next((pid for pid in pids if not is_dead(pid)), None)
+
+
+@contextlib.contextmanager
+def _stopped(pid: int | None) -> Iterator[None]:
+    if pid is None:
+        yield
+        return
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def _delete_metric_files(stack: Stack) -> None:

@@ -1,5 +1,6 @@
 """The reference project's Celery application with tasks that leave a mark of what they come to."""
 
+import contextlib
 import os
 import random
 import signal
@@ -7,9 +8,8 @@ import time
 from types import FrameType
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.core.cache import cache
-from django.db import DatabaseError, connection
-from redis.exceptions import RedisError
+from django.core.cache import caches
+from django.db import connection
 
 from project.celery import app
 
@@ -81,9 +81,13 @@ def _ask() -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        cache.get("chaos")
-    except (DatabaseError, RedisError):  # an interruption broke the connection
+        caches["default"].get("chaos")
+    except (_AlarmError, SoftTimeLimitExceeded):
+        raise
+    except Exception:  # an earlier interruption left the driver's connection in pieces
         connection.close()
+        with contextlib.suppress(AttributeError):  # it was interrupted before it was made
+            del caches["default"]
 
 
 def mark(byte: bytes) -> None:

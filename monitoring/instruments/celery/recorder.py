@@ -117,6 +117,7 @@ class TaskRecorder:
 
     @_safely
     def _begin(self, task_id: str, task: Any, **_: Any) -> None:
+        self._look_after_files(time.perf_counter())
         name = self.label(task.name)
         if len(self._running) < _MAX_RUNNING:
             self._running[id(task.request)] = _Run(task.request, task_id, name, time.perf_counter())
@@ -129,10 +130,14 @@ class TaskRecorder:
     @_safely
     def _end(self, task: Any, state: str | None = None, **_: Any) -> None:
         now = time.perf_counter()
+        self._look_after_files(now)
         run = self._running.pop(id(task.request), None)
         if run is not None:
             self._metrics.in_progress.labels(run.task).dec()
             self._metrics.duration.labels(run.task, _known(state)).observe(now - run.started)
+
+    def _look_after_files(self, now: float) -> None:
+        # Before writes: a file that was cut short meanwhile would be a SIGBUS.
         if now >= self._next_tick:
             self._next_tick = now + TICK_SECONDS
             upkeep().tick()

@@ -17,7 +17,7 @@ from monitoring.instruments.databases.trackers import current
 from monitoring.metrics.database_families import DatabaseMetrics, database_metrics
 from monitoring.metrics.labels import OTHER
 from monitoring.primitives.bounded_names import BoundedNames
-from monitoring.primitives.interruptions import is_interruption
+from monitoring.primitives.interruptions import is_interruption, put_behind
 from monitoring.storage.client_internals import parts_of
 from monitoring.storage.self_report import report_error
 from monitoring.storage.values import SlotValue, add_all, value_of
@@ -80,6 +80,8 @@ class QueryRecorder:
             if is_interruption(error):  # it goes on once the query is counted
                 if rest is None:
                     rest = iter(self._writes(perf_counter() - started, params, many))
+                if failure is not None:
+                    put_behind(error, failure)
                 add_all(rest)
                 raise
             report_error("a query could not be recorded")

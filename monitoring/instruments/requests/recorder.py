@@ -85,6 +85,10 @@ class RequestRecorder:
         try:
             if current.get() is not None and is_within_request():
                 return None
+            # Before the first write: a file that was cut short while the process had nothing to do
+            # would be a SIGBUS.
+            if (now := perf_counter()) >= self._next_tick:
+                self._tick(now)
             entering = iter(self._enter)
             request.monitoring_leaving = iter(self._leave)  # type: ignore[attr-defined]
             add_all(entering)
@@ -119,6 +123,10 @@ class RequestRecorder:
         """The request's only iterator of these writes: whoever makes them, makes them once."""
         return getattr(request, "monitoring_leaving", iter(()))
 
+    def _tick(self, now: float) -> None:
+        self._next_tick = now + TICK_SECONDS
+        upkeep().tick()
+
     def finish(self, request: HttpRequest, started: float, status: int) -> None:  # noqa: PLR0912
         """Count the answered request. Call it once for each `begin` that gave a time."""
         now = perf_counter()
@@ -127,8 +135,7 @@ class RequestRecorder:
             queries: RequestTracker = request.monitoring_queries  # type: ignore[attr-defined]
             end_request(queries)
             if now >= self._next_tick:
-                self._next_tick = now + TICK_SECONDS
-                upkeep().tick()
+                self._tick(now)
             if self._sessions is not None:
                 self._sessions.note(request)
             if status == 500 and hasattr(request, "monitoring_upload_cut"):

@@ -1,5 +1,6 @@
 """The exporter's own life: custom collectors, readiness, and its end."""
 
+import os
 import resource
 import signal
 import threading
@@ -13,6 +14,7 @@ from tests.servers.exporter import Exporter, Response, run_exporter, write_setti
 from tests.servers.exposition import parse, series
 from tests.servers.gunicorn import children
 from tests.servers.ports import wait_for
+from tests.unit.storage.files import StockFile
 
 COLLECTORS = """
 import os
@@ -42,6 +44,7 @@ def slow():
             yield GaugeMetricFamily("slow", "Help.", value=1)
     return Slow()
 """
+NOBODY = 65534
 NAMES = ("Good", "Raises", "Twin", "slow")
 
 
@@ -134,6 +137,35 @@ def test_it_is_ready_while_it_can_read_the_directory(tmp_path: Path) -> None:
         assert exporter.get("/-/healthy").status == 200
         (tmp_path / "away").rename(directory)
         assert exporter.get("/-/ready").status == 200
+        assert exporter.get().status == 200
+
+
+def test_a_directory_that_another_user_makes_in_place_of_a_deleted_one_is_not_read(
+    tmp_path: Path,
+) -> None:
+    """Its figures would be forged, and its owner could end a reader by cutting its files short."""
+    directory = tmp_path / "metrics"
+    with run_exporter(tmp_path, directory=directory) as exporter:
+        assert exporter.get().status == 200
+        directory.rename(tmp_path / "away")
+        directory.mkdir(mode=0o755)
+        forged = directory / "counter_web-0.db"
+        file = StockFile(directory, forged.name)
+        file.write("forged", "forged_total", {}, 666.0)
+        file.close()
+        os.chown(directory, NOBODY, NOBODY)
+        for _ in range(3):
+            refused = exporter.get()
+            assert (refused.status, refused.text) == (503, "the metrics directory cannot be read\n")
+        assert exporter.get("/-/ready").status == 503
+        assert "is owned by uid 65534" in exporter.log.read_text()
+        assert exporter.log.read_text().count("the exporter has no figures") == 1
+        os.chown(forged, NOBODY, NOBODY)
+        os.chown(directory, 0, 0)
+        answer = exporter.get()
+        assert answer.status == 200
+        assert "forged" not in answer.text
+        os.truncate(forged, 0)
         assert exporter.get().status == 200
 
 

@@ -1,9 +1,12 @@
 """The scrape endpoint of a worker: who may scrape; read only, never cached, families by name."""
 
+import os
 from typing import Any
 
 import pytest
 from django.test import Client, override_settings
+
+from monitoring.storage.directory import configured_directory
 
 URL = "/api/metrics/prometheus/"
 TOKEN = "a-long-enough-token"
@@ -21,6 +24,21 @@ def test_a_scrape_is_a_get_or_a_head(method: str, status: int) -> None:
 
 def test_a_scrape_is_not_cached() -> None:
     assert Client().get(URL)["Cache-Control"] == "no-store"
+
+
+def test_a_directory_that_another_user_made_anew_is_a_503_without_figures() -> None:
+    directory = configured_directory()
+    os.chown(directory, 65534, 65534)
+    try:
+        response = Client().get(URL)
+    finally:
+        os.chown(directory, os.geteuid(), os.getegid())
+    assert (response.status_code, response.content) == (
+        503,
+        b"the metrics directory cannot be read\n",
+    )
+    assert response["Cache-Control"] == "no-store"
+    assert Client().get(URL).status_code == 200
 
 
 def test_names_in_the_query_select_families() -> None:

@@ -1,5 +1,6 @@
 """Scrapes share merges when there are many, and a part that fails costs only itself."""
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,47 @@ def test_scrapes_one_after_the_other_see_the_counts_of_the_moment(metrics_direct
         file.write("c", "c_total", {}, float(value))
         assert f"c_total {value}.0\n" in scraper.answer({}).body.decode()
     file.close()
+
+
+def test_a_file_of_another_user_is_left_out(metrics_directory: Path) -> None:
+    scraper = Scraper(metrics_directory)
+    for name, owner in (("counter_web-0.db", os.geteuid()), ("counter_web-1.db", 65534)):
+        file = StockFile(metrics_directory, name)
+        file.write(name[8:13], f"from_{name[12]}_total", {}, 1.0)
+        file.close()
+        os.chown(metrics_directory / name, owner, -1)
+    body = scraper.answer({}).body.decode()
+    assert "from_0_total 1.0" in body
+    assert "from_1_total" not in body
+
+
+def test_a_scrape_without_descriptors_is_an_error_and_has_no_part_of_the_counts(
+    metrics_directory: Path, run_python: RunPython
+) -> None:
+    for number in range(3):
+        file = StockFile(metrics_directory, f"counter_web-{number}.db")
+        file.write("c", "c_total", {}, 1.0)
+        file.close()
+    output = run_python(
+        """
+import errno, resource
+from monitoring.exposition.scrape import Scraper
+here = Path(os.environ['PROMETHEUS_MULTIPROC_DIR'])
+os.environ['DJANGO_SETTINGS_MODULE'] = 'project.settings'
+storage.install('web', here.with_name('own'))
+Scraper(here).answer({})
+scraper = Scraper(here)
+for more in range(0, 12):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir('/proc/self/fd')) + more, 4096))
+    scraper._merger._reader.forget()
+    scraper._last = None
+    try:
+        print('c_total 3.0' in scraper.answer({}).body.decode())
+    except OSError as error:
+        print(error.errno == errno.EMFILE)
+"""
+    )
+    assert set(output.split()) == {"True"}
 
 
 def test_those_that_wait_for_a_merge_share_the_next(metrics_directory: Path) -> None:

@@ -237,3 +237,61 @@ print(counted + 5 + 1, rounds, passed)
     assert (
         sum(value for (name, _), value in samples.items() if name == "c_total") + dropped == total
     )
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param("os.truncate(path, 0)", id="emptied"),
+        pytest.param("os.truncate(path, 4096)", id="cut short"),
+        pytest.param("path.write_bytes(other)", id="another file copied over it"),
+        pytest.param("path.write_bytes(b'x' * 16384)", id="written over"),
+        pytest.param("os.truncate(path, 0); path.rename(aside)", id="cut short and gone"),
+    ],
+)
+def test_a_file_cut_short_or_written_over_in_use_costs_its_own_counts_alone(
+    spoil: str, run_python: RunPython, metrics_directory: Path
+) -> None:
+    """The process finds it before it writes to it again, and goes on with what is left."""
+    run_python(
+        _BEGIN
+        + f"""
+count(40)
+child = os.fork()
+if child == 0:
+    count(3)
+    os._exit(0)
+os.wait()
+other = (directory / 'counter_web-1.db').read_bytes()
+{spoil}
+values.tend()
+count(30)
+values.tend()
+count(30)
+"""
+    )
+    samples = stock_samples(metrics_directory)
+    counts = sum(value for (name, _), value in samples.items() if name == "c_total")
+    assert samples["h_count", ()] == 103
+    assert samples["g", ()] == 100
+    assert 60 <= counts <= 2 * 103
+    assert samples["monitoring_corrupt_files_total", ()] >= 1
+
+
+def test_a_truncated_exemplar_file_is_left(run_python: RunPython, metrics_directory: Path) -> None:
+    run_python(
+        """
+from monitoring.storage import values
+from monitoring.storage.exemplars import Place, Trace
+directory = Path(os.environ['PROMETHEUS_MULTIPROC_DIR'])
+def put():
+    places = [Place(1, bytes(16))]
+    values.put_exemplars(places, Trace(b't' * 16, bytes(8)), 1.0, 1.0)
+put()
+(file,) = directory.glob('exemplars_*')
+os.truncate(file, 0)
+values.tend()
+put()
+print(file.stat().st_size)
+"""
+    )

@@ -144,3 +144,30 @@ assert calls[0] > 100
 def test_keys_are_those_of_prometheus_client() -> None:
     given = ("jobs", "jobs_total", ["b", "a"], ["é", '"1"'], 'Jobs of "b".')
     assert metric_key(*given) == mmap_key(*given)
+
+
+def test_of_two_interruptions_of_one_write_none_is_lost(
+    run_python: RunPython, metrics_directory: Path
+) -> None:
+    run_python(
+        """
+from monitoring.storage.values import add_all, value_of
+value = value_of(Counter('c', 'C.'))
+errors = [KeyError('first'), ValueError('second')]
+class Writes:
+    left = 3
+    def __iter__(self): return self
+    def __next__(self):
+        if errors: raise errors.pop(0)
+        if not self.left: raise StopIteration
+        self.left -= 1
+        return value, 1.0
+try:
+    add_all(Writes())
+except ValueError as second:
+    assert isinstance(second.__context__, KeyError)
+else:
+    raise AssertionError
+"""
+    )
+    assert stock_samples(metrics_directory)["c_total", ()] == 3

@@ -1,11 +1,13 @@
 """Every statement, set of rows and failed connection is counted, whoever else wraps execution."""
 
+import signal
+from types import FrameType
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, connections
 
-from monitoring.instruments.databases.recorder import QueryRecorder
+from monitoring.instruments.databases.recorder import QueryRecorder, query_recorder
 from monitoring.metrics.database_families import database_metrics
 
 pytestmark = pytest.mark.django_db
@@ -66,3 +68,43 @@ def test_a_connection_that_fails_is_counted() -> None:
     with pytest.raises(DatabaseError):
         fresh.ensure_connection()
     assert since(before)["connection errors"] == 1
+
+
+class _LimitError(Exception):
+    """What ends the query."""
+
+
+class _AlarmError(Exception):
+    """What a signal handler raises while the query's end is counted."""
+
+
+class _Interrupting:
+    """Rows whose number is asked for by the recorder alone, and then a signal arrives."""
+
+    asked = False
+
+    def __len__(self) -> int:
+        if not self.asked:
+            self.asked = True
+            signal.raise_signal(signal.SIGUSR1)
+        return 3
+
+
+def test_an_interruption_just_behind_a_failed_query_hides_no_failure() -> None:
+    recorder = query_recorder("default", "sqlite", double=False)
+    before = executed()
+
+    def fail(sql: Any, params: Any, many: bool, context: Any) -> Any:
+        raise _LimitError
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        raise _AlarmError
+
+    handler = signal.signal(signal.SIGUSR1, handle)
+    try:
+        with pytest.raises(_AlarmError) as raised:
+            recorder(fail, "INSERT", _Interrupting(), True, {})
+    finally:
+        signal.signal(signal.SIGUSR1, handler)
+    assert isinstance(raised.value.__context__, _LimitError)
+    assert since(before) == {"execute": 3, "many": 3, "errors": 0, "connection errors": 0}
