@@ -221,7 +221,7 @@ while time.monotonic() < end:
             fired = False
             signal.setitimer(signal.ITIMER_REAL, 0.00001 + rounds % 97 * 0.00001)
             values.tend()
-            while not fired: pass
+            for _ in iter(lambda: fired, True): str()  # since 3.12, `while` jumps outside of `try`
         except Stop:
             passed += 1
 signal.signal(signal.SIGALRM, signal.SIG_IGN)
