@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from monitoring.errors import MetricsDirectoryError
+from monitoring.errors import ForeignDirectoryError, MetricsDirectoryError
 from monitoring.primitives.lock_files import close_lock, lock_now, open_lock
 from monitoring.primitives.small_files import (
     CREATE,
@@ -36,6 +36,7 @@ _MASTER_LOCK = "master.lock"
 _GIVEN = "given-by-root"  # the note of a directory that root gave to the workers' user
 _GIVEN_BYTES = 100
 _SHARE_SECONDS = 1.0
+_NOT_FOR_US = {errno.EACCES, errno.EPERM, errno.EROFS}  # another user may, or another mount
 
 
 def default_directory(anchor: Path | None = None) -> Path:
@@ -48,7 +49,10 @@ def private_directory() -> Path:
     """A directory in memory for a test run and its workers, deleted when the run ends."""
     if (inherited := os.environ.get(_TEST_DIRECTORY)) and Path(inherited).is_dir():
         return Path(inherited)
-    path = Path(tempfile.mkdtemp(prefix="django-metrics-", dir=_memory()))
+    try:
+        path = Path(tempfile.mkdtemp(prefix="django-metrics-", dir=_memory()))
+    except OSError:  # nothing is writable: what is measured will be dropped
+        return _memory() / f"django-metrics-{os.getpid()}"
     os.environ[_TEST_DIRECTORY] = str(path)
     creator = os.getpid()
 
@@ -62,7 +66,15 @@ def private_directory() -> Path:
 
 def _memory() -> Path:
     shared_memory = Path("/dev/shm")  # noqa: S108  (mode 0700; `ensure` checks the owner)
-    return shared_memory if os.access(shared_memory, os.W_OK) else Path(tempfile.gettempdir())
+    return shared_memory if os.access(shared_memory, os.W_OK) else temporary_directory()
+
+
+def temporary_directory() -> Path:
+    """Python's choice; /tmp if nothing is writable, where the attempt to write then fails."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return Path("/tmp")  # noqa: S108  (nothing is written)
 
 
 def configured_directory() -> Path:
@@ -86,7 +98,8 @@ def ensure(path: Path, setting: str = ENVIRONMENT_VARIABLE, *, create: bool = Tr
             return
         status = path.lstat()
     except OSError as error:
-        raise MetricsDirectoryError(
+        kind = ForeignDirectoryError if error.errno in _NOT_FOR_US else MetricsDirectoryError
+        raise kind(
             f"{setting}={path}: cannot be created ({error.strerror}); "
             "name a directory that this user may create and write"
         ) from error
@@ -111,7 +124,7 @@ def ensure(path: Path, setting: str = ENVIRONMENT_VARIABLE, *, create: bool = Tr
 
 def _check_owner(path: Path, status: os.stat_result, setting: str) -> None:
     if status.st_uid != os.geteuid() and not _was_given(path, status):
-        raise MetricsDirectoryError(
+        raise ForeignDirectoryError(
             f"{setting}={path}: is owned by uid {status.st_uid}, this process runs as "
             f"uid {os.geteuid()}; name a directory of its own, or chown it"
         )
