@@ -1,5 +1,6 @@
 """The Django app's configuration: installs the value class and the instruments."""
 
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -9,6 +10,7 @@ from django.core.signals import setting_changed
 from monitoring import storage
 from monitoring.conf import APP_LABEL
 from monitoring.storage.server_start import at_fresh_start
+from monitoring.storage.slots import is_housekeeping
 
 __all__ = ["MonitoringConfig"]
 
@@ -35,10 +37,12 @@ class MonitoringConfig(AppConfig):
         from monitoring.instruments.databases.instrument import instrument_databases  # noqa: PLC0415
 
         setting_changed.connect(forget_settings)
+        follow_users()
+        if is_housekeeping(sys.argv):
+            return
         instrument_databases()
         instrument_caches()
         watch_celery()
-        follow_users()
         _keep_snapshots()
 
 

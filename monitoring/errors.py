@@ -19,6 +19,10 @@ class MetricsDirectoryError(MonitoringError):
     """The metrics directory cannot be used safely."""
 
 
+class ForeignDirectoryError(MetricsDirectoryError):
+    """This user may not use the metrics directory; the user of the web server may."""
+
+
 class NoFreeSlotError(MonitoringError):
     """Every slot of a role is taken by a live process."""
 

@@ -25,6 +25,7 @@ from monitoring.processes.server_facts import ServerFacts, write_facts
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage import this_process
 from monitoring.storage.early_metrics import install_with_prometheus_client
+from monitoring.storage.one_host import mark_host
 from monitoring.storage.self_report import report_error
 from monitoring.storage.slots import MASTER, WEB
 
@@ -63,7 +64,7 @@ def _claim() -> metrics_directory.MasterLock:
     # started by a configuration without this lock, so the lock alone is not enough.
     if lock.start(may_wipe=lambda: "GUNICORN_PID" not in os.environ):
         _begin_snapshots(directory)
-        for problem in metrics_directory.mark_host(directory):
+        for problem in mark_host(directory):
             logger.warning("%s", problem)
     return lock
 

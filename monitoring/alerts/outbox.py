@@ -7,12 +7,14 @@ confirmation was lost.
 
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
+from functools import partial
 from inspect import isawaitable
 from time import monotonic
 from typing import Any
 
 from asgiref.sync import async_to_sync
-from django.core.mail import EmailMessage, get_connection
+from django.core import mail
+from django.core.mail import EmailMessage
 from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -108,31 +110,36 @@ def _try(pk: int) -> bool:
 def _send(delivery: AlertDelivery) -> None:
     if delivery.channel == AlertDelivery.Channel.EMAIL:
         event = delivery.event
-        connection: Any = get_connection()
+        connection = _mail_connection()
         if (
             getattr(connection, "timeout", 0.0) is None
         ):  # without EMAIL_TIMEOUT it would wait for ever
             connection.timeout = _MAIL_SECONDS
-        message = EmailMessage(
-            _subject(event), _body(event), None, [delivery.recipient], connection=connection
-        )
+        message = EmailMessage(_subject(event), _body(event), None, [delivery.recipient])
+        send = partial(connection.send_messages, [message])
         if isinstance(connection, SMTPBackend):
             seconds = max(_CHANNEL_SECONDS, connection.timeout or 0.0)
             _runs().ask(
                 "mail",
-                message.send,
+                send,
                 seconds,
                 name="monitoring-mail",
                 cancel=lambda: cut(getattr(connection.connection, "sock", None)),
             )
         else:  # perhaps one that writes to the database, on this thread's connection
-            message.send()
+            send()
     else:
         hook = get_settings().ALERT_HOOK
         if hook:
             result = import_string(hook)(delivery.event)
             if isawaitable(result):
                 async_to_sync(_await)(result)
+
+
+def _mail_connection() -> Any:
+    """The default mailer: since Django 6.1 of MAILERS, where the project has that."""
+    mailers = getattr(mail, "mailers", None)
+    return mail.get_connection() if mailers is None else mailers.default
 
 
 async def _await(result: Awaitable[Any]) -> None:

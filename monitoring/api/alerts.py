@@ -30,8 +30,6 @@ from monitoring.api.error_answers import (
     ErrorAnswerSerializer,
 )
 from monitoring.api.openapi import described
-from monitoring.api.plain_json import UnavailableError
-from monitoring.figures.traffic import SourceUnavailableError
 
 
 class AlreadyRunning(APIException):
@@ -90,8 +88,6 @@ class CheckAlertsView(AdminView):
             done = evaluate_now(recent_figures)
         except EvaluationRunningError as error:
             raise AlreadyRunning from error
-        except SourceUnavailableError as error:
-            raise UnavailableError(str(error), error.code) from error
         told = done.names_of(AlertOutcome.FIRED, AlertOutcome.RESOLVED)
         if told:
             deliver_soon()

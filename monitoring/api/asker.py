@@ -7,11 +7,10 @@ server of tokens that hangs can delay the answer no further than the deadline.
 from collections.abc import Callable
 from time import monotonic
 
-from django.db import connections
 from django.http import HttpRequest
 
 from monitoring.alerts.admins import is_admin
-from monitoring.backing_services.database_probe import unmeasured
+from monitoring.backing_services.database_probe import close_all, unmeasured
 from monitoring.conf import get_settings
 from monitoring.conf.api_extra import has_api
 from monitoring.primitives.deadline import NoThreadError, Runs, StillRunningError
@@ -42,7 +41,7 @@ class Asker:
                 "admin",
                 lambda: _look_up(request),
                 name="monitoring-asker",
-                afterwards=connections.close_all,  # of the run's thread
+                afterwards=close_all,
                 patience_until=min(now + _PATIENCE_SECONDS, deadline),
             )
         except (StillRunningError, NoThreadError):

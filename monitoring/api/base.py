@@ -23,6 +23,8 @@ from monitoring.conf import get_settings
 
 __all__ = ["OnlyJson"]
 
+_MAX_BODY_BYTES = 64 * 1024
+
 
 class IsAdmin(BasePermission):
     """Lets admins pass."""
@@ -43,14 +45,13 @@ class OnlyJson(BaseContentNegotiation):
 
 
 class BoundedJson(BaseParser):
-    """Parses JSON of at most `most` bytes, and does not trust Content-Length."""
+    """Parses JSON of at most _MAX_BODY_BYTES, and does not trust Content-Length."""
 
     media_type = "application/json"
-    most = 64 * 1024
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         """Raises EndpointError."""
-        return read_json(stream, self.most)
+        return read_json(stream, _MAX_BODY_BYTES)
 
 
 class AdminView(APIView):

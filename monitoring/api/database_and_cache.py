@@ -23,7 +23,7 @@ from monitoring.backing_services.redis_info import redis_info, redis_servers
 from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError, RedisUnavailableError
 from monitoring.figures.recent_queries import recent
-from monitoring.figures.traffic import LOCAL, SourceUnavailableError
+from monitoring.figures.traffic import LOCAL
 from monitoring.figures.window import LOCAL_SECONDS, Window
 from monitoring.instruments.databases.log_place import log_path
 from monitoring.instruments.databases.query_log import REPEATED, SLOW
@@ -46,10 +46,7 @@ class DatabaseView(AdminView):
         from monitoring.figures.sources import read_counted  # noqa: PLC0415
 
         window = window_of(request, LOCAL_SECONDS)
-        try:
-            counted = read_counted(window)
-        except SourceUnavailableError as error:
-            raise UnavailableError(str(error), error.code) from error
+        counted = read_counted(window)
         try:
             state = database_state(counted.merged, self.seconds_left())
         except DatabaseUnavailableError as error:
@@ -79,10 +76,7 @@ class CacheView(AdminView):
         from monitoring.figures.sources import read_counted  # noqa: PLC0415
 
         window = window_of(request, LOCAL_SECONDS)
-        try:
-            counted = read_counted(window)
-        except SourceUnavailableError as error:
-            raise UnavailableError(str(error), error.code) from error
+        counted = read_counted(window)
         servers: dict[str, dict[str, Any] | None] = {}
         unavailable = {}
         for server in redis_servers():

@@ -12,7 +12,8 @@ from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from monitoring.api.plain_json import EndpointError, InvalidFieldsError
+from monitoring.api.plain_json import EndpointError, InvalidFieldsError, UnavailableError
+from monitoring.figures.traffic import SourceUnavailableError
 
 __all__ = ["ErrorAnswerSerializer", "handle_error"]
 
@@ -45,6 +46,8 @@ UNAVAILABLE = {503: OpenApiResponse(ErrorAnswerSerializer, "The source of figure
 
 def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """The exception handler of our views. None: an unexpected error, which Django handles."""
+    if isinstance(error, SourceUnavailableError):
+        error = UnavailableError(str(error), error.code)
     if isinstance(error, EndpointError):
         set_rollback()
         return Response(error.body(), status=error.status, headers=error.headers)

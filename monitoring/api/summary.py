@@ -17,10 +17,8 @@ from monitoring.api.figure_serializers import (
     SummarySerializer,
 )
 from monitoring.api.openapi import described
-from monitoring.api.plain_json import UnavailableError
 from monitoring.conf import get_settings
 from monitoring.figures.ranking import DEFAULT_ENDPOINTS, MOST_ENDPOINTS, SORTS, TOTAL, Ranking
-from monitoring.figures.traffic import SourceUnavailableError
 from monitoring.figures.window import LOCAL_SECONDS, MOST_SECONDS, Window, WindowError, parse_window
 from monitoring.instruments.requests import sessions, slow_requests
 from monitoring.storage.directory import configured_directory
@@ -68,10 +66,7 @@ class SummaryView(AdminView):
         from monitoring.figures.sources import read_traffic  # noqa: PLC0415
 
         window, ranking = _traffic_window(request), _ranking_of(request)
-        try:
-            traffic, fallback_reason = read_traffic(window, ranking)
-        except SourceUnavailableError as error:
-            raise UnavailableError(str(error), error.code) from error
+        traffic, fallback_reason = read_traffic(window, ranking)
         active, reason = sessions.count_active()
         figures = request_figures(traffic)
         if reason:
@@ -120,10 +115,7 @@ class SeriesView(AdminView):
         from monitoring.figures.sources import read_intervals  # noqa: PLC0415  (numpy)
 
         window = _traffic_window(request)
-        try:
-            found, fallback_reason = read_intervals(window)
-        except SourceUnavailableError as error:
-            raise UnavailableError(str(error), error.code) from error
+        found, fallback_reason = read_intervals(window)
         return Response(
             {
                 "points": points(found.intervals),

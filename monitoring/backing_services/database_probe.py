@@ -5,7 +5,7 @@ deadline, and then gets an error.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from math import ceil
 from typing import Any, TypeVar
@@ -45,14 +45,17 @@ def ask(alias: str, question: Callable[[BaseDatabaseWrapper], T], seconds: float
     def work() -> T:
         return question(opened.enter_context(own_connection(alias, seconds)))
 
-    def close() -> None:
+    def close_opened() -> None:
         try:
             opened.close()
+            close_all()  # a question may use the thread's own, as Django's MigrationRecorder does
         except Exception:
             logger.exception("a connection to %s could not be closed", alias)
 
     try:
-        answer: T = _runs().ask(alias, work, seconds, name=f"monitoring-{alias}", afterwards=close)
+        answer: T = _runs().ask(
+            alias, work, seconds, name=f"monitoring-{alias}", afterwards=close_opened
+        )
     except NoAnswerError as error:
         raise DatabaseUnavailableError(f"{alias}: {error}") from error
     return answer
@@ -87,8 +90,11 @@ def own_connection(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
     """
     token = unmeasured.set(True)
     try:
-        with closing(connect(alias, seconds)) as connection:
+        connection = connect(alias, seconds)
+        try:
             yield connection
+        finally:
+            close(connection)
     finally:
         unmeasured.reset(token)
 
@@ -96,6 +102,20 @@ def own_connection(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
 @per_process
 def _runs() -> Runs[Any]:
     return Runs()
+
+
+def close(connection: BaseDatabaseWrapper) -> None:
+    """Close it, also where Django does not: a database in memory, as of a project's tests."""
+    connection.close()
+    raw, connection.connection = connection.connection, None
+    if raw is not None:
+        raw.close()
+
+
+def close_all() -> None:
+    """Close the connections of this thread, which is ours and ends now."""
+    for connection in connections.all(initialized_only=True):
+        close(connection)
 
 
 def connect(alias: str, seconds: float) -> BaseDatabaseWrapper:
@@ -111,5 +131,10 @@ def connect(alias: str, seconds: float) -> BaseDatabaseWrapper:
     elif connection.vendor == "sqlite":
         options["timeout"] = seconds
     connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
-    connection.connect()
+    try:
+        connection.connect()
+    except BaseException:  # perhaps of what follows the connecting, such as a first statement
+        with suppress(Exception):
+            close(connection)
+        raise
     return connection  # type: ignore[no-any-return]

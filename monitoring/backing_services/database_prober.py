@@ -13,7 +13,7 @@ from time import monotonic
 from django.core import mail
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from monitoring.backing_services.database_probe import answers, connect, unmeasured
+from monitoring.backing_services.database_probe import answers, close, connect, unmeasured
 from monitoring.errors import DatabaseUnavailableError
 from monitoring.primitives.deadline import NoAnswerError, Runs, cut
 from monitoring.primitives.per_process import per_process
@@ -126,7 +126,7 @@ def _may_be_kept(connection: BaseDatabaseWrapper) -> bool:
 
 def _close(connection: BaseDatabaseWrapper) -> None:
     with contextlib.suppress(Exception):  # it is broken anyway
-        connection.close()
+        close(connection)
 
 
 def _cut_off(connection: BaseDatabaseWrapper | None) -> None:

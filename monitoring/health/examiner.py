@@ -11,8 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from django.db import connections
-
+from monitoring.backing_services.database_probe import close_all
 from monitoring.conf import get_settings
 from monitoring.health.board import Board
 from monitoring.health.causes import describe
@@ -88,7 +87,7 @@ class Examiner:
                 part,
                 lambda: self._run(part, probe, details, now),
                 name=f"health-{part}",
-                afterwards=connections.close_all,  # of the run's thread
+                afterwards=close_all,
             )
         except NoThreadError as error:  # not a fault of the checked service
             return self._failed(part, details, now, error)

@@ -6,7 +6,7 @@ from functools import cache
 from prometheus_client import Counter
 
 from monitoring.metrics import names
-from monitoring.metrics.foreign_families import cache_families
+from monitoring.metrics.foreign_families import CacheFamilies, cache_families
 
 # Values of the label `result`.
 HIT = "hit"
@@ -18,14 +18,10 @@ ERROR = "error"
 GET = "get"  # the value of the label `operation` that has its own families, too
 
 
-@dataclass(frozen=True, slots=True)
-class CacheMetrics:
-    """What caches write; the first four families are django-prometheus's."""
+@dataclass(frozen=True)
+class CacheMetrics(CacheFamilies):
+    """What caches write: django-prometheus's families, and one of our own."""
 
-    get: Counter
-    hits: Counter
-    misses: Counter
-    fail: Counter
     operations: Counter
 
 
@@ -33,7 +29,7 @@ class CacheMetrics:
 def cache_metrics() -> CacheMetrics:
     """The cache families, built at the first use."""
     return CacheMetrics(
-        **cache_families()._asdict(),
+        **vars(cache_families()),
         operations=Counter(
             names.CACHE_OPERATIONS,
             "Cache operations; those on many keys count each key.",

@@ -3,26 +3,20 @@
 from dataclasses import dataclass
 from functools import cache
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
 from monitoring.metrics import names
-from monitoring.metrics.foreign_families import database_families
+from monitoring.metrics.foreign_families import DatabaseFamilies, database_families
 from monitoring.metrics.histogram import BisectHistogram
 
 # 4 buckets for each doubling, from 61 µs to 64 s.
 QUERY_HIGHR_BOUNDS = tuple(2 ** (k / 4) for k in range(-14 * 4, 6 * 4 + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseMetrics:
-    """What queries and connections write; the first six families are django-prometheus's."""
+@dataclass(frozen=True)
+class DatabaseMetrics(DatabaseFamilies):
+    """What queries and connections write: django-prometheus's families, and our own."""
 
-    connections: Counter
-    connection_errors: Counter
-    execute: Counter
-    execute_many: Counter
-    errors: Counter
-    duration: Histogram
     duration_highr: BisectHistogram
     slow: Counter
     suppressed: Counter
@@ -35,7 +29,7 @@ class DatabaseMetrics:
 def database_metrics() -> DatabaseMetrics:
     """The database families, built at the first use."""
     return DatabaseMetrics(
-        **database_families()._asdict(),
+        **vars(database_families()),
         duration_highr=BisectHistogram(
             names.DB_QUERY_DURATION_HIGHR_SECONDS.family,
             "Duration of queries on all databases, in buckets 19 % wide.",

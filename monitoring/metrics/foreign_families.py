@@ -5,6 +5,7 @@ once. Where it is not, its dashboards still work: names, labels, help texts, buc
 settings are the same (https://github.com/django-commons/django-prometheus).
 """
 
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -23,7 +24,8 @@ _LATENCY_BUCKETS = (
 _ALIAS = ("alias", "vendor")
 
 
-class DatabaseFamilies(NamedTuple):
+@dataclass(frozen=True)
+class DatabaseFamilies:
     connections: Counter
     connection_errors: Counter
     execute: Counter
@@ -32,7 +34,8 @@ class DatabaseFamilies(NamedTuple):
     duration: Histogram
 
 
-class CacheFamilies(NamedTuple):
+@dataclass(frozen=True)
+class CacheFamilies:
     get: Counter
     hits: Counter
     misses: Counter

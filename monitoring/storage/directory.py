@@ -1,4 +1,4 @@
-"""The metrics directory: finds it, checks that it is safe and of one host, and wipes it."""
+"""The metrics directory: finds it, checks that it is safe, and wipes it."""
 
 import atexit
 import contextlib
@@ -7,26 +7,21 @@ import fcntl
 import hashlib
 import os
 import shutil
-import socket
 import stat
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from monitoring.errors import MetricsDirectoryError
-from monitoring.primitives.boot_clock import boot_id
+from monitoring.errors import ForeignDirectoryError, MetricsDirectoryError
 from monitoring.primitives.lock_files import close_lock, lock_now, open_lock
 from monitoring.primitives.small_files import (
     CREATE,
     READ,
     WRITE,
     is_at,
-    read_json,
     write_all,
-    write_json,
 )
 from monitoring.storage.exemplars import owner_of
 from monitoring.storage.fine_file import owner_of_fine
@@ -35,20 +30,14 @@ from monitoring.storage.process_lock import process_lock
 from monitoring.storage.slots import lock_path
 
 ENVIRONMENT_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-MOUNTS = Path("/proc/self/mountinfo")
 
 # For workers of a test run that are not forked; they import everything again.
 _TEST_DIRECTORY = "MONITORING_TEST_DIRECTORY"
 _MASTER_LOCK = "master.lock"
-_MARKER = "host.json"
-_MARKER_BYTES = 1000
 _GIVEN = "given-by-root"  # the note of a directory that root gave to the workers' user
 _GIVEN_BYTES = 100
 _SHARE_SECONDS = 1.0
-_NETWORK = {
-    "9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.s3fs",
-    "fuse.sshfs", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs",
-}  # fmt: skip
+_NOT_FOR_US = {errno.EACCES, errno.EPERM, errno.EROFS}  # another user may, or another mount
 
 
 def default_directory(anchor: Path | None = None) -> Path:
@@ -61,7 +50,10 @@ def private_directory() -> Path:
     """A directory in memory for a test run and its workers, deleted when the run ends."""
     if (inherited := os.environ.get(_TEST_DIRECTORY)) and Path(inherited).is_dir():
         return Path(inherited)
-    path = Path(tempfile.mkdtemp(prefix="django-metrics-", dir=_memory()))
+    try:
+        path = Path(tempfile.mkdtemp(prefix="django-metrics-", dir=_memory()))
+    except OSError:  # nothing is writable: what is measured will be dropped
+        return _memory() / f"django-metrics-{os.getpid()}"
     os.environ[_TEST_DIRECTORY] = str(path)
     creator = os.getpid()
 
@@ -75,7 +67,15 @@ def private_directory() -> Path:
 
 def _memory() -> Path:
     shared_memory = Path("/dev/shm")  # noqa: S108  (mode 0700; `ensure` checks the owner)
-    return shared_memory if os.access(shared_memory, os.W_OK) else Path(tempfile.gettempdir())
+    return shared_memory if os.access(shared_memory, os.W_OK) else temporary_directory()
+
+
+def temporary_directory() -> Path:
+    """Python's choice; /tmp if nothing is writable, where the attempt to write then fails."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return Path("/tmp")  # noqa: S108  (nothing is written)
 
 
 def configured_directory() -> Path:
@@ -99,7 +99,8 @@ def ensure(path: Path, setting: str = ENVIRONMENT_VARIABLE, *, create: bool = Tr
             return
         status = path.lstat()
     except OSError as error:
-        raise MetricsDirectoryError(
+        kind = ForeignDirectoryError if error.errno in _NOT_FOR_US else MetricsDirectoryError
+        raise kind(
             f"{setting}={path}: cannot be created ({error.strerror}); "
             "name a directory that this user may create and write"
         ) from error
@@ -124,7 +125,7 @@ def ensure(path: Path, setting: str = ENVIRONMENT_VARIABLE, *, create: bool = Tr
 
 def _check_owner(path: Path, status: os.stat_result, setting: str) -> None:
     if status.st_uid != os.geteuid() and not _was_given(path, status):
-        raise MetricsDirectoryError(
+        raise ForeignDirectoryError(
             f"{setting}={path}: is owned by uid {status.st_uid}, this process runs as "
             f"uid {os.geteuid()}; name a directory of its own, or chown it"
         )
@@ -286,77 +287,3 @@ def _unowned(lock: Path) -> Iterator[bool]:
         yield lock_now(descriptor)
     finally:
         os.close(descriptor)
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """A host name and its boot; containers on one kernel have the same `boot`."""
-
-    name: str
-    boot: str
-
-
-def this_host() -> Host:
-    return Host(socket.gethostname(), boot_id())
-
-
-def mark(directory: Path, host: Host | None = None) -> None:
-    """Record that the host (default: this one) uses the directory. Raises OSError."""
-    write_json(directory / _MARKER, asdict(host or this_host()))
-
-
-def other_host(directory: Path, host: Host | None = None) -> str | None:
-    """The name of the last host that used the directory; None if it is `host` (default: this one).
-
-    Hosts are equal by name (after a reboot) or by boot (containers on one kernel).
-    """
-    found = read_json(directory / _MARKER, _MARKER_BYTES)
-    try:
-        name, boot = str(found["name"]), str(found["boot"])
-    except (KeyError, TypeError):
-        return None
-    ours = host or this_host()
-    return None if ours.name == name or ours.boot == boot else name[:100]
-
-
-def mark_host(directory: Path) -> list[str]:
-    """Record this host as the user of the directory. Returns what is to be warned of."""
-    problems: list[str] = []
-    if (other := other_host(directory)) is not None:
-        problems.append(
-            f"the metrics directory was last used by the host {other!r}: each needs one of its own"
-        )
-    try:
-        mark(directory)
-    except OSError as error:
-        problems.append(f"the metrics directory cannot be marked as this host's: {error}")
-    return problems
-
-
-def network_file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
-    """The type of the path's file system if several hosts can share it, else None.
-
-    `mounts` is a file such as /proc/self/mountinfo; None if it cannot be read.
-    """
-    try:
-        lines = mounts.read_text().splitlines()
-    except OSError:
-        return None
-    return _network_type(path.resolve(), lines)
-
-
-def _network_type(path: Path, mounts: list[str]) -> str | None:
-    """The type at the longest mount point above the path; of equal ones, the last is visible.
-
-    Line format, proc(5): the mount point is the fifth field, the type follows the single hyphen.
-    """
-    found, longest = "", -1
-    for line in mounts:
-        before, _, after = line.partition(" - ")
-        fields = before.split(" ")
-        if len(fields) < 5 or not after:
-            continue
-        point = Path(fields[4].encode().decode("unicode_escape"))  # a space is \040
-        if path.is_relative_to(point) and len(point.parts) >= longest:
-            found, longest = after.split(" ")[0], len(point.parts)
-    return found if found in _NETWORK else None

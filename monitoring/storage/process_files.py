@@ -90,7 +90,7 @@ class ProcessFiles:
                 if is_interruption(error):
                     raise
                 self.count(DROP_INTERNAL_ERROR)
-                self._news = f"cannot compare the bounds of histograms: {error!r}"
+                self._tell(f"cannot compare the bounds of histograms: {error!r}")
             finally:
                 self._busy = False
 
@@ -117,7 +117,7 @@ class ProcessFiles:
             if is_interruption(error):
                 raise
             self.count(DROP_INTERNAL_ERROR)
-            self._news = f"cannot store a value: {error!r}"
+            self._tell(f"cannot store a value: {error!r}")
             return None
         finally:
             self._busy = False
@@ -137,7 +137,7 @@ class ProcessFiles:
             if is_interruption(error):
                 raise
             self.count(DROP_INTERNAL_ERROR)
-            self._news = f"cannot store an exemplar: {error!r}"
+            self._tell(f"cannot store an exemplar: {error!r}")
         finally:
             self._busy = False
 
@@ -181,7 +181,7 @@ class ProcessFiles:
             if is_interruption(error):
                 raise
             self.count(DROP_INTERNAL_ERROR)
-            self._news = f"cannot look after the metric files: {error!r}"
+            self._tell(f"cannot look after the metric files: {error!r}")
         finally:
             self._busy = False
 
@@ -276,7 +276,7 @@ class ProcessFiles:
             problem = f"a fresh start cannot be found: {error}"
         self._may_begin = False
         if problem:
-            self._news = problem
+            self._tell(problem)
 
     def _place(self, value: Placed) -> "memoryview[float] | None":
         place = self._files.locate(value.prefix, value.key)
@@ -307,7 +307,7 @@ class ProcessFiles:
             self._exemplars_after = time.monotonic() + RETRY_SECONDS
             self._exemplars_lost = reason_of(error)
             self.count(self._exemplars_lost)
-            self._news = f"exemplars are dropped: {error}"
+            self._tell(f"exemplars are dropped: {error}")
         return self._exemplars
 
     def _forget_exemplars(self) -> None:

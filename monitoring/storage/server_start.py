@@ -12,7 +12,8 @@ from pathlib import Path, PurePath
 
 from monitoring.primitives.boot_clock import boot_id
 from monitoring.primitives.small_files import read_json, write_json
-from monitoring.storage.directory import MasterLock, mark_host
+from monitoring.storage.directory import MasterLock
+from monitoring.storage.one_host import mark_host
 from monitoring.storage.slots import WEB, role_of
 
 SERVERS_FILE = "servers.json"

@@ -29,6 +29,12 @@ OTHER = "python"
 _WEB_SERVERS = {"gunicorn", "uvicorn", "daphne", "hypercorn", "granian", "uwsgi", "waitress-serve"}
 _TEST_RUNNERS = {"pytest", "py.test"}
 _COMMANDS = {"runserver": WEB, "exporter": EXPORTER, "test": TEST}
+_HOUSEKEEPING = {
+    *("check", "collectstatic", "compilemessages", "createcachetable", "diffsettings"),
+    *("findstatic", "help", "--help", "makemessages", "makemigrations", "migrate"),
+    *("optimizemigration", "showmigrations", "sqlmigrate", "squashmigrations", "startapp"),
+    *("version", "--version"),
+}
 _MANAGE = {"manage.py", "django-admin", "django"}
 
 MAX_SLOTS = 1024
@@ -53,6 +59,15 @@ def role_of(arguments: Sequence[str]) -> str:
     if program in _MANAGE:
         return _COMMANDS.get(next(iter(arguments[1:]), ""), MANAGE)
     return OTHER
+
+
+def is_housekeeping(arguments: Sequence[str]) -> bool:
+    """Whether a `sys.argv` is a command of Django's that builds or deploys: it measures nothing.
+
+    Another user than the web server's may run it, in an image that is being built, say.
+    """
+    command = next(iter(arguments[1:]), "help")
+    return role_of(arguments) == MANAGE and command in _HOUSEKEEPING
 
 
 def validate_role(role: str) -> str:

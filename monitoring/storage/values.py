@@ -126,7 +126,7 @@ def add_all(writes: Iterable[tuple[Placed, float]]) -> None:
     rest = iter(writes)
     unbound: list[tuple[Placed, float]] = []
     interruption: BaseException | None = None
-    complete = True
+    has_news = False
     with process_lock:
         for _ in range(_MOST_INTERRUPTIONS):
             try:
@@ -139,14 +139,9 @@ def add_all(writes: Iterable[tuple[Placed, float]]) -> None:
                         unbound.append(write)
                     else:
                         cells[value.index] += amount
-                while unbound:
-                    value, amount = unbound[-1]
-                    cells = value.file.cells or _process.bind(value)
-                    if cells is None:
-                        complete = False
-                    else:
-                        cells[value.index] += amount
-                    unbound.pop()
+                if unbound:
+                    has_news = True
+                    _write_unbound(unbound)
                 break
             except BaseException as error:
                 if interruption is not None:
@@ -157,8 +152,22 @@ def add_all(writes: Iterable[tuple[Placed, float]]) -> None:
             raise interruption
         finally:
             del interruption  # else a cycle: the exception, its traceback, this frame
-    if not complete:
+    if has_news:
         _process.report()
+
+
+def _write_unbound(unbound: list[tuple[Placed, float]]) -> None:
+    """Write what has no cell yet, or drop it; of what is interrupted, the rest stays in the list.
+
+    A frame of its own: in Python 3.12 and 3.13, what a signal handler raises at the end of a round
+    of `while` passes the `try` and the `with` around it, and the lock would stay held.
+    """
+    while unbound:
+        value, amount = unbound[-1]
+        cells = value.file.cells or _process.bind(value)
+        if cells is not None:
+            cells[value.index] += amount
+        unbound.pop()
 
 
 def put_exemplars(places: Iterable[Place], trace: Trace, value: float, timestamp: float) -> None:

@@ -1,6 +1,7 @@
 """A host that installs the wheel alone: the README's lines, and what needs no extra."""
 
 import json
+import subprocess
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -78,3 +79,102 @@ def post(port: int, path: str) -> tuple[int, object]:
     answer = response.status, json.loads(response.read())
     connection.close()
     return answer
+
+
+COMMANDS = [
+    ("check",),
+    ("check", "--deploy"),
+    ("check", "--database", "default"),
+    ("makemigrations", "--check"),
+    ("migrate",),
+    ("showmigrations",),
+    ("collectstatic", "--no-input"),
+    ("test", "--parallel", "2"),
+]
+TESTS = """
+import os
+from pathlib import Path
+from django.contrib.auth.models import User
+from django.test import TestCase
+
+class Pages(TestCase):
+    def test_a_page(self):
+        User.objects.create_user("ben")
+        assert self.client.get("/hello/7/").status_code == 200
+        Path(f"told-{os.getpid()}").write_text(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+
+class More(Pages):
+    pass
+"""
+# A slow query is any; the log is where the site itself has it.
+SLOW = """
+STATIC_ROOT = BASE_DIR / "static"
+MONITORING = {"SLOW_QUERY_MS": 1, "SLOW_QUERY_LOG": "logs/slow_queries.log"}
+"""
+
+
+def test_building_deploying_and_testing_leave_nothing_of_ours(host: Host, tmp_path: Path) -> None:
+    site = adopt(tmp_path / "site", host.environment, SLOW)
+    site.add("mysite/tests.py", TESTS)
+    for command in COMMANDS:
+        site.manage(*command)
+        assert not (site.work / "metrics").exists(), command
+        assert not (site.work / "logs").exists(), command
+    used = {Path(each.read_text()) for each in site.work.glob("told-*")}
+    assert used
+    assert not any(each.exists() for each in used)
+    assert site.work / "metrics" not in used
+
+
+def test_no_directory_is_made_for_the_default_log_either(host: Host, tmp_path: Path) -> None:
+    site = adopt(tmp_path / "site", host.environment)
+    for command in ("check", "migrate"):
+        site.manage(command)
+    place = site.manage("shell", "--verbosity", "0", "--command", PLACE).splitlines()[-1]
+    assert place.startswith("/")
+    assert not Path(place).parent.exists()
+
+
+PLACE = """
+from monitoring.instruments.databases.log_place import _ensured_default
+print(_ensured_default(create=False))
+"""
+
+
+def test_a_directory_that_others_may_write_to_stops_check_and_no_deployment(
+    host: Host, tmp_path: Path
+) -> None:
+    site = adopt(tmp_path / "site", host.environment)
+    (site.work / "metrics").mkdir()
+    (site.work / "metrics").chmod(0o777)
+    site.manage("migrate")
+    site.manage("showmigrations")
+    with pytest.raises(AssertionError, match=r"monitoring\.E003"):
+        site.manage("check")
+
+
+# Everything that could be written is mounted read-only, for the command alone.
+READ_ONLY = """
+for place in /dev/shm /tmp /var/tmp "$PWD"; do mount --bind "$place" "$place" &&
+    mount -o remount,bind,ro "$place" || exit 9; done
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize("command", [("check",), ("test",)], ids=["check", "test"])
+def test_nothing_writable_is_a_warning_and_no_traceback(
+    command: tuple[str, ...], host: Host, tmp_path: Path
+) -> None:
+    site = adopt(tmp_path / "site", host.environment, IN_MEMORY)
+    environment = {**site.env, "PROMETHEUS_MULTIPROC_DIR": ""}
+    python = [site.environment.program("python"), "-B", "manage.py", *command]
+    alone = ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", *python]
+    done = subprocess.run(
+        alone, cwd=site.work, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "monitoring.W015" in done.stderr
+
+
+IN_MEMORY = 'DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}'

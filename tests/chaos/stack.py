@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from tests.servers.gunicorn import Gunicorn, children, environment, run_gunicorn
 from tests.servers.ports import free_port, wait_for
 from tests.servers.postgresql import PostgreSQL, run_postgresql
 from tests.servers.redis import RedisServer, run_redis
+from tests.servers.small_disk import small_disk
 
 WORKERS = 4
 HEALTH = "/api/health/"
@@ -171,23 +171,10 @@ def _span(spans: list[list[float]]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def mounted(path: Path, size: str) -> Iterator[Path]:
-    """A file system in memory that can be filled without harm to others."""
-    assert os.geteuid() == 0, "the chaos suite mounts file systems: run it as root"
-    path.mkdir(mode=0o700, parents=True)
-    options = f"size={size},mode=0700"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)], check=True)
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
-
-
-@contextlib.contextmanager
 def run_stack(work: Path, seed: int) -> Iterator[Stack]:
     """Everything started, healthy, and under load."""
     with (
-        mounted(work / "memory", "24m") as memory,
+        small_disk(work / "memory", "24m") as memory,
         run_postgresql() as postgresql,
         run_redis(work / "redis") as redis,
         stepped_clock(work) as clock,

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from tests.chaos.ledger import Look
 from tests.chaos.slot_counts import TASKS, counts_by_slot, dead_slots, owners
 from tests.chaos.tasks import TICK
 from tests.load.client import SERVED_BY, Call, Load
+from tests.servers.http_server import LocalServer, Quiet, serving
 
 OK = Call("GET", "/ok/", "/ok/", 200)
 
@@ -85,19 +86,14 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-class CountingSite(ThreadingHTTPServer):
+class CountingSite(LocalServer):
     """Counts each request before it answers."""
 
-    daemon_threads = True
     counted = 0
     lock = threading.Lock()
 
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.server_port}"
 
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet, BaseHTTPRequestHandler):
     server: CountingSite
 
     def do_GET(self) -> None:
@@ -107,15 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header(SERVED_BY, str(os.getpid()))
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (its own name)
-        pass
-
 
 @contextlib.contextmanager
 def run_counting_site() -> Iterator[CountingSite]:
-    with CountingSite(("127.0.0.1", 0), _Handler) as site:
-        threading.Thread(target=site.serve_forever, daemon=True).start()
-        try:
-            yield site
-        finally:
-            site.shutdown()
+    with serving(CountingSite(_Handler)) as site:
+        yield site

@@ -11,7 +11,7 @@ from pathlib import Path
 @contextlib.contextmanager
 def small_disk(path: Path, size: str) -> Iterator[Path]:
     """Mount a file system of that size, "2m" say, at the path. Needs root."""
-    path.mkdir(mode=0o700)
+    path.mkdir(mode=0o700, parents=True)
     assert os.geteuid() == 0, "this test mounts a tmpfs: run it as root"
     options = f"size={size},mode=0700"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)], check=True)

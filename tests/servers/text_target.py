@@ -1,23 +1,19 @@
 """A scrape target that serves a text of the test's own."""
 
 import contextlib
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.servers.http_server import LocalServer, Quiet, serving
 
 
-class TextTarget(ThreadingHTTPServer):
+class TextTarget(LocalServer):
     """Serves `text` as the Prometheus text format, whatever the path."""
 
-    daemon_threads = True
     text = ""
 
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.server_port}"
 
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet, BaseHTTPRequestHandler):
     server: TextTarget
 
     def do_GET(self) -> None:
@@ -28,16 +24,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (its own name)
-        pass
-
 
 @contextlib.contextmanager
 def run_text_target() -> Iterator[TextTarget]:
     """A target on a free port."""
-    with TextTarget(("127.0.0.1", 0), _Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
+    with serving(TextTarget(_Handler)) as server:
+        yield server

@@ -1,6 +1,7 @@
 """`manage.py check` finds each misconfiguration and says what to do."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from monitoring.checks.configuration import check_directory
-from monitoring.storage.directory import Host, mark
+from monitoring.instruments.databases.log_place import _ensured_default
+from monitoring.storage.one_host import Host, mark
 from tests.paths import ROOT
 
 MIDDLEWARE = "monitoring.middleware.PerformanceMonitoringMiddleware"
@@ -127,6 +129,23 @@ def test_a_metrics_directory_that_others_may_write_to_is_refused(
     tmp_path.chmod(0o777)
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     assert found() == ["monitoring.E003"]
+
+
+def test_a_metrics_directory_of_another_user_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.chown(tmp_path, 65534, 65534)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    assert found() == ["monitoring.W015"]
+
+
+def test_looking_for_the_slow_query_log_makes_no_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with override_settings(BASE_DIR=tmp_path, MONITORING={}):
+        assert found() == []
+        made = _ensured_default(create=False)
+    assert not made.parent.exists()
 
 
 @pytest.mark.parametrize("hook", ["no.such.module", "monitoring.conf.nothing", "os.sep"])

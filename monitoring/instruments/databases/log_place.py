@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 from django.conf import settings as django_settings
@@ -41,7 +40,7 @@ def problem_of_log(settings: Settings) -> str:
         return ""
     if settings.SLOW_QUERY_LOG is None:
         try:
-            _ensured_default()
+            _ensured_default(create=False)
         except (MetricsDirectoryError, OSError) as error:
             return str(error)
         return ""
@@ -52,13 +51,13 @@ def problem_of_log(settings: Settings) -> str:
     )
 
 
-def _ensured_default() -> Path:
+def _ensured_default(*, create: bool = True) -> Path:
     """A file for this user and project, in a directory that nobody else may write to."""
     project = hashlib.sha256(str(_base().resolve()).encode()).hexdigest()[:8]
     parent = _kept() / f"django-monitoring-{os.geteuid()}-{project}"
-    directory.ensure(parent, _SETTING)
+    directory.ensure(parent, _SETTING, create=create)
     # `ensure` lets root use anyone's. Here the name is guessable, and links in it are followed.
-    if parent.lstat().st_uid != os.geteuid():
+    if os.path.lexists(parent) and parent.lstat().st_uid != os.geteuid():
         raise MetricsDirectoryError(f"{_SETTING}={parent}: is owned by another user")
     return parent / _NAME
 
@@ -66,7 +65,7 @@ def _ensured_default() -> Path:
 def _kept() -> Path:
     """A directory for temporary files, rather one that outlasts a reboot."""
     kept = Path("/var/tmp")  # noqa: S108  (mode 0700; `ensure` checks the owner)
-    return kept if os.access(kept, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
+    return kept if os.access(kept, os.W_OK | os.X_OK) else directory.temporary_directory()
 
 
 def _base() -> Path:

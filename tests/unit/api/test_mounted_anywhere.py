@@ -125,4 +125,5 @@ def test_check_tells_what_stands_in_the_way(
     done = HostSite(tmp_path, settings, urls).manage("check", "--tag", "monitoring")
     assert done.returncode == 0, done.stderr
     ids = {line.split(")")[0][-4:] for line in done.stderr.splitlines() if "(monitoring.W" in line}
-    assert ids == ({expected} if expected else set())
+    # Since 6.1, Django asks for the tables as well when a tag is given.
+    assert ids - {"W009"} == ({expected} if expected else set())

@@ -1,5 +1,11 @@
 """Questions to a database: on connections of monitoring's own, which are never counted."""
 
+import pytest
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from monitoring.backing_services.database_probe import ask
+from tests.servers.ports import wait_for
 from tests.unit.conftest import RunPython
 
 _SITE = """
@@ -60,3 +66,17 @@ print(seen[0].connection)
 
 def test_an_alias_without_a_database_is_never_asked(run_python: RunPython) -> None:
     assert run_python(_SITE + "print(database_probe.configured_aliases())") == "['default']\n"
+
+
+@pytest.mark.django_db
+def test_a_question_leaves_no_connection_of_its_thread_open() -> None:
+    opened: list[BaseDatabaseWrapper] = []
+
+    def question(connection: BaseDatabaseWrapper) -> None:
+        connections["default"].ensure_connection()
+        opened.extend((connection, connections["default"]))
+
+    ask("default", question, 5.0)
+    # Django's own close() leaves the test run's database in memory open.
+    wait_for("both to be closed", lambda: all(each.connection is None for each in opened), 5)
+    assert len(set(map(id, opened))) == 2

@@ -3,24 +3,24 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs
 
+from tests.servers.http_server import LocalServer, Quiet, serving
 
-class ApiServer(ThreadingHTTPServer):
+
+class ApiServer(LocalServer):
     """`status` and `body` are every answer, or `answer` gives the body for the path and the form.
 
     Requests wait for `go`.
     """
 
-    daemon_threads = True
-    block_on_close = False
     status = 200
     body = b""
     answer: Callable[[str, dict[str, list[str]]], bytes] | None = None
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.go = threading.Event()
         self.go.set()
         self.seen: list[tuple[str, dict[str, str], dict[str, list[str]]]] = []
@@ -30,7 +30,7 @@ class ApiServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet, BaseHTTPRequestHandler):
     server: ApiServer
 
     def do_POST(self) -> None:
@@ -45,17 +45,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (its own name)
-        pass
-
 
 @contextlib.contextmanager
 def run_api_server() -> Iterator[ApiServer]:
     """On a free port."""
-    with ApiServer() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(ApiServer()) as server:
         try:
             yield server
         finally:
             server.go.set()
-            server.shutdown()

@@ -23,7 +23,7 @@ FAMILIES = """
 import json
 from monitoring.metrics import foreign_families
 groups = foreign_families.database_families(), foreign_families.cache_families()
-families = [family for group in groups for family in group]
+families = [family for group in groups for family in vars(group).values()]
 families += foreign_families.migration_gauges()
 print(json.dumps([
     [type(each).__name__, each._name, each._documentation, each._labelnames,

@@ -159,7 +159,9 @@ for _ in range(60):
 stop.set()
 [thread.join(20) for thread in threads]
 held = [thread for thread in threads if thread.is_alive()]
-left = [p for p in directory.iterdir() if is_locked(p)]
+deadline = time.monotonic() + 20  # the last child may not have run yet
+while (left := [p for p in directory.iterdir() if is_locked(p)]) and time.monotonic() < deadline:
+    time.sleep(0.05)
 [os.kill(child, signal.SIGKILL) or os.waitpid(child, 0) for child in children]
 assert not held and not left, (held, left)
 """

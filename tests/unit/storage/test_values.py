@@ -1,6 +1,8 @@
 """Writes are exact over threads and forks, and a write that cannot be made is dropped, counted."""
 
+import dis
 from pathlib import Path
+from typing import Any
 
 from prometheus_client.mmap_dict import mmap_key
 
@@ -171,3 +173,15 @@ else:
 """
     )
     assert stock_samples(metrics_directory)["c_total", ()] == 3
+
+
+def test_no_round_of_a_loop_under_the_lock_ends_outside_its_with() -> None:
+    """Signal handlers run at the end of a round: what they raise there would keep the lock."""
+    from monitoring.storage.values import add_all  # noqa: PLC0415  (it makes the process's lock)
+
+    code: Any = dis.Bytecode(add_all)
+    names = {name for name in dis.opname if "JUMP_BACKWARD" in name and "NO_INTERRUPT" not in name}
+    rounds = [each.offset for each in code if each.opname in names]
+    guarded = [range(entry.start, entry.end) for entry in code.exception_entries]
+    assert rounds
+    assert [at for at in rounds if not any(at in one for one in guarded)] == []

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, connections
 
+from monitoring.backing_services.database_probe import close
 from monitoring.instruments.databases.recorder import QueryRecorder, query_recorder
 from monitoring.metrics.database_families import database_metrics
 
@@ -54,11 +55,11 @@ def test_a_wrapper_that_was_entered_before_the_connection_takes_away_itself() ->
             kinds = [type(wrapper) for wrapper in fresh.execute_wrappers]
             assert kinds == [QueryRecorder, type(other)]
         assert [type(wrapper) for wrapper in fresh.execute_wrappers] == [QueryRecorder]
-        fresh.close()
+        close(fresh)
         fresh.connect()
         assert len(fresh.execute_wrappers) == 1
     finally:
-        fresh.close()
+        close(fresh)
 
 
 def test_a_connection_that_fails_is_counted() -> None:

@@ -14,6 +14,7 @@ from django.test import AsyncClient, Client, RequestFactory
 from django.urls import path
 from prometheus_client.samples import Sample
 
+from monitoring.backing_services.database_probe import close_all
 from monitoring.metrics.request_families import http_metrics
 from monitoring.storage.values import value_of
 from monitoring.tracking import track_queries
@@ -24,6 +25,8 @@ pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
 def inner(request: HttpRequest) -> HttpResponse:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+    if threading.current_thread() is not threading.main_thread():
+        close_all()  # Django keeps a database in memory open
     return HttpResponse("inner")
 
 
