@@ -13,7 +13,7 @@ from typing import Any
 from prometheus_client import Counter
 
 from monitoring.conf import get_settings
-from monitoring.instruments.databases.trackers import current
+from monitoring.instruments.databases.trackers import current, running
 from monitoring.metrics.database_families import DatabaseMetrics, database_metrics
 from monitoring.metrics.labels import OTHER
 from monitoring.primitives.bounded_names import BoundedNames
@@ -111,6 +111,9 @@ class QueryRecorder:
         while tracker is not None:
             tracker.add(self._alias, self._vendor, sql, seconds)
             tracker = tracker.parent
+        operation = running.get()
+        if operation is not None:  # a cache in a database
+            operation.inner += seconds
         if seconds >= self._slow_seconds:
             from monitoring.instruments.databases.report import report_slow  # noqa: PLC0415  (rare)
 

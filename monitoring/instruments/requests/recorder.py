@@ -31,7 +31,7 @@ from monitoring.instruments.requests.slow_requests import keep_details
 from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.metrics.histogram import BisectHistogram
 from monitoring.metrics.labels import METHODS, OTHER, Routes
-from monitoring.metrics.request_families import HIGHR_BOUNDS, HttpMetrics, http_metrics
+from monitoring.metrics.request_families import HIGHR_BOUNDS, HttpMetrics, SpentSeries, http_metrics
 from monitoring.primitives.bounded_names import BoundedNames
 from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage import own_counters, this_process, values
@@ -57,6 +57,7 @@ class _Series:
     duration: BisectHistogram
     fine: FineRow
     slow: SlotValue
+    spent: SpentSeries
 
 
 class RequestRecorder:
@@ -164,6 +165,7 @@ class RequestRecorder:
                     *self._highr.writes_in(fine, seconds),
                     *series.duration.writes(seconds),
                     *(self._queries.writes(queries.count) if queries.count else self._no_query),
+                    *(series.spent.writes(*queries.spent_so_far()) if queries.spent else ()),
                 )
             )
             add_all(chain(self._leaving(request), rest))
@@ -261,7 +263,8 @@ class RequestRecorder:
         duration = self._metrics.duration.labels(method, route)
         # Made with the others, at 0: so rate() sees the first slow request as a step from 0 to 1.
         slow = value_of(self._metrics.slow.labels(method, route))
-        return _Series(route, counts, duration, FineRow(method, route), slow)
+        spent = SpentSeries(self._metrics, method, route)
+        return _Series(route, counts, duration, FineRow(method, route), slow, spent)
 
 
 def _stop_tracking(request: HttpRequest) -> None:
