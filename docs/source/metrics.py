@@ -28,10 +28,11 @@ from the definitions in `monitoring/metrics/`.
 
 Durations are in seconds, sizes in bytes. The set of label values is bounded. `method` is a standard
 method or `_OTHER`. `route` is the URL template (`/demo/items/<int:pk>/`; a regular expression reads
-the same way, `/two/<var>/x/<name>/`, with `<var>` for text without a name), `unmatched` when no URL
-matched, or `_overflow` when the process already has `MAX_ROUTES` routes. A histogram has the
-samples `_bucket` (with the label `le`), `_sum` and `_count`. A family with labels has no series
-before its first event; a family without labels begins at 0.
+the same way, `/two/<var>/x/<name>/`, with `<var>` for text without a name), `unmatched` for a 404
+without one, `_static` and `_middleware` for what a middleware answered before a URL was resolved
+(below `STATIC_URL`, or elsewhere), or `_overflow` when the process already has `MAX_ROUTES` routes.
+A histogram has the samples `_bucket` (with the label `le`), `_sum` and `_count`. A family with
+labels has no series before its first event; a family without labels begins at 0.
 """
 
 # Details for this page only: help texts are stored with every bucket and sent in every scrape.

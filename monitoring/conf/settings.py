@@ -147,7 +147,7 @@ class Settings:
         (f"{APP_LABEL}:*",),
         values.strings,
         "Requests that do not count as traffic, by route label (`/healthz/`, `/users/<int:pk>/`,"
-        " `unmatched`) or URL name (`shop:ping`). A path (`/static/*`) also matches what no view"
+        " `_static`) or URL name (`shop:ping`). A path (`/static/*`) also matches what no view"
         " answers, such as files that WhiteNoise serves. `*` matches any text. Our pages in the"
         " admin never count.",
     )
