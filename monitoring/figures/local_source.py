@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from monitoring.conf import get_settings
 from monitoring.figures.fine_windows import FINE_BOUNDS, fine_windows, middle_quantiles
 from monitoring.figures.intervals import Interval, Intervals, status_class, step_for
 from monitoring.figures.moments import Extractor, Moment, SeriesTable, increase
@@ -160,6 +161,7 @@ class LocalSource:
             covered_seconds=fine.covered_seconds,
             spent=Spent(**{subject: sum(found.values()) for subject, found in spent.items()}),
             spent_in_all=Spent(**{subject: float(values[rows].sum()) for subject, rows in in_all}),
+            knows_outgoing=get_settings().OUTGOING_HTTP,
         )
 
     def intervals(self, window: Window) -> Intervals:
