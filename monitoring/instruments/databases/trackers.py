@@ -6,13 +6,19 @@ see it. A thread that a project starts itself begins without one.
 
 import os
 import threading
+from asyncio import Task
 from contextvars import ContextVar
+from typing import Any
 
 from django.http import HttpRequest
 
+from monitoring.instruments.databases.caller import caller
 from monitoring.instruments.databases.normalise import MAX_INPUT
+from monitoring.instruments.databases.statement_text import known_text
 
 _MAX_STATEMENTS = 1000  # different statements that are counted for one request
+
+_Statement = tuple[str, str, str]  # alias, vendor, SQL
 
 
 class Tracker:
@@ -41,28 +47,37 @@ class RequestTracker(Tracker):
     """Counts a request's queries by statement. `request` is None once it has ended.
 
     `is_answering` until the middleware has its answer, whose content may be streamed after that.
+    `task` is the one of an async request. `callers` has who asked for a statement when it was run
+    more than `repeated_limit` times.
     """
 
-    __slots__ = ("is_answering", "request", "statements")
+    __slots__ = ("callers", "is_answering", "repeated_limit", "request", "statements", "task")
 
-    def __init__(self, parent: Tracker | None, request: HttpRequest) -> None:
+    def __init__(self, parent: Tracker | None, request: HttpRequest, repeated_limit: int) -> None:
         self.parent = parent  # without super(), because every request makes a tracker
         self.count = 0
         self._lock = threading.Lock()
         self.request: HttpRequest | None = request
         self.is_answering = True
-        self.statements: dict[tuple[str, str, str], int] = {}  # by alias, vendor, SQL
+        self.repeated_limit = repeated_limit
+        self.task: Task[Any] | None = None
+        self.statements: dict[_Statement, int] = {}
+        self.callers: dict[_Statement, str | None] = {}
 
     def add(self, alias: str, vendor: str, sql: object, seconds: float) -> None:
+        text = known_text(sql)
         with self._lock:
             self.count += 1
-            if isinstance(sql, str) and len(sql) <= MAX_INPUT:
-                key = (alias, vendor, sql)
-                known = self.statements.get(key)
-                if known is not None:
-                    self.statements[key] = known + 1
-                elif len(self.statements) < _MAX_STATEMENTS:
-                    self.statements[key] = 1
+            if text is None or len(text) > MAX_INPUT:
+                return
+            key = (alias, vendor, text)
+            known = self.statements.get(key)
+            if known is not None:
+                self.statements[key] = known + 1
+                if known == self.repeated_limit:
+                    self.callers[key] = caller(self.task)
+            elif len(self.statements) < _MAX_STATEMENTS:
+                self.statements[key] = 1
 
 
 current: ContextVar[Tracker | None] = ContextVar("monitoring_queries", default=None)
@@ -92,12 +107,22 @@ def is_within_request() -> bool:
     return False
 
 
-def begin_request(request: HttpRequest) -> RequestTracker:
+def request_tracker() -> RequestTracker | None:
+    """That of the request in this context, however many blocks are within it."""
+    tracker = current.get()
+    while tracker is not None:
+        if isinstance(tracker, RequestTracker):
+            return tracker
+        tracker = tracker.parent
+    return None
+
+
+def begin_request(request: HttpRequest, repeated_limit: int) -> RequestTracker:
     """Count the request's queries from now on, in this context."""
     parent = current.get()
     while isinstance(parent, RequestTracker):  # it ended in another context, or never
         parent = parent.parent
-    tracker = RequestTracker(parent, request)
+    tracker = RequestTracker(parent, request, repeated_limit)
     current.set(tracker)
     return tracker
 
