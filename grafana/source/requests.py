@@ -137,6 +137,7 @@ def _spent() -> tuple[object, ...]:
     time = rate(_DURATION.sum, _CHOSEN)
     database = rate(names.HTTP_REQUEST_DB_SECONDS, _CHOSEN)
     queries = rate(names.HTTP_REQUEST_DB_QUERIES, _CHOSEN)
+    requests = rate(_DURATION.count, _CHOSEN)
     calls = names.OUTGOING_HTTP_REQUEST_DURATION_SECONDS
     subjects = {
         "database": names.HTTP_REQUEST_DB_SECONDS,
@@ -166,7 +167,7 @@ def _spent() -> tuple[object, ...]:
             "short",
             (
                 Query(
-                    f"sum by (route) ({queries}) / sum by (route) ({rate(_DURATION.count, _CHOSEN)})",
+                    f"sum by (route) ({queries}) / sum by (route) ({requests})",
                     "{{route}}",
                 ),
             ),

@@ -209,25 +209,31 @@ class SeriesSerializer(serializers.Serializer[Any]):
     timestamp = _number("Unix seconds.")
 
 
-class SlowQuerySerializer(serializers.Serializer[Any]):
+class _QuerySerializer(serializers.Serializer[Any]):
+    """Which request asked for a query, and where."""
+
+    method = serializers.CharField(allow_null=True)
+    trace_id = serializers.CharField(allow_null=True, help_text="Of a sampled trace.")
+    caller = serializers.CharField(
+        allow_null=True, help_text="file:line:function of the project's own code; null if unknown."
+    )
+
+
+class SlowQuerySerializer(_QuerySerializer):
     timestamp = _number("Unix seconds, at its end.")
     fingerprint = serializers.CharField()
     sql = serializers.CharField(help_text="Without literals, parameters and comments.")
     duration_ms = serializers.FloatField()
     alias = serializers.CharField()
-    route = serializers.CharField(allow_null=True)
-    request_id = serializers.CharField(allow_null=True)
     rows = serializers.IntegerField(allow_null=True)
 
 
-class RepeatedQuerySerializer(serializers.Serializer[Any]):
+class RepeatedQuerySerializer(_QuerySerializer):
     timestamp = _number("Unix seconds, at the end of the request.")
     fingerprint = serializers.CharField()
     sql = serializers.CharField()
     count = serializers.IntegerField(help_text="How often the request ran it.")
     alias = serializers.CharField()
-    route = serializers.CharField(allow_null=True)
-    request_id = serializers.CharField(allow_null=True)
 
 
 class PoolSerializer(serializers.Serializer[Any]):

@@ -38,6 +38,7 @@ class QueryRecorder:
         slow_seconds: float,
         *,
         double: bool,
+        comments: bool = False,
     ) -> None:
         """`double`: the backend is django-prometheus's, which writes its own families itself."""
         self._alias = alias
@@ -45,6 +46,7 @@ class QueryRecorder:
         self._metrics = metrics
         self._slow_seconds = slow_seconds
         self._double = double
+        self._comments = comments
         self._error_types = BoundedNames(_MAX_ERROR_TYPES, OTHER)
         self._slow = value_of(metrics.slow.labels(alias))
         self._highr = metrics.duration_highr
@@ -62,9 +64,10 @@ class QueryRecorder:
             params = _Counted(params)
         failure: BaseException | None = None
         result = None
+        sent = self._commented(sql, params) if self._comments else sql
         started = perf_counter()
         try:
-            result = execute(sql, params, many, context)
+            result = execute(sent, params, many, context)
         except BaseException as error:
             failure = error
         # Ours begins where the query has ended: nothing of the query's is caught below.
@@ -91,6 +94,17 @@ class QueryRecorder:
             finally:
                 del failure  # else a cycle: the exception, its traceback, this frame
         return result
+
+    def _commented(self, sql: Any, params: Any) -> Any:
+        from monitoring.instruments.databases.sql_comment import commented  # noqa: PLC0415  (opt-in)
+
+        try:
+            return commented(sql, params)
+        except Exception as error:
+            if is_interruption(error):
+                raise
+            report_error("a query could not be commented")
+            return sql
 
     def _writes(
         self, seconds: float, params: Any, many: bool
@@ -153,8 +167,15 @@ def _items(params: Any) -> int:
 @cache
 def query_recorder(alias: str, vendor: str, double: bool) -> QueryRecorder:
     """The recorder for the connections of an alias; a forked child goes on using it."""
-    slow_seconds = get_settings().SLOW_QUERY_MS / 1000
-    return QueryRecorder(alias, vendor, database_metrics(), slow_seconds, double=double)
+    settings = get_settings()
+    return QueryRecorder(
+        alias,
+        vendor,
+        database_metrics(),
+        settings.SLOW_QUERY_MS / 1000,
+        double=double,
+        comments=settings.SQL_COMMENTS,
+    )
 
 
 def count_connection(alias: str, vendor: str) -> None:

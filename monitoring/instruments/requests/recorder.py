@@ -5,6 +5,7 @@ of a request are made together under one lock. No method raises an error of ours
 handler raises passes.
 """
 
+import asyncio
 import sys
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -98,7 +99,7 @@ class RequestRecorder:
             entering = iter(self._enter)
             request.monitoring_leaving = iter(self._leave)  # type: ignore[attr-defined]
             add_all(entering)
-            request.monitoring_queries = begin_request(request)  # type: ignore[attr-defined]
+            request.monitoring_queries = begin_request(request, self._repeated_limit)  # type: ignore[attr-defined]
             return perf_counter()
         except BaseException as error:
             if is_interruption(error):
@@ -109,6 +110,14 @@ class RequestRecorder:
                 raise
             report_error("a request's start could not be recorded")
         return perf_counter()
+
+    def note_task(self, request: HttpRequest) -> None:
+        """Remember the current task, whose queries run in threads of Django's."""
+        try:
+            request.monitoring_queries.task = asyncio.current_task()  # type: ignore[attr-defined]
+        except Exception as error:  # no loop of asyncio's, or a `begin` that failed
+            if is_interruption(error):
+                raise
 
     def begin_stream(self, request: HttpRequest) -> None:
         """Its answer is ready, and its content follows. `finish` counts it at the end of that."""
@@ -182,7 +191,7 @@ class RequestRecorder:
             if queries.count > self._repeated_limit:
                 from monitoring.instruments.databases.report import report_repeated  # noqa: PLC0415  (rare)
 
-                report_repeated(queries, self._repeated_limit, series.route, request)
+                report_repeated(queries, series.route, request)
             trace = sampled_trace(request.META)
             if trace is not None:
                 self._leave_exemplars(series.duration, seconds, trace)

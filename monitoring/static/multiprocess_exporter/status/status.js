@@ -882,7 +882,8 @@ function slowQueriesTable(region) {
           "div",
           { title: row.sql },
           element("div", { class: "sp-clamp" }, code(row.sql)),
-          element("div", { class: "sp-note" }, hidden("in "), `${row.alias} · ${row.route ?? "no request"}`),
+          element("div", { class: "sp-note" }, hidden("in "), `${row.alias} · ${row.route ? `${row.method ?? ""} ${row.route}`.trim() : "no request"}`),
+          row.caller ? element("div", { class: "sp-note" }, hidden("asked for by "), code(row.caller)) : "",
         ),
     },
   ];
