@@ -217,7 +217,7 @@ def _endpoints(
         return _by_endpoint(client, f"histogram_quantile(0.95, {summed}) >= 0")
 
     spent, in_all = _spent(client, ask)
-    first = ranking.first(requests, seconds, p95, spent["db"])
+    first = ranking.first(requests, seconds, p95, lambda: spent["db"])
     buckets = _endpoint_buckets(client, ask, first)
     times = []
     for endpoint in first:
