@@ -10,8 +10,9 @@ another one of the same cache is not counted again.
 """
 
 from collections.abc import Callable, Iterable, Sized
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from inspect import iscoroutinefunction
+from time import perf_counter
 from types import MethodType
 from typing import Any
 
@@ -37,9 +38,10 @@ _OUTCOMES: dict[str, Callable[[Any], str]] = {
 }
 
 Method = Callable[..., Any]
+Find = Callable[[], Method]
 Arguments = tuple[tuple[Any, ...], dict[str, Any], Any]  # args, kwargs, first argument
-# Of an operation: its first argument, result, error.
-Account = Callable[[Operation, Any, Any, BaseException | None], None]
+# Of an operation: its own seconds, its first argument, result, error.
+Account = Callable[[float, Any, Any, BaseException | None], None]
 
 
 @lru_cache(maxsize=256)
@@ -55,7 +57,8 @@ def counting_class(cls: type, alias: str) -> type:
         for name in (operation, f"a{operation}"):
             method = getattr(cls, name, None)
             if method is not None and method is not getattr(BaseCache, name, None):
-                methods[name] = _counted(operation, _looked_up(cls, name, method), recorder, alias)
+                find = partial(getattr, cls, name)
+                methods[name] = _counted(operation, method, find, recorder, alias)
     return type(cls.__name__, (cls,), methods)
 
 
@@ -66,25 +69,14 @@ def count_own_methods(instance: BaseCache, cls: type, alias: str) -> None:
         for name in (operation, f"a{operation}"):
             method = vars(instance).get(name)
             if callable(method):
-                counted = _counted(operation, _without_self(method), recorder, alias)
+                function = _without_self(method)
+                find = partial(_same, function)
+                counted = _counted(operation, function, find, recorder, alias)
                 setattr(instance, name, MethodType(counted, instance))
 
 
-def _looked_up(cls: type, name: str, method: Method) -> Method:
-    """Calls the method that `cls` has at the time of the call."""
-    if iscoroutinefunction(method):
-
-        @wraps(method)
-        async def call_async(*args: Any, **kwargs: Any) -> Any:
-            return await getattr(cls, name)(*args, **kwargs)
-
-        return call_async
-
-    @wraps(method)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return getattr(cls, name)(*args, **kwargs)
-
-    return call
+def _same(function: Method) -> Method:
+    return function
 
 
 def _without_self(method: Method) -> Method:
@@ -104,11 +96,14 @@ def _without_self(method: Method) -> Method:
     return call
 
 
-def _counted(operation: str, method: Method, recorder: CacheRecorder, alias: str) -> Method:
+def _counted(
+    operation: str, method: Method, find: Find, recorder: CacheRecorder, alias: str
+) -> Method:
+    """`find` gives the method to call at the time of the call; `method` is what it looks like."""
     is_async = iscoroutinefunction(method)
     if operation == "get":
         build = _async_get if is_async else _get
-        return build(method, recorder, alias)
+        return wraps(method)(build(find, recorder, alias))
     if operation in _MANY:
         account = _many(operation, recorder)
         arrange = _listed(_MANY[operation])
@@ -116,100 +111,96 @@ def _counted(operation: str, method: Method, recorder: CacheRecorder, alias: str
         account = _one(operation, recorder)
         arrange = _as_given
     wrapper = _async_operation if is_async else _operation
-    return wrapper(method, alias, arrange, account)
+    return wraps(method)(wrapper(find, alias, arrange, account))
 
 
-def _get(method: Method, recorder: CacheRecorder, alias: str) -> Method:
-    @wraps(method)
+def _get(find: Find, recorder: CacheRecorder, alias: str) -> Method:
     def get(self: BaseCache, key: Any, default: Any = None, *args: Any, **kwargs: Any) -> Any:
         outer = running.get()
         if outer is not None and outer.name == alias:
-            return method(self, key, default, *args, **kwargs)
-        operation = Operation(alias, outer)
+            return find()(self, key, default, *args, **kwargs)
+        operation, started = Operation(alias), perf_counter()
         try:
             running.set(operation)
-            value = method(self, key, _MISSING, *args, **kwargs)
+            value = find()(self, key, _MISSING, *args, **kwargs)
         except BaseException:
-            recorder.failed_gets(operation, 1)
+            recorder.failed_gets(operation.end(outer, started), 1)
             raise
         finally:
             running.set(outer)
         if value is _MISSING:
-            recorder.miss(operation)
+            recorder.miss(operation.end(outer, started))
             return default
-        recorder.hit(operation)
+        recorder.hit(operation.end(outer, started))
         return value
 
     return get
 
 
-def _async_get(method: Method, recorder: CacheRecorder, alias: str) -> Method:
-    @wraps(method)
+def _async_get(find: Find, recorder: CacheRecorder, alias: str) -> Method:
     async def get(self: BaseCache, key: Any, default: Any = None, *args: Any, **kwargs: Any) -> Any:
         outer = running.get()
         if outer is not None and outer.name == alias:
-            return await method(self, key, default, *args, **kwargs)
-        operation = Operation(alias, outer)
+            return await find()(self, key, default, *args, **kwargs)
+        operation, started = Operation(alias), perf_counter()
         try:
             running.set(operation)
-            value = await method(self, key, _MISSING, *args, **kwargs)
+            value = await find()(self, key, _MISSING, *args, **kwargs)
         except BaseException:
-            recorder.failed_gets(operation, 1)
+            recorder.failed_gets(operation.end(outer, started), 1)
             raise
         finally:
             running.set(outer)
         if value is _MISSING:
-            recorder.miss(operation)
+            recorder.miss(operation.end(outer, started))
             return default
-        recorder.hit(operation)
+        recorder.hit(operation.end(outer, started))
         return value
 
     return get
 
 
 def _operation(
-    method: Method, alias: str, arrange: Callable[..., Arguments], account: Account
+    find: Find, alias: str, arrange: Callable[..., Arguments], account: Account
 ) -> Method:
-    @wraps(method)
     def operate(self: BaseCache, *args: Any, **kwargs: Any) -> Any:
         outer = running.get()
         if outer is not None and outer.name == alias:
-            return method(self, *args, **kwargs)
+            return find()(self, *args, **kwargs)
         args, kwargs, first = arrange(args, kwargs)
-        operation = Operation(alias, outer)
+        operation, started = Operation(alias), perf_counter()
         try:
             running.set(operation)
-            result = method(self, *args, **kwargs)
+            result = find()(self, *args, **kwargs)
         except BaseException as error:
-            account(operation, first, None, error)
+            account(operation.end(outer, started), first, None, error)
             raise
         finally:
             running.set(outer)
-        account(operation, first, result, None)
+        account(operation.end(outer, started), first, result, None)
         return result
 
     return operate
 
 
 def _async_operation(
-    method: Method, alias: str, arrange: Callable[..., Arguments], account: Account
+    find: Find, alias: str, arrange: Callable[..., Arguments], account: Account
 ) -> Method:
-    @wraps(method)
     async def operate(self: BaseCache, *args: Any, **kwargs: Any) -> Any:
         outer = running.get()
         if outer is not None and outer.name == alias:
-            return await method(self, *args, **kwargs)
+            return await find()(self, *args, **kwargs)
         args, kwargs, first = arrange(args, kwargs)
-        operation = Operation(alias, outer)
+        operation, started = Operation(alias), perf_counter()
         try:
             running.set(operation)
-            result = await method(self, *args, **kwargs)
+            result = await find()(self, *args, **kwargs)
         except BaseException as error:
-            account(operation, first, None, error)
+            account(operation.end(outer, started), first, None, error)
             raise
         finally:
             running.set(outer)
-        account(operation, first, result, None)
+        account(operation.end(outer, started), first, result, None)
         return result
 
     return operate
@@ -238,18 +229,18 @@ def _listed(name: str) -> Callable[..., Arguments]:
 def _many(operation: str, recorder: CacheRecorder) -> Account:
     name = operation.removesuffix("_many")
 
-    def account(operation: Operation, first: Any, result: Any, error: BaseException | None) -> None:
+    def account(seconds: float, first: Any, result: Any, error: BaseException | None) -> None:
         asked = _distinct(first)
         if name == "get":
             if error is not None:
-                recorder.failed_gets(operation, asked)
+                recorder.failed_gets(seconds, asked)
             else:
-                recorder.gets(operation, len(result), max(asked - len(result), 0))
+                recorder.gets(seconds, len(result), max(asked - len(result), 0))
         else:
             failed = asked if error is not None else len(result or ()) if name == "set" else 0
             results = (ERROR, failed), (OK, asked - failed)
             counted = [(result, count) for result, count in results if count > 0]
-            recorder.count(operation, name, *counted)
+            recorder.count(seconds, name, *counted)
 
     return account
 
@@ -266,9 +257,9 @@ def _distinct(keys: Any) -> int:
 def _one(name: str, recorder: CacheRecorder) -> Account:
     outcome = _OUTCOMES[name]
 
-    def account(operation: Operation, first: Any, result: Any, error: BaseException | None) -> None:
+    def account(seconds: float, first: Any, result: Any, error: BaseException | None) -> None:
         found = outcome(result) if error is None else _failure(name, error)
-        recorder.count(operation, name, (found, 1))
+        recorder.count(seconds, name, (found, 1))
 
     return account
 

@@ -5,7 +5,7 @@ No method raises an error of ours; what a signal handler raises passes.
 
 from functools import cache
 
-from monitoring.instruments.databases.trackers import Operation, spend
+from monitoring.instruments.databases.trackers import current, spend
 from monitoring.metrics.cache_families import ERROR, GET, HIT, MISS, CacheMetrics, cache_metrics
 from monitoring.metrics.request_families import CACHE
 from monitoring.primitives.interruptions import is_interruption
@@ -55,56 +55,59 @@ class CacheRecorder:
             self._hit_writes += [(self._get, 1.0), (self._hits, 1.0)]
             self._miss_writes += [(self._get, 1.0), (self._misses, 1.0)]
 
-    def hit(self, operation: Operation) -> None:
+    def hit(self, seconds: float) -> None:
         try:
-            self._write(self._hit_writes, operation)
+            add_all((*self._hit_writes, (self._seconds, seconds)))
+            if current.get() is not None:
+                spend(CACHE, seconds)
         except Exception as error:
             if is_interruption(error):
                 raise
             report_error("a cache operation could not be recorded")
 
-    def miss(self, operation: Operation) -> None:
+    def miss(self, seconds: float) -> None:
         try:
-            self._write(self._miss_writes, operation)
+            add_all((*self._miss_writes, (self._seconds, seconds)))
+            if current.get() is not None:
+                spend(CACHE, seconds)
         except Exception as error:
             if is_interruption(error):
                 raise
             report_error("a cache operation could not be recorded")
 
-    def gets(self, operation: Operation, hits: int, misses: int) -> None:
+    def gets(self, seconds: float, hits: int, misses: int) -> None:
         """Count the keys of a get_many."""
         try:
             hit = [(value, hits * amount) for value, amount in self._hit_writes]
             miss = [(value, misses * amount) for value, amount in self._miss_writes]
-            self._write(hit + miss, operation)
+            self._write(hit + miss, seconds)
         except Exception as error:
             if is_interruption(error):
                 raise
             report_error("a cache operation could not be recorded")
 
-    def failed_gets(self, operation: Operation, count: int) -> None:
+    def failed_gets(self, seconds: float, count: int) -> None:
         try:
             writes = [(self._value(GET, ERROR), float(count))]
             if not self._double:
                 writes += [(self._get, float(count)), (self._fail, float(count))]
-            self._write(writes, operation)
+            self._write(writes, seconds)
         except Exception as error:
             if is_interruption(error):
                 raise
             report_error("a cache operation could not be recorded")
 
-    def count(self, operation: Operation, name: str, *results: tuple[str, int]) -> None:
+    def count(self, seconds: float, name: str, *results: tuple[str, int]) -> None:
         """Count keys by result for an operation other than get; names come from closed sets."""
         try:
             writes = [(self._value(name, result), float(count)) for result, count in results]
-            self._write(writes, operation)
+            self._write(writes, seconds)
         except Exception as error:
             if is_interruption(error):
                 raise
             report_error("a cache operation could not be recorded")
 
-    def _write(self, writes: list[tuple[SlotValue, float]], operation: Operation) -> None:
-        seconds = operation.end()
+    def _write(self, writes: list[tuple[SlotValue, float]], seconds: float) -> None:
         add_all((*writes, (self._seconds, seconds)))
         spend(CACHE, seconds)
 

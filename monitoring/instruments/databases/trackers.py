@@ -113,27 +113,25 @@ class RequestTracker(Tracker):
 
 
 class Operation:
-    """A cache operation or an outgoing call, which is being timed from now on.
+    """A cache operation or an outgoing call, which is being timed.
 
     Queries and other operations within it count for themselves: its own time is the rest.
     """
 
-    __slots__ = ("inner", "name", "outer", "started")
+    __slots__ = ("inner", "name")
 
-    def __init__(self, name: object, outer: "Operation | None") -> None:
+    def __init__(self, name: object) -> None:
         """`name` tells what counts only once if it calls itself: a cache's alias, say."""
         self.name: object = name
-        self.outer = outer
         self.inner = 0.0
-        self.started = perf_counter()
 
-    def end(self) -> float:
-        """Its own seconds; call it once."""
-        seconds = perf_counter() - self.started
-        if self.outer is not None:
-            self.outer.inner += seconds
+    def end(self, outer: "Operation | None", started: float) -> float:
+        """Its own seconds; call it once, with its start (perf_counter) and what it is within."""
+        seconds = perf_counter() - started
         self.name = None  # a task that was begun within it may live on
-        return max(seconds - self.inner, 0.0)
+        if outer is not None:
+            outer.inner += seconds
+        return seconds - self.inner if seconds > self.inner else 0.0
 
 
 current: ContextVar[Tracker | None] = ContextVar("monitoring_queries", default=None)

@@ -6,6 +6,7 @@ host and port is read.
 
 import re
 from functools import cache
+from time import perf_counter
 
 from monitoring.instruments.databases.trackers import Operation, running, spend
 from monitoring.metrics.histogram import BisectHistogram
@@ -26,10 +27,12 @@ _HOST = re.compile(r"[a-z0-9._:\[\]-]{1,255}", re.IGNORECASE)  # what a name or 
 class Call(Operation):
     """An outgoing call, which is being timed from now on."""
 
-    __slots__ = ()
+    __slots__ = ("outer", "started")
 
     def __init__(self, outer: Operation | None) -> None:
-        super().__init__(OUTGOING, outer)
+        super().__init__(OUTGOING)
+        self.outer = outer
+        self.started = perf_counter()
 
 
 class OutgoingRecorder:
@@ -50,7 +53,7 @@ class OutgoingRecorder:
     ) -> None:
         """Count a call once; `status` is None if there was no answer."""
         try:
-            seconds = call.end()
+            seconds = call.end(call.outer, call.started)
             key = self._host(host, port), _method(method), _status_class(status)
             series = self._series.get(key)
             if series is None:
