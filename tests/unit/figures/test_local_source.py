@@ -11,6 +11,7 @@ from monitoring.figures.request_figures import request_figures
 from monitoring.figures.ring_file import RING_FILE, start_afresh
 from monitoring.figures.take_snapshot import take_snapshot
 from monitoring.figures.window import Window
+from tests.unit.conftest import RunPython
 from tests.unit.figures.conftest import CountRequests
 
 
@@ -50,6 +51,45 @@ def test_a_window_has_its_own_figures_and_all_has_those_of_every_request(
             "unavailable": {},
         }
     ]
+
+
+SPEND = """
+import django
+from django.conf import settings
+settings.configure()
+django.setup()
+from monitoring.metrics.cache_families import cache_metrics
+from monitoring.metrics.database_families import database_metrics
+from monitoring.metrics.request_families import http_metrics
+metrics = http_metrics()
+for seconds in {times}:
+    metrics.requests.labels("GET", "/b/", "200").inc()
+    metrics.duration.labels("GET", "/b/").observe(seconds)
+    metrics.duration_highr.observe(seconds)
+    metrics.db_seconds.labels("GET", "/b/").inc(seconds / 4)
+    metrics.db_queries.labels("GET", "/b/").inc(3)
+    database_metrics().duration_highr.observe(seconds / 2)
+    cache_metrics().seconds.labels("default").inc(seconds / 8)
+"""
+
+
+def test_a_window_has_its_own_shares_and_its_own_time_outside_requests(
+    metrics_directory: Path, run_python: RunPython
+) -> None:
+    start_afresh(metrics_directory, counters_began=True)
+    run_python(SPEND.format(times=[8.0]))
+    take_snapshot(metrics_directory)
+    run_python(SPEND.format(times=[0.1, 0.3]))
+    source = LocalSource(metrics_directory)
+    recent = request_figures(source.traffic(Window(0.001), Ranking("db")))
+    (endpoint,) = recent["endpoints"]
+    assert (endpoint["route"], endpoint["request_count"]) == ("/b/", 2)
+    assert endpoint["db_share"] == pytest.approx(0.25)
+    assert (endpoint["cache_share"], endpoint["queries_per_request"]) == (0, 3)
+    assert recent["time_spent"]["db"] == pytest.approx(
+        {"share": 0.25, "in_requests_ms": 100, "outside_requests_ms": 100}
+    )
+    assert recent["time_spent"]["cache"]["outside_requests_ms"] == pytest.approx(50)
 
 
 def test_a_clock_step_does_not_spoil_a_window(
