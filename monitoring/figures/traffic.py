@@ -7,7 +7,7 @@ from typing import Protocol
 from monitoring.errors import MonitoringError
 from monitoring.figures.intervals import Intervals
 from monitoring.figures.quantile import Buckets
-from monitoring.figures.ranking import Endpoint, Ranking
+from monitoring.figures.ranking import Endpoint, Ranking, Selection
 from monitoring.figures.window import Window
 from monitoring.metrics import names
 
@@ -108,5 +108,8 @@ class TrafficSource(Protocol):
         Raises SourceUnavailableError.
         """
 
-    def intervals(self, window: Window) -> Intervals:
-        """The window in at most MOST_POINTS intervals. Raises SourceUnavailableError."""
+    def intervals(self, window: Window, selection: Selection | None = None) -> Intervals:
+        """The window in at most MOST_POINTS intervals: of all requests, or of some endpoints'.
+
+        Raises SourceUnavailableError.
+        """
