@@ -1,4 +1,4 @@
-"""A middleware of the disturbed site: each answer says which process gave it."""
+"""A middleware of test sites: each answer says which process gave it."""
 
 import os
 from collections.abc import Callable

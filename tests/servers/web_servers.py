@@ -1,0 +1,142 @@
+"""The web servers that docs/servers.md names, each serving the reference project."""
+
+import contextlib
+import http.client
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitoring.merging.merge import Merged, Merger
+from tests.load.client import SERVED_BY
+from tests.paths import ROOT
+from tests.servers.exposition import Series, series
+from tests.servers.gunicorn import environment
+from tests.servers.ports import free_port, wait_for
+
+_SETTINGS = "tests.servers.served_by_settings"
+_WSGI, _ASGI = "project.wsgi:application", "project.asgi:application"
+
+
+@dataclass(frozen=True, slots=True)
+class WebServer:
+    """How a server is started: PORT stands in `command` for its port.
+
+    `workers` answer requests at one time; a killed one is replaced if the server `respawns`, and
+    each answers `at_once` requests at one time (at least).
+    """
+
+    command: tuple[str, ...]
+    workers: int = 3
+    respawns: bool = True
+    at_once: int = 1
+    configured: int | None = None  # what the server tells of its workers
+
+
+def _gunicorn(*arguments: str, at_once: int = 1) -> WebServer:
+    command = ("gunicorn", "-c", "gunicorn.conf.py", "--bind", "127.0.0.1:PORT", "--workers", "3")
+    return WebServer((*command, *arguments), at_once=at_once, configured=3)
+
+
+def _granian(interface: str, application: str) -> WebServer:
+    options = ("--interface", interface, "--workers", "3", "--respawn-failed-workers")
+    return WebServer(("granian", "--port", "PORT", *options, application))
+
+
+def _uwsgi(*arguments: str, at_once: int = 1) -> WebServer:
+    options = ("--http-socket", "127.0.0.1:PORT", "--master", "--processes", "3", "--die-on-term")
+    return WebServer(("uwsgi", *options, "--module", _WSGI, *arguments), at_once=at_once)
+
+
+SERVERS = {
+    "gunicorn-sync": _gunicorn(),
+    "gunicorn-gthread": _gunicorn("-k", "gthread", "--threads", "2", at_once=2),
+    "gunicorn-gevent": _gunicorn("-k", "gevent", at_once=2),
+    "gunicorn-asgi": _gunicorn("-k", "asgi", _ASGI),
+    "uvicorn-worker": _gunicorn("-k", "uvicorn_worker.UvicornWorker", _ASGI),
+    "uvicorn": WebServer(("uvicorn", "--port", "PORT", "--workers", "3", _ASGI)),
+    "granian-wsgi": _granian("wsgi", _WSGI),
+    "granian-asgi": _granian("asgi", _ASGI),
+    "hypercorn": WebServer(
+        ("hypercorn", "--bind", "127.0.0.1:PORT", "--workers", "3", _ASGI), respawns=False
+    ),
+    "daphne": WebServer(("daphne", "--port", "PORT", _ASGI), workers=1, respawns=False),
+    "uwsgi": _uwsgi(),
+    "uwsgi-lazy-apps": _uwsgi("--lazy-apps"),
+    "uwsgi-enable-threads": _uwsgi("--enable-threads"),
+    "uwsgi-threads": _uwsgi("--lazy-apps", "--threads", "2", at_once=2),
+    "runserver": WebServer(("python", "manage.py", "runserver", "PORT"), workers=1, respawns=False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    master: "subprocess.Popen[bytes]"
+    port: int
+    directory: Path
+    log: Path
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def get(self, path: str) -> tuple[int, int]:
+        """The status, and the pid of the process that answered."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("GET", path, headers={"Connection": "close"})
+            response = connection.getresponse()
+            response.read()
+            return response.status, int(response.headers[SERVED_BY] or 0)
+        finally:
+            connection.close()
+
+    def merged(self) -> Merged:
+        """The metric files of all slots, as the exporter merges them."""
+        return Merger(self.directory, lambda: None).merge()
+
+    def samples(self) -> dict[Series, float]:
+        merged = self.merged()
+        return {
+            series(line.name, **dict(line.labels)): float(value)
+            for line, value in zip(merged.layout.lines, merged.values, strict=True)
+        }
+
+    def stop(self) -> int:
+        self.master.send_signal(signal.SIGTERM)
+        return self.master.wait(20)
+
+
+@contextlib.contextmanager
+def run_server(server: WebServer, work: Path, directory: Path) -> Iterator[RunningServer]:
+    """Until the end of the block; then all its processes are gone. The log is in `work`."""
+    port, log = free_port(), work / "server.log"
+    command = [argument.replace("PORT", str(port)) for argument in server.command]
+    command[0] = str(Path(sys.executable).with_name(command[0]))
+    with log.open("wb") as output:
+        master = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(
+                directory, work, DJANGO_SETTINGS_MODULE=_SETTINGS, BIND=f"127.0.0.1:{port}"
+            ),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    running = RunningServer(master, port, directory, log)
+
+    def answers() -> bool:
+        assert master.poll() is None, log.read_text()
+        return running.get("/demo/ok/")[0] == 200
+
+    try:
+        wait_for(f"{command}", answers)
+        yield running
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(master.pid, signal.SIGKILL)
+        master.wait(20)
