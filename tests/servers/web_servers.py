@@ -131,7 +131,7 @@ def run_server(server: WebServer, work: Path, directory: Path) -> Iterator[Runni
 
     def answers() -> bool:
         assert master.poll() is None, log.read_text()
-        return running.get("/demo/ok/")[0] == 200
+        return running.get("/api/health/live/")[0] == 200
 
     try:
         wait_for(f"{command}", answers)

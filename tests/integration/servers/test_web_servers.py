@@ -1,0 +1,115 @@
+"""Each server of docs/servers.md: exact counts over `kill -9`, live gauges, slots, a clean stop."""
+
+import contextlib
+import http.client
+import os
+import signal
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from monitoring.figures.local_source import LocalSource
+from monitoring.figures.request_figures import request_figures
+from monitoring.figures.window import Window
+from monitoring.metrics.names import HTTP_REQUESTS_IN_PROGRESS
+from monitoring.processes.process_metrics import read_states
+from monitoring.storage.slots import WEB, is_held, list_lock_files, lock_path, read_owner
+from tests.load.client import Call, Load
+from tests.servers.exposition import requests_by_series
+from tests.servers.ports import wait_for
+from tests.servers.web_servers import SERVERS, RunningServer, run_server
+
+CALLS = (
+    Call("GET", "/demo/ok/", "/demo/ok/", 200),
+    Call("POST", "/demo/ok/?status=201", "/demo/ok/", 201),
+    Call("GET", "/demo/items/7/", "/demo/items/<int:pk>/", 200),
+    Call("GET", "/demo/error/", "/demo/error/", 500),
+    Call("GET", "/demo/stream/", "/demo/stream/", 200),
+    Call("GET", "/demo/queries/?n=2", "/demo/queries/", 200),
+)
+Answered = Counter[tuple[str, str, str]]
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_no_count_is_lost_and_the_slots_tell_the_workers(
+    name: str, tmp_path: Path, shm_directory: Path
+) -> None:
+    server = SERVERS[name]
+    with run_server(server, tmp_path, shm_directory) as running:
+        # Before any request but the probe's, which one of them has answered.
+        wait_for("all workers", lambda: len(alive(running)) == server.workers)
+        answered = ask(running, 200)
+        assert counted(running) == answered
+
+        kill_a_worker_in_a_request(running)
+        if server.respawns:
+            wait_for("a new worker", lambda: len(alive(running)) == server.workers)
+            answered += ask(running, 100)
+        else:
+            running.master.wait(30)
+        assert counted(running) == answered
+        assert slots(running.directory) == [f"web-{n}" for n in range(server.workers)]
+
+        if server.respawns:
+            running.stop()
+        wait_for("the end", lambda: not held_locks(running.directory))
+        assert counted(running) == answered
+    with run_server(server, tmp_path, shm_directory) as running:  # a fresh start, without a request
+        wait_for("all workers", lambda: len(alive(running)) == server.workers)
+        assert counted(running) == {}
+        assert slots(running.directory) == [f"web-{n}" for n in range(server.workers)]
+        running.stop()
+        wait_for("the end", lambda: not held_locks(running.directory))
+
+
+def ask(running: RunningServer, count: int) -> Answered:
+    result = Load(running.address, CALLS).start(count).finish()
+    assert result.failures == result.surprises == []
+    return result.answered
+
+
+def kill_a_worker_in_a_request(running: RunningServer) -> None:
+    """The gauge is live: what the killed worker was answering is gone with it."""
+    asker = threading.Thread(target=ask_slowly, args=(running,))
+    asker.start()
+    slot = wait_for("a request in progress", lambda: busy_slot(running))
+    workers = figures(running)["workers"]
+    assert workers["busy"] == 1
+    owner = read_owner(lock_path(running.directory, slot))
+    assert owner is not None
+    os.kill(owner.pid, signal.SIGKILL)
+    asker.join(30)
+    wait_for("no request in progress", lambda: not busy_slot(running))
+
+
+def ask_slowly(running: RunningServer) -> None:
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        running.get("/demo/slow/?ms=9000")
+        raise AssertionError("the request was answered")
+
+
+def busy_slot(running: RunningServer) -> str | None:
+    in_progress = running.merged().by_owner(HTTP_REQUESTS_IN_PROGRESS)
+    return next((slot for slot, count in in_progress.items() if count), None)
+
+
+def figures(running: RunningServer) -> dict[str, object]:
+    return request_figures(LocalSource(running.directory).traffic(Window()))
+
+
+def alive(running: RunningServer) -> dict[str, str]:
+    return read_states(running.directory, WEB)
+
+
+def counted(running: RunningServer) -> dict[tuple[str, str, str], float]:
+    return requests_by_series(running.samples())
+
+
+def slots(directory: Path) -> list[str]:
+    return [path.stem for path in list_lock_files(directory) if path.stem.startswith("web-")]
+
+
+def held_locks(directory: Path) -> list[str]:
+    return [path.name for path in directory.glob("*.lock") if is_held(path)]
