@@ -25,50 +25,49 @@ _WSGI, _ASGI = "project.wsgi:application", "project.asgi:application"
 class WebServer:
     """How a server is started: PORT stands in `command` for its port.
 
-    `workers` answer requests at one time; a killed one is replaced if the server `respawns`, and
-    each answers `at_once` requests at one time (at least).
+    A killed worker is replaced if the server `respawns`; else the server ends with it. `configured`
+    is the number of workers that the server tells, if it does.
     """
 
     command: tuple[str, ...]
-    workers: int = 3
+    workers: int
     respawns: bool = True
-    at_once: int = 1
-    configured: int | None = None  # what the server tells of its workers
+    configured: int | None = None
 
 
-def _gunicorn(*arguments: str, at_once: int = 1) -> WebServer:
-    command = ("gunicorn", "-c", "gunicorn.conf.py", "--bind", "127.0.0.1:PORT", "--workers", "3")
-    return WebServer((*command, *arguments), at_once=at_once, configured=3)
+def _gunicorn(*arguments: str) -> WebServer:
+    command = ("gunicorn", "-c", "gunicorn.conf.py", "--bind", "127.0.0.1:PORT", "--workers", "2")
+    return WebServer((*command, *arguments), 2, configured=2)
 
 
 def _granian(interface: str, application: str) -> WebServer:
     options = ("--interface", interface, "--workers", "3", "--respawn-failed-workers")
-    return WebServer(("granian", "--port", "PORT", *options, application))
+    return WebServer(("granian", "--port", "PORT", *options, application), 3)
 
 
-def _uwsgi(*arguments: str, at_once: int = 1) -> WebServer:
-    options = ("--http-socket", "127.0.0.1:PORT", "--master", "--processes", "3", "--die-on-term")
-    return WebServer(("uwsgi", *options, "--module", _WSGI, *arguments), at_once=at_once)
+def _uwsgi(*arguments: str) -> WebServer:
+    options = ("--http-socket", "127.0.0.1:PORT", "--master", "--processes", "2", "--die-on-term")
+    return WebServer(("uwsgi", *options, "--module", _WSGI, *arguments), 2)
 
+
+_HYPERCORN = ("hypercorn", "--bind", "127.0.0.1:PORT", "--workers", "3", _ASGI)
 
 SERVERS = {
     "gunicorn-sync": _gunicorn(),
-    "gunicorn-gthread": _gunicorn("-k", "gthread", "--threads", "2", at_once=2),
-    "gunicorn-gevent": _gunicorn("-k", "gevent", at_once=2),
+    "gunicorn-gthread": _gunicorn("-k", "gthread", "--threads", "4"),
+    "gunicorn-gevent": _gunicorn("-k", "gevent"),
     "gunicorn-asgi": _gunicorn("-k", "asgi", _ASGI),
-    "uvicorn-worker": _gunicorn("-k", "uvicorn_worker.UvicornWorker", _ASGI),
-    "uvicorn": WebServer(("uvicorn", "--port", "PORT", "--workers", "3", _ASGI)),
+    "gunicorn-uvicorn-worker": _gunicorn("-k", "uvicorn_worker.UvicornWorker", _ASGI),
+    "uvicorn": WebServer(("uvicorn", "--port", "PORT", "--workers", "3", _ASGI), 3),
     "granian-wsgi": _granian("wsgi", _WSGI),
     "granian-asgi": _granian("asgi", _ASGI),
-    "hypercorn": WebServer(
-        ("hypercorn", "--bind", "127.0.0.1:PORT", "--workers", "3", _ASGI), respawns=False
-    ),
-    "daphne": WebServer(("daphne", "--port", "PORT", _ASGI), workers=1, respawns=False),
+    "hypercorn": WebServer(_HYPERCORN, 3, respawns=False),
+    "daphne": WebServer(("daphne", "--port", "PORT", _ASGI), 1, respawns=False),
     "uwsgi": _uwsgi(),
+    "uwsgi-threads": _uwsgi("--threads", "4"),
     "uwsgi-lazy-apps": _uwsgi("--lazy-apps"),
-    "uwsgi-enable-threads": _uwsgi("--enable-threads"),
-    "uwsgi-threads": _uwsgi("--lazy-apps", "--threads", "2", at_once=2),
-    "runserver": WebServer(("python", "manage.py", "runserver", "PORT"), workers=1, respawns=False),
+    "uwsgi-lazy-apps-threads": _uwsgi("--lazy-apps", "--threads", "4"),
+    "runserver": WebServer(("python", "manage.py", "runserver", "PORT"), 1, respawns=False),
 }
 
 

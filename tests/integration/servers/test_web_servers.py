@@ -4,6 +4,8 @@ import contextlib
 import http.client
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections import Counter
 from pathlib import Path
@@ -15,11 +17,13 @@ from monitoring.figures.request_figures import request_figures
 from monitoring.figures.window import Window
 from monitoring.metrics.names import HTTP_REQUESTS_IN_PROGRESS
 from monitoring.processes.process_metrics import read_states
+from monitoring.processes.server_facts import ServerFacts, write_facts
 from monitoring.storage.slots import WEB, is_held, list_lock_files, lock_path, read_owner
 from tests.load.client import Call, Load
+from tests.paths import ROOT
 from tests.servers.exposition import requests_by_series
 from tests.servers.ports import wait_for
-from tests.servers.web_servers import SERVERS, RunningServer, run_server
+from tests.servers.web_servers import SERVERS, RunningServer, WebServer, run_server
 
 CALLS = (
     Call("GET", "/demo/ok/", "/demo/ok/", 200),
@@ -43,7 +47,7 @@ def test_no_count_is_lost_and_the_slots_tell_the_workers(
         answered = ask(running, 200)
         assert counted(running) == answered
 
-        kill_a_worker_in_a_request(running)
+        kill_a_worker_in_a_request(server, running)
         if server.respawns:
             wait_for("a new worker", lambda: len(alive(running)) == server.workers)
             answered += ask(running, 100)
@@ -56,27 +60,52 @@ def test_no_count_is_lost_and_the_slots_tell_the_workers(
             running.stop()
         wait_for("the end", lambda: not held_locks(running.directory))
         assert counted(running) == answered
-    with run_server(server, tmp_path, shm_directory) as running:  # a fresh start, without a request
+
+
+@pytest.mark.parametrize("name", [name for name in SERVERS if SERVERS[name].configured is None])
+def test_a_restart_begins_at_zero_before_the_first_request(
+    name: str, tmp_path: Path, shm_directory: Path
+) -> None:
+    server = SERVERS[name]
+    leave_an_earlier_run(shm_directory)
+    with run_server(server, tmp_path, shm_directory) as running:
         wait_for("all workers", lambda: len(alive(running)) == server.workers)
         assert counted(running) == {}
         assert slots(running.directory) == [f"web-{n}" for n in range(server.workers)]
+        assert_workers(server, running, busy=0)
         running.stop()
         wait_for("the end", lambda: not held_locks(running.directory))
 
 
+def leave_an_earlier_run(directory: Path) -> None:
+    """Of a gunicorn."""
+    script = (
+        "from monitoring import storage; storage.install('web');"
+        "from prometheus_client import Counter;"
+        "Counter('http_requests', 'R.', ['method', 'route', 'status']).labels('', '', '').inc()"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={"PROMETHEUS_MULTIPROC_DIR": str(directory)},
+        check=True,
+    )
+    write_facts(directory, ServerFacts((), backlog=5, workers=9))
+
+
 def ask(running: RunningServer, count: int) -> Answered:
     result = Load(running.address, CALLS).start(count).finish()
-    assert result.failures == result.surprises == []
+    assert not result.failures
+    assert not result.surprises
     return result.answered
 
 
-def kill_a_worker_in_a_request(running: RunningServer) -> None:
+def kill_a_worker_in_a_request(server: WebServer, running: RunningServer) -> None:
     """The gauge is live: what the killed worker was answering is gone with it."""
     asker = threading.Thread(target=ask_slowly, args=(running,))
     asker.start()
     slot = wait_for("a request in progress", lambda: busy_slot(running))
-    workers = figures(running)["workers"]
-    assert workers["busy"] == 1
+    assert_workers(server, running, busy=1)
     owner = read_owner(lock_path(running.directory, slot))
     assert owner is not None
     os.kill(owner.pid, signal.SIGKILL)
@@ -95,8 +124,15 @@ def busy_slot(running: RunningServer) -> str | None:
     return next((slot for slot, count in in_progress.items() if count), None)
 
 
-def figures(running: RunningServer) -> dict[str, object]:
-    return request_figures(LocalSource(running.directory).traffic(Window()))
+def assert_workers(server: WebServer, running: RunningServer, busy: int) -> None:
+    """What the slots tell is right for every server; what only gunicorn tells is null elsewhere."""
+    figures = request_figures(LocalSource(running.directory).traffic(Window()))
+    assert figures["workers"] == {
+        "configured": server.configured,
+        "alive": server.workers,
+        "busy": busy,
+    }
+    assert ("workers.configured" in figures["unavailable"]) == (server.configured is None)
 
 
 def alive(running: RunningServer) -> dict[str, str]:
