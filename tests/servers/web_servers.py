@@ -25,13 +25,14 @@ _WSGI, _ASGI = "project.wsgi:application", "project.asgi:application"
 class WebServer:
     """How a server is started: PORT stands in `command` for its port.
 
-    A killed worker is replaced if the server `respawns`; else the server ends with it. `configured`
-    is the number of workers that the server tells, if it does.
+    A killed worker is replaced if the server `respawns`; else the server ends with it. It `reloads`
+    at SIGHUP. `configured` is the number of workers that the server tells, if it does.
     """
 
     command: tuple[str, ...]
     workers: int
     respawns: bool = True
+    reloads: bool = True
     configured: int | None = None
 
 
@@ -46,8 +47,12 @@ def _granian(interface: str, application: str) -> WebServer:
 
 
 def _uwsgi(*arguments: str) -> WebServer:
-    options = ("--http-socket", "127.0.0.1:PORT", "--master", "--processes", "2", "--die-on-term")
-    return WebServer(("uwsgi", *options, "--module", _WSGI, *arguments), 2)
+    options = ("--http-socket", "127.0.0.1:PORT", "--master", "--processes", "2")
+    # Else SIGTERM reloads, and with `--die-on-term` it cuts the answers under way.
+    stop = ("--hook-master-start", "unix_signal:15 gracefully_kill_them_all")
+    # From the wheel, it runs as a module of Python; without this, its reload forgets the environment.
+    again = ("--binary-path", sys.executable)
+    return WebServer(("uwsgi", *options, *stop, *again, "--module", _WSGI, *arguments), 2)
 
 
 _HYPERCORN = ("hypercorn", "--bind", "127.0.0.1:PORT", "--workers", "3", _ASGI)
@@ -62,12 +67,14 @@ SERVERS = {
     "granian-wsgi": _granian("wsgi", _WSGI),
     "granian-asgi": _granian("asgi", _ASGI),
     "hypercorn": WebServer(_HYPERCORN, 3, respawns=False),
-    "daphne": WebServer(("daphne", "--port", "PORT", _ASGI), 1, respawns=False),
+    "daphne": WebServer(("daphne", "--port", "PORT", _ASGI), 1, respawns=False, reloads=False),
     "uwsgi": _uwsgi(),
     "uwsgi-threads": _uwsgi("--threads", "4"),
     "uwsgi-lazy-apps": _uwsgi("--lazy-apps"),
     "uwsgi-lazy-apps-threads": _uwsgi("--lazy-apps", "--threads", "4"),
-    "runserver": WebServer(("python", "manage.py", "runserver", "PORT"), 1, respawns=False),
+    "runserver": WebServer(
+        ("python", "manage.py", "runserver", "PORT"), 1, respawns=False, reloads=False
+    ),
 }
 
 
