@@ -43,14 +43,15 @@ def _gunicorn(*arguments: str) -> WebServer:
 
 def _granian(interface: str, application: str) -> WebServer:
     options = ("--interface", interface, "--workers", "3", "--respawn-failed-workers")
-    return WebServer(("granian", "--port", "PORT", *options, application), 3)
+    quick = ("--respawn-interval", "0.5")
+    return WebServer(("granian", "--port", "PORT", *options, *quick, application), 3)
 
 
 def _uwsgi(*arguments: str) -> WebServer:
     options = ("--http-socket", "127.0.0.1:PORT", "--master", "--processes", "2")
     # Else SIGTERM reloads, and with `--die-on-term` it cuts the answers under way.
     stop = ("--hook-master-start", "unix_signal:15 gracefully_kill_them_all")
-    # From the wheel, it runs as a module of Python; without this, its reload forgets the environment.
+    # From the wheel, it is a module of Python; without this, its reload forgets the environment.
     again = ("--binary-path", sys.executable)
     return WebServer(("uwsgi", *options, *stop, *again, "--module", _WSGI, *arguments), 2)
 
