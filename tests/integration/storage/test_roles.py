@@ -37,6 +37,8 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "host.s
     "calls_exporter.py": "import sys\nimport django\ndjango.setup()\n"
     "from django.core.management import call_command\n"
     "call_command('exporter', bind=sys.argv[1])\n",
+    "mule.py": "import time\nfrom prometheus_client import Counter\n"
+    "Counter('mule', 'M.').inc()\ntime.sleep(60)\n",
     "hooks.conf.py": "from monitoring.gunicorn_hooks import *\nprepare()\n",
     "early/__init__.py": "",
     "early/apps.py": """
@@ -110,7 +112,7 @@ GIVEN_BACK = {"calls_exporter.py": {"python-0"}, UWSGI: {"master-0"}}
         ((*UWSGI, "--master", "--lazy-apps"), ["web-0", "web-1"]),
         ((*UWSGI, "--master", "--py-call-osafterfork"), ["master-0", "web-0", "web-1"]),
         ((*UWSGI, "--master", "--py-call-uwsgi-fork-hooks"), ["master-0", "web-0", "web-1"]),
-        ((*UWSGI, "--master", "--mule"), ["master-0", "web-0", "web-1"]),
+        ((*UWSGI, "--master", "--mule=mule.py"), ["master-0", "python-0", "web-0", "web-1"]),
         (("celery", "-A", "host_celery", "worker", "-P", "solo"), ["celery-0"]),
         (("celery", "-A", "host_celery", "beat", "-s", "beat.db"), ["celery-0"]),
     ],
