@@ -36,7 +36,8 @@ def _let_forked_workers_attach() -> None:
 def _tell_of_threads() -> None:
     logger.warning(
         "%s. Requests are counted; but active sessions, slow queries, the details of slow requests "
-        "and, without the exporter, the windows of the JSON endpoints are not kept",
+        "and, without the exporter, the windows of the JSON endpoints and the thresholds' gauges "
+        "are not kept",
         NO_THREADS,
     )
 
