@@ -15,8 +15,10 @@ import pytest
 from monitoring.figures.local_source import LocalSource
 from monitoring.figures.request_figures import request_figures
 from monitoring.figures.window import Window
+from monitoring.metrics import names
 from monitoring.metrics.names import HTTP_REQUESTS_IN_PROGRESS
-from monitoring.processes.process_metrics import read_states
+from monitoring.processes.process_metrics import read_slots, read_states
+from monitoring.processes.saturation import gunicorn_metrics
 from monitoring.processes.server_facts import ServerFacts, write_facts
 from monitoring.storage.slots import WEB, is_held, list_lock_files, lock_path, read_owner
 from tests.load.client import Call, Load
@@ -157,6 +159,16 @@ def assert_workers(server: WebServer, running: RunningServer, busy: int) -> None
         "busy": busy,
     }
     assert ("workers.configured" in figures["unavailable"]) == (server.configured is None)
+    in_progress = running.merged().by_owner(HTTP_REQUESTS_IN_PROGRESS)
+    held = read_slots(running.directory)
+    shown = {
+        (sample.name, sample.labels.get("state")): sample.value
+        for family in gunicorn_metrics(running.directory, held, in_progress)
+        for sample in family.samples
+    }
+    assert shown[names.GUNICORN_WORKERS, "busy"] == busy
+    assert shown[names.GUNICORN_WORKERS, "idle"] == server.workers - busy
+    assert shown.get((names.GUNICORN_WORKERS_CONFIGURED, None)) == server.configured
 
 
 def alive(running: RunningServer) -> dict[str, str]:
