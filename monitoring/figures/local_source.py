@@ -25,6 +25,7 @@ from monitoring.figures.ranking import Endpoint, Ranking, Selection
 from monitoring.figures.snapshots import Snapshots
 from monitoring.figures.traffic import (
     LOCAL,
+    NOT_TOLD,
     SPENT_IN_ALL,
     SPENT_IN_REQUESTS,
     EndpointTimes,
@@ -227,7 +228,9 @@ class LocalSource:
         in_progress = merged.by_owner(names.HTTP_REQUESTS_IN_PROGRESS)
         states = read_states(self._directory, WEB)
         busy = count_busy(states, in_progress)
-        return Workers(facts.workers if facts else None, len(states), busy)
+        if facts is None:
+            return Workers(None, len(states), busy, NOT_TOLD)
+        return Workers(facts.workers, len(states), busy)
 
 
 @per_process
