@@ -11,6 +11,7 @@ from monitoring.figures.ring_file import SNAPSHOT_SECONDS
 from monitoring.primitives.lock_files import close_lock, lock_now, open_lock
 from monitoring.primitives.one_thread import Periodic
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform.forks import at_fork
 from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
 from monitoring.storage.process_lock import process_lock
@@ -27,7 +28,7 @@ class Election:
         self._directory = directory
         self._is_exporter = is_exporter
         self._descriptor = -1
-        os.register_at_fork(after_in_child=self.leave)
+        at_fork(after_in_child=self.leave)
 
     def is_won(self) -> bool:
         """Try to take or keep the lock; returns whether this process holds it. Raises OSError."""

@@ -13,9 +13,9 @@ from monitoring.figures import ring_file
 from monitoring.figures.moments import EMPTY_TABLE, Extractor, Moment, SeriesTable, went_back
 from monitoring.figures.ring_file import MAX_BYTES, RING_FILE, RingReader, RingRecord, start_record
 from monitoring.merging.merge import shared_merger
-from monitoring.primitives import boot_clock
-from monitoring.primitives.boot_clock import boot_id
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform import boot_clock
+from monitoring.primitives.platform.boot_clock import boot_id
 
 FINE_SECONDS = ring_file.SNAPSHOT_SECONDS
 FINE_SPAN = 310.0  # a little more than five minutes

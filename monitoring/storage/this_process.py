@@ -7,6 +7,7 @@ process_lock.
 import os
 from pathlib import Path
 
+from monitoring.primitives.platform.forks import at_fork
 from monitoring.storage import slots
 from monitoring.storage.directory import ENVIRONMENT_VARIABLE
 from monitoring.storage.process_files import ProcessFiles
@@ -14,7 +15,7 @@ from monitoring.storage.process_lock import process_lock
 
 files = ProcessFiles()
 # Registered before the lock's release, so a child forgets the files while it still holds the lock.
-os.register_at_fork(after_in_child=files.leave_in_child)
+at_fork(after_in_child=files.leave_in_child)
 
 _is_declared = False
 

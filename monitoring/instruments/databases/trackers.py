@@ -4,13 +4,13 @@ The current tracker is a context variable: async code and the threads in which D
 see it. A thread that a project starts itself begins without one.
 """
 
-import os
 import threading
 from contextvars import ContextVar
 
 from django.http import HttpRequest
 
 from monitoring.instruments.databases.normalise import MAX_INPUT
+from monitoring.primitives.platform.forks import at_fork
 
 _MAX_STATEMENTS = 1000  # different statements that are counted for one request
 
@@ -76,7 +76,7 @@ def _renew_locks_in_child() -> None:
         tracker = tracker.parent
 
 
-os.register_at_fork(after_in_child=_renew_locks_in_child)
+at_fork(after_in_child=_renew_locks_in_child)
 
 
 def is_within_request() -> bool:

@@ -107,4 +107,4 @@ def test_threads_are_counted(metrics_directory: Path) -> None:
         process.stdout.readline()
         (state,) = read_slots(metrics_directory).processes
         process.kill()
-    assert state.threads == 4
+    assert state.stat.threads == 4
