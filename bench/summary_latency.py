@@ -27,7 +27,10 @@ storage.install("web")
 import django
 from django.conf import settings
 settings.configure()
-from monitoring.metrics.request_families import http_metrics
+from bisect import bisect_left
+from monitoring.metrics.request_families import HIGHR_BOUNDS, http_metrics
+from monitoring.storage.fine_file import FineRow
+from monitoring.storage.values import add_all
 seed, routes = map(int, sys.argv[1:])
 chance = random.Random(seed)
 metrics = http_metrics()
@@ -37,8 +40,10 @@ for number in range(routes):
         metrics.requests.labels("GET", route, status).inc(chance.randrange(1, 1000))
     metrics.errors.labels("GET", route, "404").inc(1)
     metrics.slow.labels("GET", route).inc(0)
-    for _ in range(3):
+    row = FineRow("GET", route)
+    for _ in range(50):
         seconds = chance.lognormvariate(-4, 1)
+        add_all([(row[bisect_left(HIGHR_BOUNDS, seconds)], 1.0)])
         metrics.duration.labels("GET", route).observe(seconds)
         metrics.duration_highr.observe(seconds)
 print("ready", flush=True)
@@ -83,7 +88,7 @@ def _measure(directory: Path, rounds: int) -> tuple[float, list[float], list[flo
     from django.test import Client
     from rest_framework_simplejwt.tokens import AccessToken
 
-    from monitoring.figures.snapshots import take_snapshot
+    from monitoring.figures.take_snapshot import take_snapshot
 
     call_command("migrate", verbosity=0)
     user = get_user_model().objects.create(username="admin", is_staff=True)

@@ -28,17 +28,18 @@ from the definitions in `monitoring/metrics/`.
 
 Durations are in seconds, sizes in bytes. The set of label values is bounded. `method` is a standard
 method or `_OTHER`. `route` is the URL template (`/demo/items/<int:pk>/`; a regular expression reads
-the same way, `/two/<var>/x/<name>/`, with `<var>` for text without a name), `unmatched` when no URL
-matched, or `_overflow` when the process already has `MAX_ROUTES` routes. A histogram has the
-samples `_bucket` (with the label `le`), `_sum` and `_count`. A family with labels has no series
-before its first event; a family without labels begins at 0.
+the same way, `/two/<var>/x/<name>/`, with `<var>` for text without a name), `unmatched` for a 404
+without one, `_static` and `_middleware` for what a middleware answered before a URL was resolved
+(below `STATIC_URL`, or elsewhere), or `_overflow` when the process already has `MAX_ROUTES` routes.
+A histogram has the samples `_bucket` (with the label `le`), `_sum` and `_count`. A family with
+labels has no series before its first event; a family without labels begins at 0.
 """
 
 # Details for this page only: help texts are stored with every bucket and sent in every scrape.
 _REASONS = ", ".join(f"`{reason}`" for reason in own_counters.DROP_REASONS)
 _HIGHR = (
     f"{request_families.HIGHR_PER_DOUBLING} buckets for each doubling,"
-    f" {1000 * request_families.HIGHR_BOUNDS[0]:.2f} ms to"
+    f" {1000 * request_families.HIGHR_BOUNDS[0]:.3f} ms to"
     f" {request_families.HIGHR_BOUNDS[-1]:g} s. In protobuf it is a native histogram of schema"
     f" {request_families.HIGHR_SCHEMA}. It carries exemplars."
 )
@@ -48,7 +49,8 @@ _NOTES = {
     " view runs, in a sync one when the view reads an upload whose connection breaks. A request"
     " that a view runs through MIDDLEWARE itself, as a preview does, is a part of the view's own.",
     names.HTTP_REQUEST_DURATION_SECONDS.family: "Its buckets are the setting"
-    " `LATENCY_BUCKETS`. It carries exemplars.",
+    " `LATENCY_BUCKETS`. In protobuf, each is a native histogram of schema"
+    f" {request_families.HIGHR_SCHEMA}, too (`NATIVE_ROUTES`). It carries exemplars.",
     names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.family: _HIGHR,
     names.HTTP_REQUESTS_IN_PROGRESS: "The requests of a killed worker no longer count.",
     names.HTTP_REQUEST_QUEUE_SECONDS.family: "Only behind a proxy that sets the header.",

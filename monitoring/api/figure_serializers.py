@@ -8,8 +8,9 @@ from rest_framework import serializers
 from monitoring.api.openapi import Choice
 from monitoring.backing_services.database_inspection import MAX_TABLES
 from monitoring.figures.intervals import MOST_BARS, MOST_POINTS
+from monitoring.figures.ranking import DEFAULT_ENDPOINTS, MOST_ENDPOINTS, SORTS, TOTAL
 from monitoring.figures.recent_queries import MOST_RECENT
-from monitoring.figures.traffic import LOCAL, MOST_ENDPOINTS, PROMETHEUS
+from monitoring.figures.traffic import LOCAL, PROMETHEUS
 from monitoring.instruments.requests.sessions import ACTIVE_SECONDS
 
 SLOW_REQUESTS = 10  # in a summary
@@ -25,6 +26,18 @@ WINDOW = OpenApiParameter(
         "pattern": "^(all|[1-9][0-9]{0,3}s|[1-9][0-9]{0,2}m|([1-9]|1[0-9]|2[0-4])h)$",
     },
     description="A Prometheus duration from 1s to 24h, or `all`.",
+)
+
+ENDPOINTS = OpenApiParameter(
+    "endpoints",
+    {"type": "integer", "minimum": 0, "maximum": MOST_ENDPOINTS, "default": DEFAULT_ENDPOINTS},
+    description="How many endpoints the answer lists.",
+)
+SORT = OpenApiParameter(
+    "sort",
+    {"type": "string", "enum": list(SORTS), "default": TOTAL},
+    description="Which endpoints those are, the largest first: by their time in all, by their 95th"
+    " percentile, by requests, or by requests with a status of 400 and above.",
 )
 
 
@@ -58,6 +71,12 @@ class WindowSerializer(serializers.Serializer[Any]):
     )
 
 
+class SummaryWindowSerializer(WindowSerializer):
+    endpoints_covered_seconds = _number(
+        "What the percentiles of endpoints span; null if it is not known.", allow_null=True
+    )
+
+
 class WorkersSerializer(serializers.Serializer[Any]):
     configured = serializers.IntegerField(allow_null=True)
     alive = serializers.IntegerField(allow_null=True)
@@ -80,7 +99,12 @@ class EndpointSerializer(serializers.Serializer[Any]):
     request_count = serializers.IntegerField()
     error_rate = _number("Percent with a status of 400 and above.", allow_null=True)
     avg_response_time = _of_requests("Mean, in milliseconds")
-    p95_response_time = _response_time("95th percentile, as fine as LATENCY_BUCKETS")
+    min_response_time = _response_time("Shortest")
+    max_response_time = _response_time("Longest")
+    median_response_time = _response_time("Median")
+    p90_response_time = _response_time("90th percentile")
+    p95_response_time = _response_time("95th percentile")
+    p99_response_time = _response_time("99th percentile")
     unavailable = _reasons("Why a figure is null although there are requests.")
 
 
@@ -105,12 +129,10 @@ class SummarySerializer(serializers.Serializer[Any]):
     status_codes = serializers.DictField(child=serializers.IntegerField())
     slow_requests_count = serializers.IntegerField()
     slow_requests = SlowRequestSerializer(many=True, help_text=_NEWEST_FIRST.format(SLOW_REQUESTS))
-    endpoints = EndpointSerializer(
-        many=True, help_text=f"The {MOST_ENDPOINTS} with the most time in all."
-    )
+    endpoints = EndpointSerializer(many=True, help_text="As many as `endpoints` says, by `sort`.")
     in_progress = serializers.IntegerField(allow_null=True)
     workers = WorkersSerializer()
-    window = WindowSerializer()
+    window = SummaryWindowSerializer()
     source = Choice(  # type: ignore[assignment]
         choices=[LOCAL, PROMETHEUS]
     )

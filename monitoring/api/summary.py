@@ -9,13 +9,16 @@ from rest_framework.response import Response
 from monitoring.api.base import AdminView
 from monitoring.api.error_answers import ERRORS, UNAVAILABLE
 from monitoring.api.figure_serializers import (
+    ENDPOINTS,
     SLOW_REQUESTS,
+    SORT,
     WINDOW,
     SeriesSerializer,
     SummarySerializer,
 )
 from monitoring.api.openapi import described
 from monitoring.conf import get_settings
+from monitoring.figures.ranking import DEFAULT_ENDPOINTS, MOST_ENDPOINTS, SORTS, TOTAL, Ranking
 from monitoring.figures.window import LOCAL_SECONDS, MOST_SECONDS, Window, WindowError, parse_window
 from monitoring.instruments.requests import sessions, slow_requests
 from monitoring.storage.directory import configured_directory
@@ -35,12 +38,26 @@ def _traffic_window(request: Request) -> Window:
     return window_of(request, MOST_SECONDS if get_settings().PROMETHEUS_URL else LOCAL_SECONDS)
 
 
+def _ranking_of(request: Request) -> Ranking:
+    """The parameters `endpoints` and `sort`. Raises ValidationError."""
+    most = request.query_params.get("endpoints", str(DEFAULT_ENDPOINTS))
+    sort = request.query_params.get("sort", TOTAL)
+    wrong: dict[str, list[str]] = {}
+    if not (most.isascii() and most.isdigit() and len(most) < 10 and int(most) <= MOST_ENDPOINTS):
+        wrong["endpoints"] = [f"allowed is a whole number from 0 to {MOST_ENDPOINTS}"]
+    if sort not in SORTS:
+        wrong["sort"] = [f"allowed is one of {', '.join(SORTS)}"]
+    if wrong:
+        raise ValidationError(wrong)
+    return Ranking(sort, int(most))
+
+
 class SummaryView(AdminView):
     """Requests, times and errors of a window."""
 
     @described(
         operation_id="metrics_summary",
-        parameters=[WINDOW],
+        parameters=[WINDOW, ENDPOINTS, SORT],
         responses={200: SummarySerializer, **ERRORS, **UNAVAILABLE},
     )
     def get(self, request: Request) -> Response:
@@ -48,8 +65,8 @@ class SummaryView(AdminView):
         from monitoring.figures.request_figures import request_figures  # noqa: PLC0415
         from monitoring.figures.sources import read_traffic  # noqa: PLC0415
 
-        window = _traffic_window(request)
-        traffic, fallback_reason = read_traffic(window)
+        window, ranking = _traffic_window(request), _ranking_of(request)
+        traffic, fallback_reason = read_traffic(window, ranking)
         active, reason = sessions.count_active()
         figures = request_figures(traffic)
         if reason:
@@ -73,6 +90,7 @@ class SummaryView(AdminView):
                 "window": {
                     "requested_seconds": window.seconds,
                     "covered_seconds": traffic.covered_seconds,
+                    "endpoints_covered_seconds": traffic.endpoints.covered_seconds,
                 },
                 "fallback_reason": fallback_reason,
                 "timestamp": time.time(),

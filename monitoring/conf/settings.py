@@ -140,14 +140,14 @@ class Settings:
     HIGHR_CLASSIC_BUCKETS: bool = _setting(
         True,
         values.boolean,
-        "Expose the 290 buckets of `http_request_duration_highr_seconds` in the text formats;"
+        "Expose the 338 buckets of `http_request_duration_highr_seconds` in the text formats;"
         " False leaves only `+Inf` there; scrapers that accept native histograms still get all.",
     )
     IGNORE_ROUTES: tuple[str, ...] = _setting(
         (f"{APP_LABEL}:*",),
         values.strings,
         "Requests that do not count as traffic, by route label (`/healthz/`, `/users/<int:pk>/`,"
-        " `unmatched`) or URL name (`shop:ping`). A path (`/static/*`) also matches what no view"
+        " `_static`) or URL name (`shop:ping`). A path (`/static/*`) also matches what no view"
         " answers, such as files that WhiteNoise serves. `*` matches any text. Our pages in the"
         " admin never count.",
     )
@@ -170,6 +170,13 @@ class Settings:
         values.buckets,
         "Upper bounds of the buckets of `http_request_duration_seconds`.",
         "seconds",
+    )
+    NATIVE_ROUTES: int = _setting(
+        1000,
+        values.integer(0, 100_000),
+        "Most pairs of method and route whose `http_request_duration_seconds` is a native"
+        " histogram, too, in protobuf: those with the most requests. 0: none.",
+        "pairs",
     )
     PROMETHEUS_URL: str = _setting(
         "",

@@ -24,7 +24,7 @@ from monitoring.exposition.protobuf_messages import (
     Summary,
     label_fields,
 )
-from monitoring.exposition.protobuf_wire import bytes_field, integer_field, text_field, varint
+from monitoring.exposition.protobuf_wire import bytes_field, delimited, integer_field, text_field
 from monitoring.merging.exemplar_reader import Exemplars
 from monitoring.merging.layout import Indices, Layout, Line, Values
 from monitoring.merging.merge import Merged
@@ -66,10 +66,12 @@ class ProtobufRenderer:
         extra: Iterable[Metric],
         wanted: Collection[str] = (),
         exemplars: Exemplars = _NO_EXEMPLARS,
+        more: bytes = b"",
     ) -> bytes:
         """The exposition; `wanted`, if any, selects families by their own or a sample's name.
 
-        `exemplars` belong to `merged`, by a bucket's sample name and labels, `le` included.
+        `exemplars` belong to `merged`, by a bucket's sample name and labels, `le` included;
+        `more` are messages that follow those of `merged`.
         """
         values = self._update(merged)
         encoded = self._with_exemplars(merged.layout, values, exemplars)
@@ -81,8 +83,9 @@ class ProtobufRenderer:
             for part in planned:
                 stop = first + len(part.metrics)
                 if shown:
-                    out.append(_delimited(part.header, encoded[first:stop]))
+                    out.append(delimited(part.header, encoded[first:stop]))
                 first = stop
+        out.append(more)
         for metric in extra:
             out.extend(_render_extra(metric, wanted))
         return b"".join(out)
@@ -248,9 +251,4 @@ def _render_extra(metric: Metric, wanted: Collection[str]) -> Iterator[bytes]:
         about = _Names(metric.name, metric.type, metric.documentation, metric.unit)
         for family in _plan_family(about, lines):
             encoded = [bytes_field(4, part.encode(values)) for part in family.metrics]
-            yield _delimited(family.header, encoded)
-
-
-def _delimited(header: bytes, metrics: list[bytes]) -> bytes:
-    message = header + b"".join(metrics)
-    return varint(len(message)) + message
+            yield delimited(family.header, encoded)

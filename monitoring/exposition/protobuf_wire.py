@@ -1,6 +1,7 @@
 """Writes protobuf's wire format: https://protobuf.dev/programming-guides/encoding/."""
 
 import struct
+from collections.abc import Iterable
 
 _VARINT, _FIXED64, _BYTES = 0, 1, 2
 _MASK64 = (1 << 64) - 1
@@ -38,6 +39,12 @@ def double_field(field: int, number: float) -> bytes:
 def bytes_field(field: int, content: bytes) -> bytes:
     """A field that holds a message, already written."""
     return varint(field << 3 | _BYTES) + varint(len(content)) + content
+
+
+def delimited(header: bytes, fields: Iterable[bytes]) -> bytes:
+    """A message of a stream: its length comes before it."""
+    message = header + b"".join(fields)
+    return varint(len(message)) + message
 
 
 def text_field(field: int, text: str) -> bytes:

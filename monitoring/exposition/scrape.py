@@ -17,6 +17,7 @@ from monitoring.conf import get_settings
 from monitoring.errors import MetricsDirectoryError
 from monitoring.exposition.claims import ClaimedNames, names_of
 from monitoring.exposition.classic_buckets import BucketFilter
+from monitoring.exposition.native_routes import NativeRoutes
 from monitoring.exposition.negotiation import Format, accepts_gzip, choose_format
 from monitoring.exposition.protobuf import NATIVE_FAMILY, ProtobufRenderer
 from monitoring.exposition.text import TextRenderer
@@ -80,6 +81,7 @@ class Scraper:
         self._sources = sources
         self._text = TextRenderer()
         self._protobuf = ProtobufRenderer()
+        self._routes = NativeRoutes(directory)
         self._without_buckets = BucketFilter(NATIVE_FAMILY)
         self._merged_claims: tuple[Layout | None, frozenset[str]] = (None, frozenset())
         self._lock = threading.Lock()  # one merge, one rendering at a time
@@ -190,7 +192,9 @@ class Scraper:
         if chosen is not Format.PROTOBUF and not get_settings().HIGHR_CLASSIC_BUCKETS:
             merged = self._without_buckets.apply(merged)
         if chosen is Format.PROTOBUF:
-            body = self._protobuf.render(merged, extra, wanted, self._read_exemplars(scrape))
+            native = self._native_routes(merged, wanted)
+            exemplars = self._read_exemplars(scrape)
+            body = self._protobuf.render(merged, extra, wanted, exemplars, native)
         elif chosen is Format.OPENMETRICS:
             exemplars = self._read_exemplars(scrape)
             body = self._text.render_openmetrics(merged, extra, wanted, exemplars)
@@ -201,6 +205,16 @@ class Scraper:
         if not wanted:
             scrape.bodies[chosen, compress] = body
         return body
+
+    def _native_routes(self, merged: Merged, wanted: frozenset[str]) -> bytes:
+        most = get_settings().NATIVE_ROUTES
+        if not most:
+            return b""
+        try:
+            return self._routes.render(merged, most, wanted)
+        except Exception:  # a boundary, as in _fresh
+            report_failure("native histograms of routes could not be read")
+            return b""
 
     def _read_exemplars(self, scrape: _Scrape) -> Exemplars:
         try:

@@ -3,19 +3,26 @@
 import itertools
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from monitoring.figures.fine_windows import FINE_BOUNDS, fine_windows, middle_quantiles
 from monitoring.figures.intervals import Interval, Intervals, status_class, step_for
-from monitoring.figures.moments import EMPTY_TABLE, Extractor, Moment, SeriesTable, increase
+from monitoring.figures.moments import Extractor, Moment, SeriesTable, increase
 from monitoring.figures.quantile import Buckets
+from monitoring.figures.ranking import Endpoint, Ranking
 from monitoring.figures.snapshots import COARSE_SECONDS, FINE_SECONDS, FINE_SPAN, Snapshots
-from monitoring.figures.traffic import LOCAL, MOST_ENDPOINTS, Endpoint, Traffic, Workers
+from monitoring.figures.traffic import (
+    LOCAL,
+    EndpointTimes,
+    EndpointTraffic,
+    Traffic,
+    Workers,
+)
 from monitoring.figures.window import Window
 from monitoring.merging.layout import Indices, Line, Values, bound_of
 from monitoring.merging.merge import Merged, shared_merger
@@ -25,6 +32,7 @@ from monitoring.primitives.platform import boot_clock
 from monitoring.processes.process_metrics import read_states
 from monitoring.processes.saturation import count_busy
 from monitoring.processes.server_facts import read_facts
+from monitoring.storage.fine_file import COUNTS
 from monitoring.storage.slots import WEB
 
 ERROR_RATE_SECONDS = 300.0
@@ -71,8 +79,8 @@ class _Plan:
     classes: dict[str, Indices]
     duration: _BucketRows
     duration_sum: int
-    endpoint_sums: tuple[tuple[Endpoint, int], ...]
-    endpoint_buckets: dict[Endpoint, _BucketRows]
+    endpoint_sums: dict[Endpoint, int]
+    endpoint_counts: dict[Endpoint, int]
     slow: Indices
 
 
@@ -85,34 +93,63 @@ class LocalSource:
         self._extractor = Extractor()
         self._lock = threading.Lock()
 
-    def traffic(self, window: Window) -> Traffic:
+    def traffic(self, window: Window, ranking: Ranking | None = None) -> Traffic:
         merged = shared_merger(self._directory).merge()
         added = self.increase(merged, window)
         plan, values = _plan(added.table), added.values
-        seconds = {endpoint: float(values[row]) for endpoint, row in plan.endpoint_sums}
-        top = sorted(seconds, key=seconds.__getitem__, reverse=True)[:MOST_ENDPOINTS]
+        requests = {labels: float(values[row]) for labels, row in plan.requests}
         return Traffic(
             source=LOCAL,
             covered_seconds=added.covered_seconds,
-            requests={labels: float(values[row]) for labels, row in plan.requests},
+            requests=requests,
             duration=plan.duration.buckets(values),
             duration_sum=float(values[plan.duration_sum]) if plan.duration_sum >= 0 else 0.0,
-            endpoint_seconds=seconds,
-            endpoint_buckets={
-                endpoint: plan.endpoint_buckets[endpoint].buckets(values)
-                for endpoint in top
-                if endpoint in plan.endpoint_buckets
-            },
             slow_count=float(values[plan.slow].sum()),
             in_progress=sum(merged.by_owner(names.HTTP_REQUESTS_IN_PROGRESS).values()),
             workers=self._workers(merged),
+            endpoints=(
+                EndpointTraffic()
+                if ranking is None
+                else self._endpoints(window, ranking, requests, plan, values)
+            ),
+        )
+
+    def _endpoints(
+        self,
+        window: Window,
+        ranking: Ranking,
+        requests: Mapping[tuple[str, str, str], float],
+        plan: _Plan,
+        values: Values,
+    ) -> EndpointTraffic:
+        fine = fine_windows(self._directory).increase(window)
+        places = {endpoint: place for place, endpoint in enumerate(fine.endpoints)}
+        seconds = {endpoint: float(values[row]) for endpoint, row in plan.endpoint_sums.items()}
+
+        def p95() -> dict[Endpoint, float]:
+            found = middle_quantiles(0.95, fine.cumulative()).tolist()
+            return dict(zip(fine.endpoints, found, strict=True))
+
+        def times(endpoint: Endpoint) -> EndpointTimes:
+            row, place = plan.endpoint_counts.get(endpoint), places.get(endpoint)
+            counts = [0.0] * COUNTS if place is None else fine.cumulative(place).tolist()
+            return EndpointTimes(
+                endpoint,
+                seconds.get(endpoint, 0.0),
+                0.0 if row is None else float(values[row]),
+                Buckets(FINE_BOUNDS, counts),
+            )
+
+        first = ranking.first(requests, seconds, p95)
+        return EndpointTraffic(
+            [times(endpoint) for endpoint in first], covered_seconds=fine.covered_seconds
         )
 
     def intervals(self, window: Window) -> Intervals:
         merged = shared_merger(self._directory).merge()
         with self._lock:
             now = self._extractor.moment(merged, boot_clock.now())
-            then, covered = self._begin_of(window, now)
+            then, covered = self._snapshots.begin_of(window.seconds, now)
             seconds = now.time - then.time if window.seconds is None else window.seconds
             # Beyond the fine snapshots, equal steps matter more than many points.
             step = step_for(seconds, FINE_SECONDS if seconds < FINE_SPAN else COARSE_SECONDS)
@@ -142,7 +179,7 @@ class LocalSource:
         """The increase of the kept series in the window that ends with this merge."""
         with self._lock:
             now = self._extractor.moment(merged, boot_clock.now())
-            then, covered = self._begin_of(window, now)
+            then, covered = self._snapshots.begin_of(window.seconds, now)
             return Increase(now.table, increase(then, now), covered)
 
     def error_rate(self, merged: Merged) -> float | None:
@@ -154,17 +191,6 @@ class LocalSource:
         total = sum(count for _, count in requests)
         errors = sum(count for status, count in requests if status >= "400")
         return 100 * errors / total if total else None
-
-    def _begin_of(self, window: Window, now: Moment) -> tuple[Moment, float | None]:
-        if window.seconds is None:
-            start = self._snapshots.start()
-            is_known = start is not None and start.counters_began
-            covered = now.time - start.time if start is not None and is_known else None
-            return Moment(0.0, EMPTY_TABLE, np.empty(0)), covered
-        then = self._snapshots.nearest(now.time - window.seconds)
-        if then is None:  # nothing is known of the past, so nothing is reported
-            return now, 0.0
-        return then, now.time - then.time
 
     def _workers(self, merged: Merged) -> Workers:
         facts = read_facts(self._directory)
@@ -196,10 +222,11 @@ def _interval(early: Moment, late: Moment, clock_offset: float) -> Interval:
 
 @lru_cache(maxsize=2)
 def _plan(table: SeriesTable) -> _Plan:
-    requests, sums, slow = [], [], []
+    requests, slow = [], []
     fine: list[int] = []
     fine_sum = -1
-    coarse: dict[Endpoint, list[int]] = defaultdict(list)
+    sums: dict[Endpoint, int] = {}
+    counts: dict[Endpoint, int] = {}
     for row, line in enumerate(table.lines):
         labels = dict(line.labels)
         match line.name:
@@ -209,10 +236,10 @@ def _plan(table: SeriesTable) -> _Plan:
                 fine.append(row)
             case names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.sum:
                 fine_sum = row
-            case names.HTTP_REQUEST_DURATION_SECONDS.bucket:
-                coarse[labels["method"], labels["route"]].append(row)
+            case names.HTTP_REQUEST_DURATION_SECONDS.count:
+                counts[labels["method"], labels["route"]] = row
             case names.HTTP_REQUEST_DURATION_SECONDS.sum:
-                sums.append(((labels["method"], labels["route"]), row))
+                sums[labels["method"], labels["route"]] = row
             case names.HTTP_SLOW_REQUESTS:
                 slow.append(row)
     return _Plan(
@@ -223,8 +250,8 @@ def _plan(table: SeriesTable) -> _Plan:
         },
         duration=_bucket_rows(table.lines, fine),
         duration_sum=fine_sum,
-        endpoint_sums=tuple(sums),
-        endpoint_buckets={key: _bucket_rows(table.lines, rows) for key, rows in coarse.items()},
+        endpoint_sums=sums,
+        endpoint_counts=counts,
         slow=np.array(slow, np.intp),
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from monitoring.merging.layout import Indices, Layout, Line, Values
 from monitoring.merging.merge import Merged
+from monitoring.merging.reader import Labels
 from monitoring.metrics import names
 from monitoring.metrics.foreign_families import foreign
 
@@ -28,6 +29,10 @@ _FOREIGN = (foreign("django_db_"), foreign("django_cache_"))
 # A sum over slots may round differently after a slot is added: that is not a reset.
 _ROUNDING = 1 - 1e-9
 _CUMULATIVE = {"counter", "histogram"}
+Child = tuple[str, Labels]
+# Percentiles of a route come from the fine files: figures/fine_windows.py.
+_UNUSED = names.HTTP_REQUEST_DURATION_SECONDS.bucket
+_OF_HISTOGRAMS = ("_bucket", "_count", "_sum")
 
 
 def is_kept(name: str, kind: str) -> bool:
@@ -62,7 +67,10 @@ EMPTY_TABLE = SeriesTable(())
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Cumulative values at one time; `time` is in seconds since boot."""
+    """Cumulative values at one time; `time` is in seconds since boot.
+
+    A line has one value, or a row of them.
+    """
 
     time: float
     table: SeriesTable
@@ -84,6 +92,7 @@ class Extractor:
                 for family in merged.layout.families
                 if is_kept(family.name, family.type)
                 for row in range(family.start, family.stop)
+                if merged.layout.lines[row].name != _UNUSED
             ]
             self._rows = np.array(rows, np.intp)
             self._table = SeriesTable(tuple(merged.layout.lines[row] for row in rows))
@@ -95,11 +104,13 @@ def aligned(moment: Moment, table: SeriesTable) -> Values:
     """The moment's values in the order of `table`; 0 for a series that the moment lacks."""
     if moment.table is table:
         return moment.values
-    return np.append(moment.values, 0.0)[_places(moment.table, table)]
+    none = np.zeros((1, *moment.values.shape[1:]))
+    return np.concatenate((moment.values, none))[places(moment.table, table)]
 
 
 @lru_cache(maxsize=8)  # each entry keeps two tables alive
-def _places(there: SeriesTable, here: SeriesTable) -> Indices:
+def places(there: SeriesTable, here: SeriesTable) -> Indices:
+    """Where each line of `here` is in `there`; -1 if it is not."""
     positions = {line: position for position, line in enumerate(there.lines)}
     return np.array([positions.get(line, -1) for line in here.lines], np.intp)
 
@@ -114,6 +125,27 @@ def increase(then: Moment, now: Moment) -> Values:
     return np.where(goes_on, np.maximum(now.values - before, 0.0), now.values)
 
 
-def went_back(then: Moment, now: Moment) -> bool:
-    """Whether a counter was reset: it is lower than before, or gone."""
-    return bool((aligned(now, then.table) < then.values * _ROUNDING).any())
+def went_back(then: Moment, now: Moment) -> set[Child]:
+    """The counters and histograms that were reset: lower than before, or gone."""
+    lower = aligned(now, then.table) < then.values * _ROUNDING
+    rows = np.flatnonzero(lower.any(axis=tuple(range(1, lower.ndim))))
+    return {_child_of(then.table.lines[row]) for row in rows.tolist()}
+
+
+def is_counter(child: Child) -> bool:
+    return child[0].endswith("_total")
+
+
+def without(reset: set[Child], then: Moment, table: SeriesTable) -> Moment:
+    """`then` in the order of `table`, with 0 for the histograms that were reset since."""
+    values = aligned(then, table).copy()
+    values[[row for row, line in enumerate(table.lines) if _child_of(line) in reset]] = 0.0
+    return Moment(then.time, table, values)
+
+
+def _child_of(line: Line) -> Child:
+    """What is reset as a whole: all lines of a histogram's child."""
+    name = line.name
+    for end in _OF_HISTOGRAMS:
+        name = name.removesuffix(end)
+    return name, tuple(pair for pair in line.labels if pair[0] != "le")

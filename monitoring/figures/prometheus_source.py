@@ -14,10 +14,11 @@ from monitoring.conf import Settings
 from monitoring.figures.intervals import Interval, Intervals, classes_of, step_for
 from monitoring.figures.prometheus_http import PrometheusClient, Row
 from monitoring.figures.quantile import Buckets, buckets_of
+from monitoring.figures.ranking import Endpoint, Ranking
 from monitoring.figures.traffic import (
-    MOST_ENDPOINTS,
     PROMETHEUS,
-    Endpoint,
+    EndpointTimes,
+    EndpointTraffic,
     SourceUnavailableError,
     Traffic,
     Workers,
@@ -25,9 +26,10 @@ from monitoring.figures.traffic import (
 from monitoring.figures.window import Window
 from monitoring.metrics import names
 
-_POINTS = 60  # each has the 290 buckets of the fine histogram
+_POINTS = 60  # each has the 338 buckets of the fine histogram
 _LEAST_STEP = 15.0
 _LEAST_REACH = 60.0  # long enough for several scrapes at the usual intervals
+_MOST_NAMED = 100  # routes that a query names; above, it asks for all
 _UNKNOWN_SPAN = 86400.0
 _HIGHEST_BOUND = 1e9  # seconds
 # One series in every scrape of ours: it tells how often and since when a target is scraped, and
@@ -103,9 +105,9 @@ class PrometheusSource:
             f"{name}={_quoted(value)}" for name, value in settings.PROMETHEUS_MATCHERS
         )
 
-    def traffic(self, window: Window) -> Traffic:
+    def traffic(self, window: Window, ranking: Ranking | None = None) -> Traffic:
         with PrometheusClient(self._settings) as client:
-            return self._ask_for(client, self._expressions(window), window)
+            return self._ask_for(client, self._expressions(window), window, ranking)
 
     def intervals(self, window: Window) -> Intervals:
         """Estimates by `increase`, each over a step, or over a minute if steps are shorter."""
@@ -149,28 +151,32 @@ class PrometheusSource:
             self._matchers, "" if window.seconds is None else f"{round(window.seconds * 1000)}ms"
         )
 
-    def _ask_for(self, client: PrometheusClient, ask: _Expressions, window: Window) -> Traffic:
+    def _ask_for(
+        self,
+        client: PrometheusClient,
+        ask: _Expressions,
+        window: Window,
+        ranking: Ranking | None,
+    ) -> Traffic:
         _check_targets(client, ask)
-        requests = _sums(client, ("method", "route", "status"), ask.added(names.HTTP_REQUESTS))
-        total = ask.added(names.HTTP_REQUEST_DURATION_SECONDS.sum)
-        seconds = {
-            (method, route): value
-            for (method, route), value in _sums(client, ("method", "route"), total)
-        }
+        counted = _sums(client, ("method", "route", "status"), ask.added(names.HTTP_REQUESTS))
+        requests = {(method, route, status): value for (method, route, status), value in counted}
+        covered = self._covered(client, ask, window)
         fine = names.HTTP_REQUEST_DURATION_HIGHR_SECONDS
         return Traffic(
             source=PROMETHEUS,
-            covered_seconds=self._covered(client, ask, window),
-            requests={
-                (method, route, status): value for (method, route, status), value in requests
-            },
+            covered_seconds=covered,
+            requests=requests,
             duration=_fine_buckets(client, ask),
             duration_sum=client.value(f"sum({ask.added(fine.sum)})") or 0.0,
-            endpoint_seconds=seconds,
-            endpoint_buckets=self._endpoint_buckets(client, ask, seconds),
             slow_count=client.value(f"sum({ask.added(names.HTTP_SLOW_REQUESTS)})") or 0.0,
             in_progress=client.value(f"sum({ask.now(names.HTTP_REQUESTS_IN_PROGRESS)})"),
             workers=_workers(client, ask),
+            endpoints=(
+                EndpointTraffic()
+                if ranking is None
+                else _endpoints(client, ask, ranking, requests, covered)
+            ),
         )
 
     def _covered(self, client: PrometheusClient, ask: _Expressions, window: Window) -> float | None:
@@ -180,19 +186,57 @@ class PrometheusSource:
         # A server whose clock is behind its samples': never less than nothing.
         return min(max(found, 0.0), window.seconds) if found is not None else 0.0
 
-    def _endpoint_buckets(
-        self, client: PrometheusClient, ask: _Expressions, seconds: Mapping[Endpoint, float]
-    ) -> dict[Endpoint, Buckets]:
-        top = sorted(seconds, key=seconds.__getitem__, reverse=True)[:MOST_ENDPOINTS]
-        if not top:
-            return {}
-        routes = "|".join(sorted({_escaped(route) for _, route in top}))
-        name = names.HTTP_REQUEST_DURATION_SECONDS.bucket
+
+def _endpoints(
+    client: PrometheusClient,
+    ask: _Expressions,
+    ranking: Ranking,
+    requests: Mapping[tuple[str, str, str], float],
+    covered: float | None,
+) -> EndpointTraffic:
+    """With the classic buckets, because not every Prometheus stores native histograms."""
+    total = ask.added(names.HTTP_REQUEST_DURATION_SECONDS.sum)
+    seconds = _by_endpoint(client, f"sum by (method, route) ({total})")
+    bucket = names.HTTP_REQUEST_DURATION_SECONDS.bucket
+
+    def p95() -> dict[Endpoint, float]:
+        summed = f"sum by (method, route, le) ({ask.added(bucket)})"
+        # The comparison leaves out NaN.
+        return _by_endpoint(client, f"histogram_quantile(0.95, {summed}) >= 0")
+
+    first = ranking.first(requests, seconds, p95)
+    buckets = _endpoint_buckets(client, ask, first)
+    times = []
+    for endpoint in first:
+        found = buckets.get(endpoint, Buckets((), ()))
+        times.append(EndpointTimes(endpoint, seconds.get(endpoint, 0.0), found.total, found))
+    return EndpointTraffic(times, is_fine=False, covered_seconds=covered)
+
+
+def _endpoint_buckets(
+    client: PrometheusClient, ask: _Expressions, endpoints: Sequence[Endpoint]
+) -> dict[Endpoint, Buckets]:
+    if not endpoints:
+        return {}
+    name = names.HTTP_REQUEST_DURATION_SECONDS.bucket
+    if len(endpoints) <= _MOST_NAMED:
+        routes = "|".join(sorted({_escaped(route) for _, route in endpoints}))
         counts = ask.added(name, f"route=~{_quoted(routes)}")
-        by_endpoint: dict[Endpoint, list[tuple[str, float]]] = defaultdict(list)
-        for (method, route, bound), value in _sums(client, ("method", "route", "le"), counts):
-            by_endpoint[method, route].append((bound, value))
-        return {key: _buckets(by_endpoint[key]) for key in top if key in by_endpoint}
+    else:
+        counts = ask.added(name)
+    by_endpoint: dict[Endpoint, list[tuple[str, float]]] = defaultdict(list)
+    for (method, route, bound), value in _sums(client, ("method", "route", "le"), counts):
+        by_endpoint[method, route].append((bound, value))
+    return {key: _buckets(by_endpoint[key]) for key in endpoints if key in by_endpoint}
+
+
+def _by_endpoint(client: PrometheusClient, expression: str) -> dict[Endpoint, float]:
+    """Every series of ours has both labels, so a sample that lacks one is not ours."""
+    return {
+        (labels["method"], labels["route"]): value
+        for labels, value in client.query(expression)
+        if labels.get("method") and labels.get("route")
+    }
 
 
 def _check_targets(client: PrometheusClient, ask: _Expressions) -> None:

@@ -12,19 +12,21 @@ from monitoring.figures.quantile import (
     middle_quantile,
     reasons,
 )
-from monitoring.figures.traffic import MOST_ENDPOINTS, Endpoint, Traffic
+from monitoring.figures.ranking import Endpoint
+from monitoring.figures.traffic import EndpointTimes, Traffic
 
 _FIRST_ERROR = "400"
 _FIRST_SERVER_ERROR = "500"
-_P95 = "p95_response_time"
-_QUANTILES = {
-    "min_response_time": 0.0,
-    "max_response_time": 1.0,
+_MIN, _MAX = "min_response_time", "max_response_time"
+_PERCENTILES = {
     "median_response_time": 0.5,
     "p90_response_time": 0.9,
-    _P95: 0.95,
+    "p95_response_time": 0.95,
     "p99_response_time": 0.99,
 }
+_QUANTILES = {_MIN: 0.0, _MAX: 1.0, **_PERCENTILES}
+_TOO_COARSE = "the buckets of LATENCY_BUCKETS do not tell it"
+_NOT_KEPT = "no request in the time that the percentiles of endpoints cover"
 
 
 def request_figures(traffic: Traffic) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def request_figures(traffic: Traffic) -> dict[str, Any]:
         "server_error_count": server_errors,
         "error_rate": _percent(errors, count),
         "server_error_rate": _percent(server_errors, count),
-        **_times(traffic.duration, traffic.duration_sum),
+        **_times(traffic.duration, _average(traffic.duration_sum, traffic.duration.total)),
         "requests_per_second": count / covered if covered else None,
         "status_codes": _status_codes(traffic.requests),
         "slow_requests_count": round(traffic.slow_count),
@@ -58,52 +60,71 @@ def request_figures(traffic: Traffic) -> dict[str, Any]:
     }
 
 
-def _times(duration: Buckets, seconds: float) -> dict[str, float | None]:
-    """Percentiles within 2.2 % of the exact values from 0.5 ms to 120 s, and the exact average."""
-    average = seconds / duration.total if duration.total else math.nan
+def _times(duration: Buckets, average: float) -> dict[str, float | None]:
+    """Percentiles within 2.2 % of the exact values from 61 µs to 128 s, and the exact average.
+
+    The average is in seconds, NaN without observations.
+    """
     times = {name: middle_quantile(q, duration) for name, q in _QUANTILES.items()}
     # Both are estimates, but the average is exact: no minimum is above it, no maximum below.
-    times["min_response_time"] = min(times["min_response_time"], average)
-    times["max_response_time"] = max(times["max_response_time"], average)
+    times[_MIN] = min(times[_MIN], average)
+    times[_MAX] = max(times[_MAX], average)
     return {name: _milliseconds(value) for name, value in times.items()} | {
         "avg_response_time": _milliseconds(average)
     }
 
 
+def _coarse_times(duration: Buckets, average: float) -> dict[str, float | None]:
+    """As Prometheus's `histogram_quantile` gives them."""
+    # Interpolation inside the lowest bucket would begin at 0: a number that nobody measured.
+    times = {
+        name: math.nan if lowest_bound(q, duration) else histogram_quantile(q, duration)
+        for name, q in _PERCENTILES.items()
+    }
+    return {_MIN: None, _MAX: None, "avg_response_time": _milliseconds(average)} | {
+        name: _milliseconds(value) for name, value in times.items()
+    }
+
+
 def _endpoints(traffic: Traffic) -> list[dict[str, Any]]:
-    """The endpoints that took the most time in total."""
     by_endpoint: dict[Endpoint, dict[str, float]] = defaultdict(dict)
     for (method, route, status), count in traffic.requests.items():
         by_endpoint[method, route][status] = count
-    active = [key for key, counts in by_endpoint.items() if round(sum(counts.values()))]
-    seconds = traffic.endpoint_seconds
-    active.sort(key=lambda key: (-seconds.get(key, 0.0), key))
+    is_fine = traffic.endpoints.is_fine
     return [
-        _endpoint(key, by_endpoint[key], seconds.get(key), traffic.endpoint_buckets.get(key))
-        for key in active[:MOST_ENDPOINTS]
+        _endpoint(times, by_endpoint[times.endpoint], is_fine=is_fine)
+        for times in traffic.endpoints.times
     ]
 
 
 def _endpoint(
-    key: Endpoint, counts: Mapping[str, float], seconds: float | None, buckets: Buckets | None
+    times: EndpointTimes, counts: Mapping[str, float], *, is_fine: bool
 ) -> dict[str, Any]:
-    method, route = key
+    method, route = times.endpoint
     count = sum(counts.values())
     errors = sum(count for status, count in counts.items() if status >= _FIRST_ERROR)
-    observed = buckets.total if buckets is not None else 0.0
-    p95 = None
-    # Interpolation inside the lowest bucket would begin at 0: a number that nobody measured.
-    if buckets is not None and lowest_bound(0.95, buckets) is None:
-        p95 = histogram_quantile(0.95, buckets)
+    average = _average(times.seconds, times.observed)
     return {
         "route": route,
         "method": method,
         "request_count": round(count),
         "error_rate": _percent(errors, count),
-        "avg_response_time": _milliseconds(seconds / observed if seconds and observed else None),
-        _P95: _milliseconds(p95),
-        "unavailable": {} if buckets is None else reasons({_P95: 0.95}, buckets),
+        **(_times if is_fine else _coarse_times)(times.buckets, average),
+        "unavailable": _endpoint_reasons(times.buckets, is_fine=is_fine),
     }
+
+
+def _endpoint_reasons(buckets: Buckets, *, is_fine: bool) -> dict[str, str]:
+    if not is_fine:
+        return {_MIN: _TOO_COARSE, _MAX: _TOO_COARSE} | reasons(_PERCENTILES, buckets)
+    if not buckets.total:
+        return dict.fromkeys(_QUANTILES, _NOT_KEPT)
+    return reasons(_QUANTILES, buckets)
+
+
+def _average(seconds: float, observed: float) -> float:
+    """In seconds; NaN without observations."""
+    return seconds / observed if observed else math.nan
 
 
 def _count(requests: Mapping[tuple[str, str, str], float], from_status: str = "") -> int:

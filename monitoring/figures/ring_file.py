@@ -18,6 +18,7 @@ from monitoring.primitives.platform.boot_clock import boot_id, now
 from monitoring.primitives.small_files import READ, WRITE, replace_whole, write_all
 
 RING_FILE = "snapshots.ring"
+FINE_RING_FILE = "fine.ring"
 START, TABLE, SNAPSHOT = b"B", b"T", b"S"
 SNAPSHOT_SECONDS = 5.0  # between two snapshots, in the elected process
 MAX_BYTES = 8 * 1024 * 1024  # of the file; twice that for a moment during a rewrite
@@ -147,7 +148,8 @@ def start_record(time: float, *, counters_began: bool, boot: str | None = None) 
 def start_afresh(directory: Path, *, counters_began: bool) -> None:
     """Drop all snapshots, because the counters have been wiped. Raises OSError."""
     record = start_record(now(), counters_began=counters_began)
-    replace(directory / RING_FILE, [record])
+    for name in (RING_FILE, FINE_RING_FILE):
+        replace(directory / name, [record])
 
 
 def start_after_wipe(directory: Path) -> None:

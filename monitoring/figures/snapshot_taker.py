@@ -79,7 +79,7 @@ class _Taker:
         try:
             if self._election.is_won():
                 # Imported here: only the elected process pays for numpy and the merge.
-                from monitoring.figures.snapshots import take_snapshot  # noqa: PLC0415
+                from monitoring.figures.take_snapshot import take_snapshot  # noqa: PLC0415
 
                 take_snapshot(self._directory)
         except Exception:

@@ -1,20 +1,28 @@
-"""Keeps snapshots of the merged registry in a ring: each 5 s for minutes, each 60 s for a day."""
+"""Keeps snapshots in a ring, and thins them by age: each 5 s for minutes, each 60 s for a day."""
 
 import json
+import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitoring.errors import MonitoringError
 from monitoring.figures import ring_file
-from monitoring.figures.moments import EMPTY_TABLE, Extractor, Moment, SeriesTable, went_back
+from monitoring.figures.moments import (
+    EMPTY_TABLE,
+    Moment,
+    SeriesTable,
+    is_counter,
+    went_back,
+    without,
+)
 from monitoring.figures.ring_file import MAX_BYTES, RING_FILE, RingReader, RingRecord, start_record
-from monitoring.merging.merge import shared_merger
-from monitoring.primitives.per_process import per_process
-from monitoring.primitives.platform import boot_clock
+from monitoring.merging.layout import Values
 from monitoring.primitives.platform.boot_clock import boot_id
 
 FINE_SECONDS = ring_file.SNAPSHOT_SECONDS
@@ -23,8 +31,9 @@ COARSE_SECONDS = 60.0
 COARSE_SPAN = 24 * 3600 + 120.0
 
 _MAX_SUPERFLUOUS = 60  # superfluous snapshots that trigger a rewrite of the file
-_MAX_SNAPSHOT_BYTES = MAX_BYTES // 5  # so that a rewrite comes before the file is too large
 _MAX_CACHED_TABLES = 8
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 class SnapshotTooLargeError(MonitoringError):
@@ -39,15 +48,30 @@ class Start:
     counters_began: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a ring's snapshots are like."""
+
+    file: str
+    most_bytes: int
+    pack: Callable[[Values], bytes]
+    unpack: Callable[[bytes, int], Values]  # from the bytes, and the number of lines
+    # Those that stay of the snapshots, now; the number says how many times fewer than usual.
+    thinned: Callable[[Sequence[RingRecord], float, float], list[RingRecord]]
+
+
 class Snapshots:
-    """The ring of a metrics directory. Every process may read; only the elected one calls `add`.
+    """A ring of a metrics directory. Every process may read; only the elected one calls `add`.
 
     A ring of another boot than `boot` (default: this one) is ignored: its times mean nothing.
     """
 
-    def __init__(self, directory: Path, boot: str | None = None) -> None:
+    def __init__(
+        self, directory: Path, boot: str | None = None, kind: "Kind | None" = None
+    ) -> None:
+        self._kind = kind or COUNTERS
         self._boot = boot_id() if boot is None else boot
-        self._path = directory / RING_FILE
+        self._path = directory / self._kind.file
         self._reader = RingReader(self._path)
         self._tables: dict[int, SeriesTable] = {}
 
@@ -59,6 +83,18 @@ class Snapshots:
                 if facts is not None and facts.get("boot") == self._boot:
                     return Start(record.time, facts.get("counters_began") is True)
         return None
+
+    def begin_of(self, seconds: float | None, now: Moment) -> tuple[Moment, float | None]:
+        """The moment at which a window of `seconds` begins (None: all time), and what it covers."""
+        if seconds is None:
+            start = self.start()
+            is_known = start is not None and start.counters_began
+            covered = now.time - start.time if start is not None and is_known else None
+            return Moment(0.0, EMPTY_TABLE, np.empty(0)), covered
+        then = self.nearest(now.time - seconds)
+        if then is None:  # nothing is known of the past, so nothing is reported
+            return now, 0.0
+        return then, now.time - then.time
 
     def nearest(self, target: float) -> Moment | None:
         """The moment nearest to `target` (seconds since boot); None without snapshots.
@@ -103,8 +139,11 @@ class Snapshots:
         last = self._last() if start is not None else None
         if start is None:
             self._begin(moment, counters_began=not moment.values.any())
-        elif last is not None and went_back(last, moment):
-            self._begin(Moment(last.time, EMPTY_TABLE, np.empty(0)), counters_began=True)
+        elif last is not None and (reset := went_back(last, moment)):
+            if any(map(is_counter, reset)):  # the files are new
+                self._begin(Moment(last.time, EMPTY_TABLE, np.empty(0)), counters_began=True)
+            else:  # a file was set aside: its histograms have other bounds, say
+                self._begin(without(reset, last, moment.table), counters_began=False)
             self._append(moment)
         elif not self._append(moment):
             self._begin(moment, counters_began=False)
@@ -123,9 +162,10 @@ class Snapshots:
         data = []
         if table.id not in known:
             data.append(ring_file.encode(ring_file.TABLE, table.id, moment.time, table.encoded))
-        payload = _pack(moment)
+        payload = self._kind.pack(moment.values)
         data.append(ring_file.encode(ring_file.SNAPSHOT, table.id, moment.time, payload))
-        if sum(map(len, data)) > _MAX_SNAPSHOT_BYTES:
+        # So that a rewrite comes before the file is too large.
+        if sum(map(len, data)) > self._kind.most_bytes // 5:
             raise SnapshotTooLargeError(f"{len(table.lines)} series are too many for a snapshot")
         self._keep(table.id, table)
         return self._reader.append(data)
@@ -140,15 +180,15 @@ class Snapshots:
         """Rewrite the ring without superfluous snapshots if they are many or the file is large."""
         records = list(self._reader.records())
         snapshots = [r for r in records if r.kind == ring_file.SNAPSHOT]
-        kept = _thinned(snapshots, now, COARSE_SECONDS)
-        is_large = self._reader.end > 0.8 * MAX_BYTES
+        kept = self._kind.thinned(snapshots, now, 1.0)
+        is_large = self._reader.end > 0.8 * self._kind.most_bytes
         if not is_large and len(snapshots) - len(kept) < _MAX_SUPERFLUOUS:
             return
-        spacing = COARSE_SECONDS
+        fewer = 1.0
         chosen = _with_tables(records, kept)
-        while sum(r.length for r in chosen) > 0.6 * MAX_BYTES and len(kept) > 1:
-            spacing *= 2
-            kept = _thinned(snapshots, now, spacing, fine_span=FINE_SPAN * COARSE_SECONDS / spacing)
+        while sum(r.length for r in chosen) > 0.6 * self._kind.most_bytes and len(kept) > 1:
+            fewer *= math.sqrt(2)
+            kept = self._kind.thinned(snapshots, now, fewer)
             chosen = _with_tables(records, kept)
         ring_file.replace(self._path, self._copies(chosen))
 
@@ -167,7 +207,7 @@ class Snapshots:
         payload = self._reader.payload(record)
         if table is None or payload is None:
             return None
-        values = _unpack(payload)
+        values = self._kind.unpack(payload, len(table.lines))
         return Moment(record.time, table, values) if len(values) == len(table.lines) else None
 
     def _table(self, number: int) -> SeriesTable | None:
@@ -197,30 +237,29 @@ class Snapshots:
         return facts if isinstance(facts, dict) else None
 
 
-def take_snapshot(directory: Path) -> None:
-    """Merge the directory and keep a snapshot. Raises OSError and SnapshotTooLargeError."""
-    snapshots, extractor = _state(directory)
-    snapshots.add(extractor.moment(shared_merger(directory).merge(), boot_clock.now()))
-
-
-@per_process
-def _state(directory: Path) -> tuple[Snapshots, Extractor]:
-    return Snapshots(directory), Extractor()
-
-
-def _thinned(
-    snapshots: Sequence[RingRecord], now: float, coarse: float, fine_span: float = FINE_SPAN
+def thin(
+    snapshots: Sequence[RingRecord], now: float, distance: Callable[[float], float]
 ) -> list[RingRecord]:
-    """Those that stay: all of the last `fine_span` seconds, then one per `coarse` seconds."""
+    """Those that stay of a day's: each at least a distance after the one before, by its age."""
     kept: list[RingRecord] = []
     for record in snapshots:
-        if now - record.time > COARSE_SPAN:
+        age = now - record.time
+        if age > COARSE_SPAN:
             continue
-        is_fine = now - record.time <= fine_span
         # Half an interval early is accepted, because the writer's interval varies.
-        if is_fine or not kept or record.time - kept[-1].time >= coarse - FINE_SECONDS / 2:
+        least = distance(age) - FINE_SECONDS / 2
+        if not kept or record.time - kept[-1].time >= least:
             kept.append(record)
     return kept
+
+
+def _thinned(snapshots: Sequence[RingRecord], now: float, fewer: float) -> list[RingRecord]:
+    """All of the last minutes, then one for each minute."""
+    return thin(
+        snapshots,
+        now,
+        lambda age: -math.inf if age <= FINE_SPAN / fewer else COARSE_SECONDS * fewer,
+    )
 
 
 def _with_tables(records: Sequence[RingRecord], kept: Sequence[RingRecord]) -> list[RingRecord]:
@@ -243,12 +282,22 @@ def _distance(time: float, target: float) -> float:
     return late / 1000 if 0 <= late <= 1.1 * FINE_SECONDS else abs(late)
 
 
-def _pack(moment: Moment) -> bytes:
-    # Groups bytes of equal significance: most bytes of counts are zeros, so they compress well.
-    columns = np.ascontiguousarray(moment.values, np.float64).view(np.uint8).reshape(-1, 8).T
-    return zlib.compress(columns.tobytes(), 1)
+def _pack(values: Values) -> bytes:
+    return zlib.compress(planes(np.ascontiguousarray(values, np.float64)), 1)
 
 
-def _unpack(payload: bytes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    columns = np.frombuffer(zlib.decompress(payload), np.uint8).reshape(8, -1)
-    return np.ascontiguousarray(columns.T).reshape(-1).view(np.float64)
+def _unpack(payload: bytes, _lines: int) -> Values:
+    return from_planes(zlib.decompress(payload), np.float64)
+
+
+def planes(values: NDArray[Any]) -> bytes:
+    """Groups bytes of equal significance: most bytes of counts are zeros, so they compress well."""
+    return values.view(np.uint8).reshape(-1, values.itemsize).T.tobytes()
+
+
+def from_planes(data: bytes, kind: type[Number]) -> NDArray[Number]:
+    columns = np.frombuffer(data, np.uint8).reshape(np.dtype(kind).itemsize, -1)
+    return np.ascontiguousarray(columns.T).reshape(-1).view(kind)
+
+
+COUNTERS = Kind(RING_FILE, MAX_BYTES, _pack, _unpack, _thinned)

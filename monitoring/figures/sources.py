@@ -7,6 +7,7 @@ from monitoring.conf import get_settings
 from monitoring.errors import MetricsDirectoryError
 from monitoring.figures.intervals import Intervals
 from monitoring.figures.local_source import Counted, LocalSource, local_source
+from monitoring.figures.ranking import Ranking
 from monitoring.figures.traffic import SourceUnavailableError, Traffic, TrafficSource
 from monitoring.figures.window import Window
 from monitoring.storage.directory import configured_directory
@@ -14,12 +15,12 @@ from monitoring.storage.directory import configured_directory
 T = TypeVar("T")
 
 
-def read_traffic(window: Window) -> tuple[Traffic, str | None]:
+def read_traffic(window: Window, ranking: Ranking | None = None) -> tuple[Traffic, str | None]:
     """The window's traffic, and the reason if it comes from the fallback (else None).
 
-    Raises SourceUnavailableError.
+    Endpoints are those of the ranking, or none. Raises SourceUnavailableError.
     """
-    return _ask(lambda source: source.traffic(window))
+    return _ask(lambda source: source.traffic(window, ranking))
 
 
 def read_intervals(window: Window) -> tuple[Intervals, str | None]:

@@ -1,21 +1,18 @@
 """The traffic of a window, in the one form that all sources of figures give."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from monitoring.errors import MonitoringError
 from monitoring.figures.intervals import Intervals
 from monitoring.figures.quantile import Buckets
+from monitoring.figures.ranking import Endpoint, Ranking
 from monitoring.figures.window import Window
-
-MOST_ENDPOINTS = 20  # in an answer: those with the most time in total
 
 # The sources by name, as answers tell them.
 LOCAL = "local"
 PROMETHEUS = "prometheus"
-
-Endpoint = tuple[str, str]  # method, route
 
 
 class SourceUnavailableError(MonitoringError):
@@ -36,6 +33,25 @@ class Workers:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointTimes:
+    """Response times of one endpoint. `buckets` may be of another time than the rest."""
+
+    endpoint: Endpoint
+    seconds: float
+    observed: float  # how many times are in `seconds`
+    buckets: Buckets
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointTraffic:
+    """The endpoints that were asked for, in their order."""
+
+    times: Sequence[EndpointTimes] = ()
+    is_fine: bool = True  # else the buckets are LATENCY_BUCKETS
+    covered_seconds: float | None = None  # by the buckets; None: unknown
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
     """Requests of a window. Times are in seconds. Counts may be estimates, so not whole numbers."""
 
@@ -44,20 +60,20 @@ class Traffic:
     requests: Mapping[tuple[str, str, str], float]  # by method, route, status
     duration: Buckets
     duration_sum: float
-    endpoint_seconds: Mapping[Endpoint, float]
-    endpoint_buckets: Mapping[
-        Endpoint, Buckets
-    ]  # at least for MOST_ENDPOINTS with the most seconds
     slow_count: float
     in_progress: float | None
     workers: Workers
+    endpoints: EndpointTraffic = EndpointTraffic()
 
 
 class TrafficSource(Protocol):
     """Where the figures of a window come from."""
 
-    def traffic(self, window: Window) -> Traffic:
-        """The window that ends now. Raises SourceUnavailableError."""
+    def traffic(self, window: Window, ranking: Ranking | None = None) -> Traffic:
+        """The window that ends now; endpoints by the ranking, or none.
+
+        Raises SourceUnavailableError.
+        """
 
     def intervals(self, window: Window) -> Intervals:
         """The window in at most MOST_POINTS intervals. Raises SourceUnavailableError."""

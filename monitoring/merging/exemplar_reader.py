@@ -21,6 +21,7 @@ from monitoring.storage.exemplars import (
     FILE_BYTES,
     HEADER_BYTES,
     MAGIC,
+    MAGIC_OF_ANY_LAYOUT,
     RECORD_BYTES,
     RECORDS,
     TIMESTAMP_WORD,
@@ -163,6 +164,8 @@ class ExemplarReader:
         magic = data[: len(MAGIC)]
         if not any(magic):  # its owner is just creating it
             return None
+        if magic != MAGIC and magic.startswith(MAGIC_OF_ANY_LAYOUT):
+            return None  # of another version; its slot's next owner replaces it
         if magic != MAGIC:
             self._damage.report(name, inode, "it does not begin as an exemplar file")
             return None

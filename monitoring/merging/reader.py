@@ -36,7 +36,7 @@ from monitoring.storage.format import (
 from monitoring.storage.slots import is_held, lock_path
 
 _MOST_REMEMBERED = 10_000  # damaged files, so that each is reported once
-_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 logger = OwnLogger("monitoring.storage")
 
@@ -271,7 +271,7 @@ class DirectoryReader:
             self._files.pop(name, None)
             return None
         except (OSError, ValueError, TruncatedError) as error:
-            if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+            if isinstance(error, OSError) and error.errno in EXHAUSTED:
                 raise  # the file is sound: without its counts, the others would be too low
             self._files.pop(name, None)
             self.damaged += 1

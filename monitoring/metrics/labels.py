@@ -4,14 +4,15 @@ import fnmatch
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from django.urls import ResolverMatch
 
 from monitoring.metrics.route_templates import template_label
 from monitoring.primitives.bounded_names import BoundedNames
 
-UNMATCHED = "unmatched"
 OVERFLOW = "_overflow"
 OTHER = "_OTHER"
 
@@ -20,6 +21,14 @@ METHODS = {
     name: name
     for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 }
+
+
+class Unresolved(Enum):
+    """Labels of requests that reached no view. URL templates have no such: they begin with `/`."""
+
+    UNMATCHED = "unmatched"  # 404: no URL matched
+    MIDDLEWARE = "_middleware"  # a middleware answered: a redirect, a refusal
+    STATIC = "_static"  # as before, below STATIC_URL: WhiteNoise's files
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +52,9 @@ def no_traffic(view: View) -> View:
 class Routes:
     """Maps URL templates to labels: at most `limit`, all further ones share `_overflow`.
 
-    `ignored` has patterns of labels (`unmatched` and `_overflow` too), URL names and paths.
-    `ignored_path`, if not None, tells of a path that no view answers whether a pattern matches it.
+    `ignored` has patterns of labels (`unmatched`, `_static`, `_middleware` and `_overflow` too), of
+    URL names and of paths. `ignored_path`, if not None, tells of a path that no view answers
+    whether a pattern matches it. `unresolved` has the routes of requests that reached no view.
     """
 
     def __init__(self, limit: int, ignored: tuple[str, ...]) -> None:
@@ -52,13 +62,13 @@ class Routes:
         # A path or a label may match; the name of a URL (`shop:ping`) never matches a path.
         paths = [pattern for pattern in ignored if pattern.startswith(("/", "*", "?", "["))]
         self.ignored_path = _pattern_of(paths).match if paths else None
-        self._unmatched = Route(UNMATCHED, ignored=self._is_ignored(UNMATCHED))
+        self.unresolved = {
+            why: Route(why.value, ignored=self._is_ignored(why.value)) for why in Unresolved
+        }
         overflow = Route(OVERFLOW, ignored=self._is_ignored(OVERFLOW), overflow=True)
         self._known = BoundedNames(limit, overflow)
 
-    def of(self, match: ResolverMatch | None) -> Route:
-        if match is None:
-            return self._unmatched
+    def of(self, match: ResolverMatch) -> Route:
         route = self._known.get(match.route)
         return route if route is not None else self._learn(match)
 
@@ -75,6 +85,15 @@ class Routes:
 
     def _is_ignored(self, name: str) -> bool:
         return self._ignored.match(name) is not None
+
+
+def static_prefix(static_url: str | None) -> str | None:
+    """The paths of static files begin with this; None if they cannot be told from others.
+
+    `static_url` is Django's STATIC_URL: a path with the script's prefix, or a URL on another host.
+    """
+    prefix = urlsplit(static_url or "").path
+    return prefix if prefix.strip("/") else None
 
 
 def _pattern_of(patterns: Iterable[str]) -> re.Pattern[str]:

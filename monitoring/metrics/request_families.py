@@ -11,17 +11,18 @@ from monitoring.conf import DEFAULT_LATENCY_BUCKETS, get_settings
 from monitoring.metrics import names
 from monitoring.metrics.histogram import BisectHistogram
 from monitoring.storage.exemplars import DIRECT_RECORDS
+from monitoring.storage.fine_file import COUNTS
 
-# The bounds 2^(k/16) s of a native histogram of schema 4, from 2^-11 s to 2^7 s.
+# The bounds 2^(k/16) s of a native histogram of schema 4, from 2^-14 s to 2^7 s.
 HIGHR_SCHEMA = 4
 HIGHR_PER_DOUBLING = 2**HIGHR_SCHEMA
-HIGHR_FIRST = -11 * HIGHR_PER_DOUBLING  # k of the lowest bound
+HIGHR_FIRST = -14 * HIGHR_PER_DOUBLING  # k of the lowest bound
 HIGHR_BOUNDS = tuple(
     ldexp(2 ** (k % HIGHR_PER_DOUBLING / HIGHR_PER_DOUBLING), k // HIGHR_PER_DOUBLING)
     for k in range(HIGHR_FIRST, 7 * HIGHR_PER_DOUBLING + 1)
 )
-# Each bucket, with +Inf, has its own record in the exemplar file, whose format is fixed.
-assert len(HIGHR_BOUNDS) + 1 == DIRECT_RECORDS
+# Each bucket, with +Inf, has its own place in the exemplar and fine files, whose formats are fixed.
+assert len(HIGHR_BOUNDS) + 1 == DIRECT_RECORDS == COUNTS
 
 # The default latency buckets, and two more, because a full queue can mean long waits.
 _QUEUE_BUCKETS = (*DEFAULT_LATENCY_BUCKETS, 30.0, 60.0)
@@ -67,7 +68,7 @@ def build_http_metrics(
             buckets=latency_buckets,
             **common,
         ),
-        # Short, because prometheus-client stores the help text with each of the 290 buckets.
+        # Short, because prometheus-client stores the help text with each of the 338 buckets.
         duration_highr=BisectHistogram(
             names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.family,
             f"As {names.HTTP_REQUEST_DURATION_SECONDS.family}, finer.",

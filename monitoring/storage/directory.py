@@ -25,6 +25,7 @@ from monitoring.primitives.small_files import (
     write_all,
 )
 from monitoring.storage.exemplars import owner_of
+from monitoring.storage.fine_file import owner_of_fine
 from monitoring.storage.format import metric_files
 from monitoring.storage.process_lock import process_lock
 from monitoring.storage.slots import lock_path
@@ -256,11 +257,12 @@ class MasterLock:
 
 
 def wipe_free_slots(directory: Path) -> None:
-    """Delete metric and exemplar files that no live process owns. Lock files stay."""
+    """Delete the files of slots that no live process owns. Lock files stay."""
     with process_lock():
         names = [entry.name for entry in directory.iterdir()]
         owned = [(name, file.owner) for name, file in metric_files(iter(names))]
-        owned += [(name, owner) for name in names if (owner := owner_of(name))]
+        for of in (owner_of, owner_of_fine):
+            owned += [(name, owner) for name in names if (owner := of(name))]
         files: dict[str, list[str]] = defaultdict(list)
         for name, owner in owned:
             files[owner].append(name)

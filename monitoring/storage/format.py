@@ -21,6 +21,7 @@ MARK_BYTES = 4
 PAIR_BYTES = 16  # value and timestamp
 PAGE_BYTES = 4096
 MAX_FILE_BYTES = 256 * 1024 * 1024  # about 1.5 million series; the format itself ends at 2 GiB
+FINE = "fine"  # the prefix of a file that is no metric file: storage/fine_file.py
 LIVE_MODES = ("liveall", "livemin", "livemax", "livesum", "livemostrecent")
 
 _INT = struct.Struct("i")
@@ -58,7 +59,7 @@ def parse_file_name(name: str) -> FileName | None:
 
 
 def file_path(directory: Path, prefix: str, owner: str) -> Path:
-    return directory / f"{prefix}_{owner}.db"
+    return directory / f"{prefix}_{owner}.{'bin' if prefix == FINE else 'db'}"
 
 
 @dataclass(slots=True)

@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from monitoring.primitives.interruptions import in_one_step, is_interruption
-from monitoring.storage.format import LIVE_MODES, file_path
+from monitoring.storage.fine_file import FineFile
+from monitoring.storage.format import FINE, LIVE_MODES, file_path
 from monitoring.storage.histogram_bounds import (
     Bounds,
     DeclaredBounds,
@@ -175,7 +176,7 @@ class OpenFiles:
 
     def _open(self, prefix: str) -> SlotFile:
         self._may_grow()
-        file = open_slot_file(self._path(prefix))
+        file = open_slot_file(self._path(prefix), FineFile if prefix == FINE else SlotFile)
         try:
             if file.damage:
                 self._count(CORRUPT_NAME)

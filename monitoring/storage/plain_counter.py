@@ -13,6 +13,7 @@ class PlainCounter:
     """A series of a PlainFamily, in this process's slot."""
 
     __slots__ = ("file", "index", "key", "prefix")
+    offset = 0
 
     def __init__(self, key: str) -> None:
         self.prefix = PREFIX

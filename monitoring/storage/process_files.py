@@ -37,6 +37,7 @@ class Placed(Protocol):
     key: str
     file: Cells
     index: int
+    offset: int  # of its cell from the key's first one
 
 
 class ProcessFiles:
@@ -100,7 +101,7 @@ class ProcessFiles:
             if place is None:
                 self.count(DROP_REENTERED)
                 return None
-            value.file, value.index = place
+            value.file, value.index = place[0], place[1] + value.offset
             return place[0].cells
         self._busy = True
         try:
@@ -281,7 +282,7 @@ class ProcessFiles:
         place = self._files.locate(value.prefix, value.key)
         if place is None:
             return None
-        value.file, value.index = place
+        value.file, value.index = place[0], place[1] + value.offset
         return place[0].cells
 
     def _open_exemplars(self) -> ExemplarFile | None:

@@ -50,6 +50,9 @@ class SlotFile(Cells):
 
     __slots__ = ("_descriptor", "_map", "_positions", "_size", "_used", "damage", "mark")
 
+    _CELLS = PAIR_BYTES // 8  # at the end of each entry
+    _SUMMED = 1  # of them; the others are as they were last
+
     def __init__(self, descriptor: int, damage: str | None = None) -> None:
         super().__init__()
         self._descriptor = descriptor
@@ -64,11 +67,11 @@ class SlotFile(Cells):
 
     def append(self, key: str, value: float = 0.0, timestamp: float = 0.0) -> int:
         """Add an entry and return its index. Raises OSError when there is no space for it."""
-        entry = encode_entry(key)
+        entry = self._encode(key)
         end = self._used + len(entry)
         if end > self._size:
             self._reserve(end)
-        index = (end - PAIR_BYTES) // 8
+        index = end // 8 - self._CELLS
         self._map[self._used : end] = entry
         assert self.cells is not None
         self.cells[index], self.cells[index + 1] = value, timestamp
@@ -111,9 +114,10 @@ class SlotFile(Cells):
             if here is None:
                 here = self.append(key)
             assert self.cells is not None
-            if part:  # not 0 times an infinite value
-                self.cells[here] += part * other.cells[index]
-            self.cells[here + 1] = other.cells[index + 1]
+            for place in range(self._SUMMED if part else 0):  # not 0 times an infinite value
+                self.cells[here + place] += part * other.cells[index + place]
+            for place in range(self._SUMMED, self._CELLS):
+                self.cells[here + place] = other.cells[index + place]
 
     def forget(self) -> None:
         """Close the file; its values must be bound to another one (after a fork)."""
@@ -124,6 +128,13 @@ class SlotFile(Cells):
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _encode(self, key: str) -> bytes:
+        """A complete entry with values of 0."""
+        return encode_entry(key)
+
+    def _scan(self, start: int, used: int) -> Scan:
+        return scan_entries(self._map, start, used)
 
     def _begin(self) -> None:
         """Make an empty file. Raises OSError when there is no space."""
@@ -166,10 +177,10 @@ class SlotFile(Cells):
         if not any(self.mark):
             self._set_mark(os.urandom(MARK_BYTES))
         if used < HEADER_BYTES or used > size:
-            scan = scan_entries(self._map, HEADER_BYTES, size)
+            scan = self._scan(HEADER_BYTES, size)
             scan.damage = f"the header claims {used} bytes in use of {size}"
         else:
-            scan = scan_entries(self._map, HEADER_BYTES, used)
+            scan = self._scan(HEADER_BYTES, used)
         for raw_key, value_at in scan.entries:
             key = _decode(raw_key)
             if key is None:
@@ -180,7 +191,7 @@ class SlotFile(Cells):
         return scan
 
 
-def open_slot_file(path: Path) -> SlotFile:
+def open_slot_file(path: Path, kind: type[SlotFile] = SlotFile) -> SlotFile:
     """Open or create the file, continuing its values.
 
     A damaged file is set aside as `<name>.damaged` (only the last is kept) and its intact entries
@@ -190,8 +201,8 @@ def open_slot_file(path: Path) -> SlotFile:
     try:
         descriptor = os.open(path, WRITE)
     except FileNotFoundError:
-        return _create(path)
-    file = SlotFile(descriptor)
+        return _create(path, kind)
+    file = kind(descriptor)
     damage: str | None
     try:
         size = os.fstat(descriptor).st_size
@@ -202,7 +213,7 @@ def open_slot_file(path: Path) -> SlotFile:
             damage = file._adopt(size).damage
             if damage is None:
                 return file
-        fresh = _create(path, replaces=file, damage=damage)
+        fresh = _create(path, kind, replaces=file, damage=damage)
     except BaseException:
         file.forget()
         raise
@@ -223,7 +234,7 @@ def set_aside(path: Path, file: SlotFile, why: str, share: Share) -> SlotFile:
 
     The old one is closed. Raises OSError when there is no space; then it stays.
     """
-    fresh = _create(path, file, why, share)
+    fresh = _create(path, type(file), file, why, share)
     file.forget()
     return fresh
 
@@ -243,7 +254,7 @@ def move(
     Raises OSError when there is no space; then, and if it is interrupted, the old file goes on.
     """
     temporary = path.with_suffix(".tmp")
-    new = SlotFile(os.open(temporary, DRAFT, 0o600))
+    new = type(old)(os.open(temporary, DRAFT, 0o600))
     try:
         give_to_owner(new._descriptor, path.parent)
         new._begin()
@@ -282,15 +293,18 @@ def _continuing(new: SlotFile, old: SlotFile) -> list[Callable[[], object]]:
 
 def _adding(new: SlotFile, earlier: SlotFile, *, sums: bool) -> list[Callable[[], object]]:
     """Take the entries that `new` lacks. What is returned adds the others, in one step."""
-    assert earlier.cells is not None
     common: dict[int, float] = {}
     for key, index in earlier._positions.items():
-        value, timestamp = earlier.cells[index], earlier.cells[index + 1]
+        assert earlier.cells is not None
+        entry = earlier.cells[index : index + new._CELLS]
         here = new._positions.get(key)
         if here is None:
-            new.append(key, value, timestamp)
-        elif sums and value:
-            common[here] = value
+            here = new.append(key)
+            assert new.cells is not None
+            new.cells[here : here + new._CELLS] = entry
+        elif sums:
+            places = range(here, here + new._SUMMED)
+            common.update((p, value) for p, value in zip(places, entry, strict=False) if value)
     cells = new.cells
     assert cells is not None
     added = map(add, map(cells.__getitem__, common), common.values())
@@ -299,16 +313,18 @@ def _adding(new: SlotFile, earlier: SlotFile, *, sums: bool) -> list[Callable[[]
 
 def _create(
     path: Path,
+    kind: type[SlotFile],
     replaces: SlotFile | None = None,
     damage: str | None = None,
     share: Share | None = None,
 ) -> SlotFile:
     """Make the file complete under another name first: no reader ever sees an empty one.
 
-    Not by `replace_whole`: the descriptor stays open, and the slot's lock keeps others away.
+    Not by `replace_whole`: the descriptor stays open, and the slot's lock keeps others away. Where
+    open files cannot be moved, it is opened once more, and what it replaces is closed.
     """
     temporary = path.with_suffix(".tmp")
-    file = SlotFile(os.open(temporary, DRAFT, 0o600), damage)
+    file = kind(os.open(temporary, DRAFT, 0o600), damage)
     try:
         give_to_owner(file._descriptor, path.parent)
         file._begin()
@@ -329,8 +345,12 @@ def _create(
         file.forget()
         temporary.unlink(missing_ok=True)
         raise
-    again = SlotFile(os.open(path, WRITE), damage)
-    again._adopt(os.fstat(again._descriptor).st_size)
+    again = kind(os.open(path, WRITE), damage)
+    try:
+        again._adopt(os.fstat(again._descriptor).st_size)
+    except BaseException:
+        again.forget()
+        raise
     return again
 
 

@@ -16,6 +16,7 @@ from monitoring.storage import client_internals, client_locks, this_process
 from monitoring.storage.exemplars import Place, Trace, encode_record
 from monitoring.storage.format import metric_key
 from monitoring.storage.own_counters import CORRUPT_NAME
+from monitoring.storage.process_files import Placed
 from monitoring.storage.process_lock import make_process_lock
 from monitoring.storage.slot_file import Cells
 from monitoring.storage.slots import Slot
@@ -31,6 +32,7 @@ class SlotValue:
 
     _multiprocess = True
     __slots__ = ("file", "index", "key", "prefix")
+    offset = 0
 
     def __init__(
         self,
@@ -114,7 +116,7 @@ def value_of(metric: Counter | Gauge) -> SlotValue:
     return value
 
 
-def add_all(writes: Iterable[tuple[SlotValue, float]]) -> None:
+def add_all(writes: Iterable[tuple[Placed, float]]) -> None:
     """Add each amount to its value under one lock: cheaper than one `inc` each.
 
     What a signal handler raises meanwhile leaves this function once all writes are made. If it is
@@ -122,7 +124,7 @@ def add_all(writes: Iterable[tuple[SlotValue, float]]) -> None:
     and nothing twice.
     """
     rest = iter(writes)
-    unbound: list[tuple[SlotValue, float]] = []
+    unbound: list[tuple[Placed, float]] = []
     interruption: BaseException | None = None
     has_news = False
     with process_lock:
@@ -154,7 +156,7 @@ def add_all(writes: Iterable[tuple[SlotValue, float]]) -> None:
         _process.report()
 
 
-def _write_unbound(unbound: list[tuple[SlotValue, float]]) -> None:
+def _write_unbound(unbound: list[tuple[Placed, float]]) -> None:
     """Write what has no cell yet, or drop it; of what is interrupted, the rest stays in the list.
 
     A frame of its own: in Python 3.12 and 3.13, what a signal handler raises at the end of a round

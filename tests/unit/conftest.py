@@ -19,7 +19,9 @@ from tests.paths import ROOT
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-_directory = tempfile.mkdtemp(prefix="monitoring-unit-", dir="/dev/shm")
+_directory = tempfile.mkdtemp(
+    prefix="monitoring-unit-", dir="/dev/shm" if Path("/dev/shm").exists() else None
+)
 atexit.register(shutil.rmtree, _directory, ignore_errors=True)
 storage.install(role="pytest", directory=_directory)
 # Examples take as long as a busy machine needs.

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from monitoring.instruments.requests.recorder import request_recorder
+from monitoring.metrics.labels import no_traffic
 from monitoring.metrics.request_families import http_metrics
 from monitoring.storage.directory import configured_directory
 from monitoring.storage.values import value_of
@@ -107,6 +109,7 @@ urlpatterns = [
     path("unheard-of/", unheard_of),
     path("reads/", reads),
     path("waits/", waits),
+    path("probe/", no_traffic(partial(ok))),
 ]
 
 # The end of a stream looks after the database connection, if an earlier test has opened one.
@@ -169,7 +172,7 @@ def counted(method: str, route: str, status: str) -> dict[tuple[str, ...], float
         ("/missing/", "/missing/", "404"),
         ("/forbidden/", "/forbidden/", "403"),
         ("/nowhere/", "unmatched", "404"),
-        ("/ok", "unmatched", "301"),
+        ("/ok", "_middleware", "301"),
     ],
 )
 def test_every_answer_is_counted_once(url: str, route: str, status: str) -> None:
@@ -235,24 +238,50 @@ def test_an_odd_method_is_other() -> None:
     assert counts.changes() == counted("_OTHER", "/ok/", "200")
 
 
-def test_a_request_refused_by_an_inner_middleware_has_its_route() -> None:
+def test_what_a_middleware_answers_is_told_from_404s_and_from_the_views() -> None:
     counts = Counts()
     with override_settings(MIDDLEWARE=[MIDDLEWARE, f"{__name__}.refuse"]):
         Client().get("/ok/")
         Client().get("/nowhere/")
-    assert counts.changes() == {
-        **counted("GET", "/ok/", "429"),
-        **counted("GET", "unmatched", "429"),
-        ("highr",): 2.0,
-    }
+    twice = {key: 2 * value for key, value in counted("GET", "_middleware", "429").items()}
+    assert counts.changes() == twice
 
 
-@pytest.mark.parametrize("pattern", ["/static/*", "unmatched"])
-def test_files_that_a_middleware_serves_can_be_left_out(pattern: str) -> None:
+def test_a_redirect_to_https_is_a_middlewares_and_before_a_view_of_no_traffic_none() -> None:
+    counts = Counts()
+    stack = [MIDDLEWARE, "django.middleware.security.SecurityMiddleware"]
+    with override_settings(MIDDLEWARE=stack, SECURE_SSL_REDIRECT=True):
+        assert Client().get("/ok/").status_code == 301
+        assert Client().get("/probe/").status_code == 301
+    assert counts.changes() == counted("GET", "_middleware", "301")
+
+
+def test_requests_are_counted_while_the_urls_cannot_be_imported() -> None:
+    counts = Counts()
+    # Even Django's page of an error needs them.
+    with override_settings(ROOT_URLCONF="no.such.urls"), pytest.raises(ModuleNotFoundError):
+        Client(raise_request_exception=False).get("/ok/")
+    changes = counts.changes()
+    assert changes["http_requests_total", "GET", "_middleware", "500"] == 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "left"),
+    [
+        ("/static/*", {("unmatched", "404"): 1}),
+        ("_static", {("unmatched", "404"): 2}),
+        ("unmatched", {("_static", "200"): 2, ("_static", "500"): 1}),
+    ],
+)
+def test_files_that_a_middleware_serves_can_be_left_out(
+    pattern: str, left: dict[tuple[str, str], int]
+) -> None:
     counts = Counts()
     request_recorder.cache_clear()
     with override_settings(
-        MONITORING={"IGNORE_ROUTES": [pattern]}, MIDDLEWARE=[MIDDLEWARE, f"{__name__}.serve_files"]
+        MONITORING={"IGNORE_ROUTES": [pattern]},
+        MIDDLEWARE=[MIDDLEWARE, f"{__name__}.serve_files"],
+        STATIC_URL="/static/",
     ):
         client = Client(raise_request_exception=False)
         for name in ("a.css", "a.js", "broken", "missing.png"):
@@ -260,18 +289,21 @@ def test_files_that_a_middleware_serves_can_be_left_out(pattern: str) -> None:
         client.get("/ok/")
         client.get("/nowhere/")
     request_recorder.cache_clear()
-    expected = counted("GET", "/ok/", "200")
-    if pattern == "/static/*":
-        expected |= {**counted("GET", "unmatched", "404"), ("highr",): 2.0}
-    assert counts.changes() == expected
+    found = {
+        key[2:]: value for key, value in counts.changes().items() if key[0] == "http_requests_total"
+    }
+    assert found == {("/ok/", "200"): 1, **left}
 
 
-def test_files_of_whitenoise_can_be_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ignored", [[], ["/static/*"], ["_static"]])
+def test_files_of_whitenoise_are_static_and_can_be_left_out(
+    tmp_path: Path, ignored: list[str]
+) -> None:
     (tmp_path / "a.css").write_text("a {}")
     counts = Counts()
     request_recorder.cache_clear()
     with override_settings(
-        MONITORING={"IGNORE_ROUTES": ["/static/*"]},
+        MONITORING={"IGNORE_ROUTES": ignored},
         MIDDLEWARE=[MIDDLEWARE, "whitenoise.middleware.WhiteNoiseMiddleware"],
         STATIC_URL="/static/",
         STATIC_ROOT=tmp_path,
@@ -280,9 +312,8 @@ def test_files_of_whitenoise_can_be_left_out(tmp_path: Path) -> None:
         response = client.get("/static/a.css")
         assert b"".join(body_of(response)) == b"a {}"
         response.close()
-        client.get("/ok/")
     request_recorder.cache_clear()
-    assert counts.changes() == counted("GET", "/ok/", "200")
+    assert counts.changes() == ({} if ignored else counted("GET", "_static", "200"))
 
 
 def test_a_middleware_that_is_listed_twice_counts_once() -> None:

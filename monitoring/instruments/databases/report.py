@@ -18,7 +18,7 @@ from monitoring.instruments.databases.query_log import (
 from monitoring.instruments.databases.trackers import RequestTracker, Tracker, current
 from monitoring.instruments.request_headers import request_id_of
 from monitoring.metrics.database_families import database_metrics
-from monitoring.metrics.labels import OTHER, UNMATCHED
+from monitoring.metrics.labels import OTHER, Unresolved
 from monitoring.metrics.route_templates import template_label
 from monitoring.primitives.bounded_names import BoundedNames
 from monitoring.primitives.interruptions import is_interruption
@@ -91,7 +91,7 @@ def _origin(tracker: Tracker | None) -> Origin:
     while tracker is not None:
         if isinstance(tracker, RequestTracker) and tracker.request is not None:
             match = tracker.request.resolver_match
-            route = UNMATCHED if match is None else template_label(match.route)
+            route = Unresolved.MIDDLEWARE.value if match is None else template_label(match.route)
             return Origin(route, request_id_of(tracker.request))
         tracker = tracker.parent
     return _UNKNOWN

@@ -6,14 +6,16 @@ handler raises passes.
 """
 
 import sys
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from time import perf_counter, time
 
+from django.conf import settings as django_settings
 from django.http import HttpRequest, UnreadablePostError
-from django.urls import ResolverMatch, resolve
+from django.urls import resolve
 from django.urls.exceptions import Resolver404
 
 from monitoring.conf import Settings, get_settings
@@ -29,12 +31,13 @@ from monitoring.instruments.requests.sessions import session_watch
 from monitoring.instruments.requests.slow_requests import keep_details
 from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.metrics.histogram import BisectHistogram
-from monitoring.metrics.labels import METHODS, OTHER, Routes
-from monitoring.metrics.request_families import HttpMetrics, http_metrics
+from monitoring.metrics.labels import METHODS, OTHER, Route, Routes, Unresolved, static_prefix
+from monitoring.metrics.request_families import HIGHR_BOUNDS, HttpMetrics, http_metrics
 from monitoring.primitives.bounded_names import BoundedNames
 from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage import own_counters, this_process, values
 from monitoring.storage.exemplars import Trace
+from monitoring.storage.fine_file import FineRow
 from monitoring.storage.self_report import report_error
 from monitoring.storage.values import SlotValue, add_all, value_of
 
@@ -43,7 +46,7 @@ CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that left before the 
 _MAX_CACHED_SERIES = 10_000
 _MAX_EXCEPTION_TYPES = 100
 
-_SeriesKey = tuple[str, str | None, int]  # method label, URL template, status
+_SeriesKey = tuple[str, str | Unresolved, int]  # method label, URL template, status
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class _Series:
     route: str
     counts: tuple[tuple[SlotValue, float], ...]
     duration: BisectHistogram
+    fine: FineRow
     slow: SlotValue
 
 
@@ -70,6 +74,7 @@ class RequestRecorder:
         self._repeated_limit = settings.REPEATED_QUERIES
         self._slow_seconds = settings.SLOW_REQUEST_MS / 1000
         self._routes = Routes(settings.MAX_ROUTES, settings.IGNORE_ROUTES)
+        self._static_prefix = static_prefix(django_settings.STATIC_URL)
         self._series: dict[_SeriesKey, _Series | None] = {}  # None: not traffic
         self._exception_types = BoundedNames(_MAX_EXCEPTION_TYPES, OTHER)
         self._sessions = session_watch()
@@ -141,10 +146,10 @@ class RequestRecorder:
             if status == 500 and hasattr(request, "monitoring_upload_cut"):
                 status = CLIENT_CLOSED_REQUEST
             match = request.resolver_match
-            if match is None and self._ignores_path_of(request):
+            template = self._unresolved(request, status) if match is None else match.route
+            if template is None:
                 add_all(self._leaving(request))
                 return
-            template = None if match is None else match.route
             key = (METHODS.get(request.method or "", OTHER), template, status)
             try:
                 series = self._series[key]
@@ -153,10 +158,12 @@ class RequestRecorder:
             if series is None:
                 add_all(self._leaving(request))
                 return
+            fine = bisect_left(HIGHR_BOUNDS, seconds)
             rest = request.monitoring_rest = iter(  # type: ignore[attr-defined]
                 (
                     *series.counts,
-                    *self._highr.writes(seconds),
+                    (series.fine[fine], 1.0),
+                    *self._highr.writes_in(fine, seconds),
                     *series.duration.writes(seconds),
                     *(self._queries.writes(queries.count) if queries.count else self._no_query),
                 )
@@ -213,9 +220,13 @@ class RequestRecorder:
             if kind is not None and issubclass(kind, UnreadablePostError):
                 request.monitoring_upload_cut = True  # type: ignore[attr-defined]
                 return
-            if request.resolver_match is None and self._ignores_path_of(request):
+            match = request.resolver_match
+            if match is not None:
+                route = self._routes.of(match)
+            elif (why := self._unresolved(request, 500)) is not None:
+                route = self._routes.unresolved[why]
+            else:
                 return
-            route = self._routes.of(request.resolver_match or _refused_match(request))
             if kind is not None and not route.ignored:
                 known = self._exception_types
                 name = known.get(kind.__name__) or known.learn(kind.__name__, kind.__name__)
@@ -225,24 +236,42 @@ class RequestRecorder:
                 raise
             report_error("an exception could not be counted")
 
-    def _ignores_path_of(self, request: HttpRequest) -> bool:
-        """Whether IGNORE_ROUTES matches the path of a request that reached no view.
+    def _unresolved(self, request: HttpRequest, status: int) -> Unresolved | None:
+        """How a request is counted that reached no view; None if it is no traffic.
 
-        Only of such: a route is looked up once, whereas each path is another text.
+        A middleware that answers for a view of no traffic, with a redirect to https say, answers
+        no traffic. A path is looked up only here: a view's route is known without.
         """
         ignores = self._routes.ignored_path
-        return ignores is not None and ignores(request.path_info) is not None
+        if ignores is not None and ignores(request.path_info) is not None:
+            return None
+        if status == 404:
+            return Unresolved.UNMATCHED
+        if self._static_prefix is not None and request.path.startswith(self._static_prefix):
+            return Unresolved.STATIC
+        route = self._route_of_path(request)
+        return None if route is not None and route.ignored else Unresolved.MIDDLEWARE
+
+    def _route_of_path(self, request: HttpRequest) -> Route | None:
+        try:
+            return self._routes.of(resolve(request.path_info, getattr(request, "urlconf", None)))
+        except Resolver404:
+            return None
+        except Exception as error:  # the project's URLs cannot be imported: Django answers 500
+            if is_interruption(error):
+                raise
+            return None
 
     def _find_series(self, request: HttpRequest, key: _SeriesKey) -> _Series | None:
-        method, _, status = key
-        match = request.resolver_match
-        cacheable = match is not None or status == 404
-        if not cacheable:  # answered by an inner middleware, before the URL was resolved
-            match = _refused_match(request)
-        route = self._routes.of(match)
+        method, template, status = key
+        if isinstance(template, Unresolved):
+            route = self._routes.unresolved[template]
+        else:
+            assert request.resolver_match is not None
+            route = self._routes.of(request.resolver_match)
+        cacheable = not route.overflow  # else each such request counts a drop
         if route.overflow:
             this_process.drop(own_counters.DROP_MAX_ROUTES)
-            cacheable = False  # so that each such request counts a drop
         series = None if route.ignored else self._make_series(method, route.label, status)
         if cacheable and len(self._series) < _MAX_CACHED_SERIES:
             self._series[key] = series
@@ -256,7 +285,7 @@ class RequestRecorder:
         duration = self._metrics.duration.labels(method, route)
         # Made with the others, at 0: so rate() sees the first slow request as a step from 0 to 1.
         slow = value_of(self._metrics.slow.labels(method, route))
-        return _Series(route, counts, duration, slow)
+        return _Series(route, counts, duration, FineRow(method, route), slow)
 
 
 def _stop_tracking(request: HttpRequest) -> None:
@@ -264,14 +293,6 @@ def _stop_tracking(request: HttpRequest) -> None:
     tracker = current.get()
     if isinstance(tracker, RequestTracker) and tracker.request is request:
         end_request(tracker)
-
-
-def _refused_match(request: HttpRequest) -> ResolverMatch | None:
-    """The match of a request that a middleware answered before Django resolved it."""
-    try:
-        return resolve(request.path_info, getattr(request, "urlconf", None))
-    except Resolver404:
-        return None
 
 
 @cache

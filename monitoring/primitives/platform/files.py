@@ -72,6 +72,11 @@ def reading_into(descriptor: int, buffer: memoryview, at: int) -> list[Callable[
     return [partial(file.seek, at), partial(file.readinto, buffer)]
 
 
+def read_into(descriptor: int, buffer: memoryview, at: int) -> int:
+    """Fill the buffer from the offset, as far as the file goes; how far."""
+    return [step() or 0 for step in reading_into(descriptor, buffer, at)][-1]
+
+
 def view(descriptor: int, size: int) -> mmap.mmap | bytes:
     """The file's bytes: a map that follows it; a copy where maps keep it in its place."""
     mapped = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)

@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+from monitoring.merging.fine_reader import FineReader
 from tests.load.client import Call, Load
 from tests.servers.exposition import requests_by_series, series
 from tests.servers.gunicorn import is_dead, run_gunicorn
@@ -50,6 +51,9 @@ def test_nothing_dies_nothing_fails_and_drops_are_counted(
         assert samples[NO_SPACE] > 0
         # What had its place before keeps its exact count.
         assert requests_by_series(samples)[ok] == answered + during.answered[ok]
+        fine = FineReader(small_tmpfs, lambda: None).read()
+        counted = dict(zip(fine.endpoints, fine.counts.sum(axis=1).tolist(), strict=True))
+        assert counted["GET", "/demo/ok/"] == answered + during.total
 
         filler.unlink()
         teapot = ("GET", "/demo/items/<int:pk>/", "200")

@@ -41,7 +41,7 @@ from tests.unit.stock import Samples, samples_of
 from tests.unit.storage.files import StockFile
 
 BOUNDS = (*HIGHR_BOUNDS, math.inf)
-FIRST_INDEX = -176  # HIGHR_BOUNDS begins at 2^(-176/16)
+FIRST_INDEX = -224  # HIGHR_BOUNDS begins at 2^(-224/16)
 
 
 @contextmanager
@@ -180,7 +180,7 @@ def test_the_fine_histogram_is_a_native_one_of_schema_4(filled: dict[int, int]) 
         assert samples_in(families) == in_merge(merged)  # the classic buckets stay
     assert histogram["sample_count"] == sum(filled.values())
     assert histogram["schema"] == 4
-    assert histogram["zero_threshold"] == 2.0**-11
+    assert histogram["zero_threshold"] == 2.0**-14
     assert histogram["zero_count"] == filled.get(0, 0)
     native = native_counts(histogram)
     for index, count in native.items():
@@ -211,7 +211,7 @@ def test_spans_bridge_gaps_of_two_and_not_of_three(tmp_path: Path) -> None:
 
 def test_a_fine_histogram_without_observations_is_native_too(tmp_path: Path) -> None:
     histogram = histogram_of(render(merged_histogram(tmp_path, dict.fromkeys(BOUNDS, 0.0))))
-    assert (histogram["schema"], histogram["zero_threshold"]) == (4, 2.0**-11)
+    assert (histogram["schema"], histogram["zero_threshold"]) == (4, 2.0**-14)
     assert "positive_span" not in histogram
 
 

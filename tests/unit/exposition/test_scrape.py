@@ -210,7 +210,7 @@ def test_the_setting_leaves_the_classic_buckets_out_of_text_only(
     scraper = Scraper(metrics_directory)
     protobuf = {"Accept": Format.PROTOBUF.content_type}
     full, native = scraper.answer({}).body, scraper.answer(protobuf).body
-    assert full.count(f"{HIGHR}_bucket".encode()) == 290
+    assert full.count(f"{HIGHR}_bucket".encode()) == 338
     with override_settings(MONITORING={"HIGHR_CLASSIC_BUCKETS": False}):
         for accept in ("", "application/openmetrics-text"):
             short = scraper.answer({"Accept": accept}).body

@@ -11,12 +11,16 @@ CountRequests = Callable[[Sequence[tuple[int, float]]], None]
 _SCRIPT = """
 from django.conf import settings
 settings.configure()
-from monitoring.metrics.request_families import http_metrics
-metrics = http_metrics()
+from bisect import bisect_left
+from monitoring.metrics.request_families import HIGHR_BOUNDS, http_metrics
+from monitoring.storage.fine_file import FineRow
+from monitoring.storage.values import add_all
+metrics, row = http_metrics(), FineRow("GET", "/a/")
 for status, seconds in {requests}:
     metrics.requests.labels("GET", "/a/", str(status)).inc()
     metrics.duration.labels("GET", "/a/").observe(seconds)
     metrics.duration_highr.observe(seconds)
+    add_all([(row[bisect_left(HIGHR_BOUNDS, seconds)], 1.0)])
 """
 
 

@@ -19,12 +19,13 @@ from monitoring.figures.local_source import LocalSource
 from monitoring.figures.quantile import Buckets
 from monitoring.figures.request_figures import request_figures
 from monitoring.figures.ring_file import start_afresh
-from monitoring.figures.snapshots import Snapshots, take_snapshot
+from monitoring.figures.snapshots import Snapshots
+from monitoring.figures.take_snapshot import take_snapshot
 from monitoring.figures.window import Window
 from tests.unit.figures.conftest import CountRequests
 from tests.unit.figures.moments import moment, table
 
-FINE = tuple(2 ** (k / 16) for k in range(-176, 113))
+FINE = tuple(2 ** (k / 16) for k in range(-224, 113))
 
 
 def buckets(*seconds: float) -> Buckets:
@@ -71,20 +72,20 @@ def test_a_point_without_a_request_has_no_percentile_and_no_rate_of_errors() -> 
 
 
 def test_a_point_of_requests_shorter_than_the_histogram_tells_has_a_reason() -> None:
-    short = Interval(0.0, 5.0, {"2xx": 9.0}, buckets(*[0.0001] * 9, 0.010))
+    short = Interval(0.0, 5.0, {"2xx": 9.0}, buckets(*[0.00005] * 9, 0.010))
     (point,) = points([short])
     assert point["median_response_time"] is None
     assert point["p99_response_time"] == pytest.approx(10, rel=0.022)
-    reason = "under 0.49 ms, its lowest bucket"
+    reason = "under 0.061 ms, its lowest bucket"
     assert unavailable([short]) == {"median_response_time": reason}
     assert unavailable([Interval(0.0, 5.0, {}, Buckets((), ()))]) == {}
 
 
-def test_the_histogram_loses_no_request_and_has_at_most_40_buckets() -> None:
-    seconds = [0.0001, *(2 ** (k / 4) for k in range(-44, 28)), 129.0, 1e6]
+def test_the_histogram_loses_no_request_and_has_at_most_44_buckets() -> None:
+    seconds = [0.00005, *(2 ** (k / 4) for k in range(-56, 28)), 129.0, 1e6]
     bars = latency_histogram(buckets(*seconds))
     assert sum(bar["count"] for bar in bars) == len(seconds)
-    assert len(bars) <= 40
+    assert len(bars) <= 44
     assert (bars[0]["from_ms"], bars[-1]["to_ms"]) == (0, None)
     assert all(early["to_ms"] == late["from_ms"] for early, late in itertools.pairwise(bars))
 

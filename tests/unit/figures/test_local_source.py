@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from monitoring.figures.local_source import LocalSource
+from monitoring.figures.ranking import Ranking
 from monitoring.figures.request_figures import request_figures
 from monitoring.figures.ring_file import RING_FILE, start_afresh
-from monitoring.figures.snapshots import take_snapshot
+from monitoring.figures.take_snapshot import take_snapshot
 from monitoring.figures.window import Window
 from tests.unit.figures.conftest import CountRequests
 
@@ -21,7 +22,9 @@ def test_a_window_has_its_own_figures_and_all_has_those_of_every_request(
     take_snapshot(metrics_directory)
     count_requests([(200, 0.020), (200, 0.020), (404, 0.030)])
     source = LocalSource(metrics_directory)
-    whole, recent = (request_figures(source.traffic(Window(seconds))) for seconds in (None, 0.001))
+    whole, recent = (
+        request_figures(source.traffic(Window(seconds), Ranking())) for seconds in (None, 0.001)
+    )
     assert whole["status_codes"] == {"200": 3, "404": 1, "500": 1}
     assert whole["avg_response_time"] == pytest.approx(216)
     assert whole["max_response_time"] == pytest.approx(1000, rel=0.022)
@@ -36,7 +39,12 @@ def test_a_window_has_its_own_figures_and_all_has_those_of_every_request(
             "request_count": 3,
             "error_rate": pytest.approx(100 / 3),
             "avg_response_time": pytest.approx(70 / 3),
-            "p95_response_time": pytest.approx(43.75, rel=0.2),
+            "min_response_time": pytest.approx(20, rel=0.022),
+            "max_response_time": pytest.approx(30, rel=0.022),
+            "median_response_time": pytest.approx(20, rel=0.022),
+            "p90_response_time": pytest.approx(30, rel=0.022),
+            "p95_response_time": pytest.approx(30, rel=0.022),
+            "p99_response_time": pytest.approx(30, rel=0.022),
             "unavailable": {},
         }
     ]

@@ -10,6 +10,7 @@ import pytest
 from monitoring.conf import parse_settings
 from monitoring.figures.intervals import latency_histogram, points
 from monitoring.figures.prometheus_source import PrometheusSource
+from monitoring.figures.ranking import Ranking
 from monitoring.figures.request_figures import request_figures
 from monitoring.figures.traffic import SourceUnavailableError
 from monitoring.figures.window import Window
@@ -81,7 +82,10 @@ def outcomes(source: PrometheusSource, window: float | None = 3600.0) -> list[st
         found = source.intervals(Window(window))
         return points(found.intervals), latency_histogram(found.duration), found.covered_seconds
 
-    return [outcome(lambda: request_figures(source.traffic(Window(window)))), outcome(series)]
+    return [
+        outcome(lambda: request_figures(source.traffic(Window(window), Ranking()))),
+        outcome(series),
+    ]
 
 
 def test_samples_of_other_labels_are_left_out(server: ApiServer, source: PrometheusSource) -> None:

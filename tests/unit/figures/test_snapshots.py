@@ -200,3 +200,19 @@ def test_a_writer_keeps_a_few_layouts_however_many_there_were(metrics_directory:
     then = ring.nearest(1700.0)
     assert then is not None
     assert increase(then, now).tolist() == [60.0]
+
+
+def test_a_histogram_of_new_bounds_takes_no_other_count_with_it(metrics_directory: Path) -> None:
+    ring = Snapshots(metrics_directory)
+    old = table("http_requests_total", "wait_seconds_bucket", "wait_seconds_count")
+    ring.add(moment(0.0, old, 1000.0, 900.0, 950.0))
+    ring.add(moment(5.0, old, 1010.0, 3.0, 4.0))  # its file was set aside
+    now = moment(9.0, old, 1011.0, 5.0, 6.0)
+    assert added(metrics_directory, now, 0.0) == (9.0, [11.0, 5.0, 6.0])
+
+
+def test_a_counter_that_is_gone_means_that_all_began_anew(metrics_directory: Path) -> None:
+    ring = Snapshots(metrics_directory)
+    ring.add(moment(0.0, TWO, 100.0, 3.0))
+    ring.add(moment(5.0, ONE, 100.0))
+    assert added(metrics_directory, moment(9.0, ONE, 101.0), 0.0) == (9.0, [101.0])

@@ -11,11 +11,11 @@ from monitoring.metrics.histogram import BisectHistogram
 from monitoring.metrics.request_families import HIGHR_BOUNDS, build_http_metrics
 
 
-def test_the_fine_bounds_are_sixteen_for_each_doubling_from_2_to_the_minus_11_to_2_to_the_7() -> (
+def test_the_fine_bounds_are_sixteen_for_each_doubling_from_2_to_the_minus_14_to_2_to_the_7() -> (
     None
 ):
-    assert len(HIGHR_BOUNDS) == 18 * 16 + 1
-    assert (HIGHR_BOUNDS[0], HIGHR_BOUNDS[-1]) == (2**-11, 2**7)
+    assert len(HIGHR_BOUNDS) == 21 * 16 + 1
+    assert (HIGHR_BOUNDS[0], HIGHR_BOUNDS[-1]) == (2**-14, 2**7)
     for low, high in itertools.pairwise(HIGHR_BOUNDS):
         assert math.isclose(high / low, 2 ** (1 / 16), rel_tol=1e-12)
     # A power of two, and so every bound a doubling apart, is exact.

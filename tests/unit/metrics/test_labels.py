@@ -1,8 +1,9 @@
 """Label values come from closed sets, whatever clients send."""
 
+import pytest
 from django.urls import ResolverMatch
 
-from monitoring.metrics.labels import Routes, no_traffic
+from monitoring.metrics.labels import Routes, Unresolved, no_traffic, static_prefix
 
 
 def match(route: str, name: str | None = None, namespace: str | None = None) -> ResolverMatch:
@@ -16,8 +17,23 @@ def match(route: str, name: str | None = None, namespace: str | None = None) -> 
     )
 
 
-def test_no_match_is_unmatched() -> None:
-    assert Routes(10, ()).of(None).label == "unmatched"
+@pytest.mark.parametrize(
+    ("static_url", "prefix"),
+    [
+        ("/static/", "/static/"),
+        ("/shop/static/", "/shop/static/"),
+        ("https://cdn.example.org/files/", "/files/"),
+        ("https://cdn.example.org", None),
+        ("https://cdn.example.org/", None),
+        ("/", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_static_files_are_those_below_the_path_of_static_url(
+    static_url: str | None, prefix: str | None
+) -> None:
+    assert static_prefix(static_url) == prefix
 
 
 def test_routes_past_the_limit_share_one_label() -> None:
@@ -29,8 +45,9 @@ def test_routes_past_the_limit_share_one_label() -> None:
 
 
 def test_requests_without_a_route_are_ignored_by_their_label() -> None:
-    assert Routes(10, ("unmatched",)).of(None).ignored
-    assert not Routes(10, ()).of(None).ignored
+    for why in Unresolved:
+        assert Routes(10, (why.value,)).unresolved[why].ignored
+        assert not Routes(10, ()).unresolved[why].ignored
     full = Routes(1, ("_overflow",))
     assert not full.of(match("a/")).ignored
     assert full.of(match("b/")).ignored

@@ -37,7 +37,7 @@ def test_a_snapshot_that_cannot_be_written_is_no_internal_error(metrics_director
 
 
 def test_an_error_of_ours_in_a_snapshot_is_counted(run_python: RunPython) -> None:
-    before = "import monitoring.figures.snapshots as s; del s.take_snapshot"
+    before = "import monitoring.figures.take_snapshot as s; del s.take_snapshot"
     found = run_python(DROPS + SNAPSHOT.format(before=before)).strip()
     assert found.startswith("{'internal_error': ")
 

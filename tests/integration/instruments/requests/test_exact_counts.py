@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.merging.fine_reader import FineReader
 from tests.load.client import Load, Result
 from tests.servers.exposition import Series, parse, requests_by_series, series
 from tests.servers.gunicorn import SCRAPE, Gunicorn, run_gunicorn
@@ -20,7 +21,11 @@ MODES = {
 }
 
 
-def assert_exact(samples: dict[Series, float], result: Result) -> None:
+def no_damage() -> None:
+    raise AssertionError("a fine file is damaged")
+
+
+def assert_exact(samples: dict[Series, float], result: Result, directory: Path) -> None:
     """Every HTTP family agrees with the client's own count."""
     assert requests_by_series(samples) == dict(result.answered)
     errors: Counter[tuple[str, str, str]] = Counter()
@@ -41,6 +46,8 @@ def assert_exact(samples: dict[Series, float], result: Result) -> None:
         name = "http_request_duration_seconds_count"
         assert samples[series(name, method=method, route=route)] == count
     assert samples[series("http_request_duration_highr_seconds_count")] == result.total
+    fine = FineReader(directory, no_damage).read()
+    assert dict(zip(fine.endpoints, fine.counts.sum(axis=1).tolist(), strict=True)) == by_route
     for status, count in by_status.items():
         assert samples[series(f"http_status_{status}_total")] == count
     raised = series("http_exceptions_total", type="DemoError", route="/demo/error/")
@@ -59,7 +66,7 @@ def test_every_series_equals_the_clients_count(
         assert result.total == REQUESTS[mode]
         # Whichever worker answers: many scrapes, all the same.
         for _ in range(8):
-            assert_exact(server.scrape(), result)
+            assert_exact(server.scrape(), result, server.directory)
         assert_stock_agrees(server, result)
 
 

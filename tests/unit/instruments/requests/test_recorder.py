@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client
@@ -13,6 +14,8 @@ from django.urls import path
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from monitoring.exposition.scrape import Scraper
+from monitoring.merging.fine_reader import FineReader
+from monitoring.merging.layout import Values
 from monitoring.metrics.request_families import HIGHR_BOUNDS, http_metrics
 from monitoring.storage.directory import configured_directory
 from monitoring.storage.exemplars import DIRECT_RECORDS, RECORDS
@@ -109,3 +112,22 @@ def test_each_fine_bucket_has_a_record_of_its_own_and_others_share_a_table() -> 
     places = [child.exemplar_place(0.3) for child in routes]
     assert all(DIRECT_RECORDS <= place.number < RECORDS for place in places)
     assert len({place.digest for place in places}) == 100
+
+
+def test_each_request_is_one_count_in_the_bucket_of_its_time_and_route() -> None:
+    read = FineReader(configured_directory(), lambda: None).read
+
+    def counts() -> dict[tuple[str, str], Values]:
+        fine = read()
+        return dict(zip(fine.endpoints, fine.counts, strict=True))
+
+    before = counts()
+    for route, times in (("/traced/", 3), ("/fails/", 1), ("/nowhere/", 2)):
+        for _ in range(times):
+            Client(raise_request_exception=False).get(route)
+    after = counts()
+    for route, times in (("/traced/", 3), ("/fails/", 1), ("unmatched", 2)):
+        added = after["GET", route] - before.get(("GET", route), 0.0)
+        assert added.sum() == times
+        filled = np.flatnonzero(added)
+        assert 0 < HIGHR_BOUNDS[filled[-1]] < 10  # seconds

@@ -1,0 +1,49 @@
+"""Which endpoints a summary lists, and in which order. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Endpoint = tuple[str, str]  # method, route
+
+TOTAL, P95, COUNT, ERRORS = "total", "p95", "count", "errors"
+SORTS = (TOTAL, P95, COUNT, ERRORS)
+DEFAULT_ENDPOINTS = 20
+MOST_ENDPOINTS = 1000
+
+_FIRST_ERROR = "400"
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The first `most` endpoints by `sort`, one of SORTS, the largest first."""
+
+    sort: str = TOTAL
+    most: int = DEFAULT_ENDPOINTS
+
+    def first(
+        self,
+        requests: Mapping[tuple[str, str, str], float],
+        seconds: Mapping[Endpoint, float],
+        p95: Callable[[], Mapping[Endpoint, float]],
+    ) -> list[Endpoint]:
+        """Of those that have requests (by method, route, status); `p95` is asked if it decides."""
+        counts: dict[Endpoint, float] = {}
+        errors: dict[Endpoint, float] = {}
+        for (method, route, status), count in requests.items():
+            endpoint = method, route
+            counts[endpoint] = counts.get(endpoint, 0.0) + count
+            if status >= _FIRST_ERROR:
+                errors[endpoint] = errors.get(endpoint, 0.0) + count
+        values: Mapping[Endpoint, float]
+        match self.sort:
+            case "p95":
+                values = p95()
+            case "count":
+                values = counts
+            case "errors":
+                values = errors
+            case _:
+                values = seconds
+        active = [endpoint for endpoint, count in counts.items() if round(count)]
+        active.sort(key=lambda each: (-values.get(each, 0.0), -seconds.get(each, 0.0), each))
+        return active[: self.most]

@@ -1,0 +1,67 @@
+"""The summary lists as many endpoints as are asked for, in the order that is asked for."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from monitoring.metrics.request_families import http_metrics
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def ask(admin: User, query: str) -> Any:
+    client = Client()
+    client.force_login(admin)
+    return client.get(f"/api/metrics/?window=all&{query}")
+
+
+def routes(admin: User, query: str) -> list[str]:
+    answer = ask(admin, query)
+    assert answer.status_code == 200
+    return [
+        endpoint["route"]
+        for endpoint in answer.json()["endpoints"]
+        if endpoint["route"].startswith("/ranked-")
+    ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _counted() -> None:
+    metrics = http_metrics()
+    for number in range(30):
+        route = f"/ranked-{number}/"
+        metrics.requests.labels("GET", route, "200").inc(1_000_000 - 100 * number)
+        metrics.requests.labels("GET", route, "404").inc(30 - number)
+        metrics.duration.labels("GET", route).observe(1_000_000 * (1 + number % 7))
+
+
+def test_the_number_and_the_order_are_as_asked(admin: User) -> None:
+    assert len(routes(admin, "")) == 20
+    assert routes(admin, "endpoints=3&sort=count") == [f"/ranked-{n}/" for n in (0, 1, 2)]
+    assert routes(admin, "endpoints=2&sort=errors") == ["/ranked-0/", "/ranked-1/"]
+    assert routes(admin, "endpoints=4&sort=total") == [f"/ranked-{n}/" for n in (13, 20, 27, 6)]
+    assert len(routes(admin, "endpoints=1000&sort=p95")) == 30
+    assert routes(admin, "endpoints=0") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "says"),
+    [
+        ("endpoints=1001", "endpoints", "from 0 to 1000"),
+        ("endpoints=-1", "endpoints", "from 0 to 1000"),
+        ("endpoints=ten", "endpoints", "from 0 to 1000"),
+        ("endpoints=", "endpoints", "from 0 to 1000"),
+        ("endpoints=%D9%A3", "endpoints", "from 0 to 1000"),
+        (f"endpoints={'9' * 5000}", "endpoints", "from 0 to 1000"),
+        ("sort=name", "sort", "total, p95, count, errors"),
+        ("sort=", "sort", "total, p95, count, errors"),
+    ],
+)
+def test_anything_else_is_refused_by_name(admin: User, query: str, field: str, says: str) -> None:
+    answer = ask(admin, query)
+    assert answer.status_code == 400
+    (fields,) = [answer.json()["error"]["fields"]]
+    assert list(fields) == [field]
+    assert says in fields[field][0]
