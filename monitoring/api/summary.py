@@ -19,8 +19,10 @@ from monitoring.api.figure_serializers import (
 from monitoring.api.openapi import described
 from monitoring.conf import get_settings
 from monitoring.figures.ranking import DEFAULT_ENDPOINTS, MOST_ENDPOINTS, SORTS, TOTAL, Ranking
+from monitoring.figures.traffic import LOCAL
 from monitoring.figures.window import LOCAL_SECONDS, MOST_SECONDS, Window, WindowError, parse_window
 from monitoring.instruments.requests import sessions, slow_requests
+from monitoring.primitives.platform import processes
 from monitoring.storage.directory import configured_directory
 
 
@@ -71,6 +73,8 @@ class SummaryView(AdminView):
         figures = request_figures(traffic)
         if reason:
             figures["unavailable"]["active_sessions"] = reason
+        if traffic.source == LOCAL and (why := processes.why_unknown()):
+            figures["unavailable"]["workers"] = why
         return Response(
             {
                 **figures,

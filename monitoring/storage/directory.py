@@ -47,8 +47,11 @@ def default_directory(anchor: Path | None = None) -> Path:
     return _memory() / f"django-metrics-{files.user()}-{project}"
 
 
-def private_directory() -> Path:
-    """A directory in memory for a test run and its workers, deleted when the run ends."""
+def private_directory(give_back: Callable[[], object]) -> Path:
+    """A directory in memory for a test run and its workers, deleted when the run ends.
+
+    `give_back` closes this process's files in it, where open ones cannot be deleted.
+    """
     if (inherited := os.environ.get(_TEST_DIRECTORY)) and Path(inherited).is_dir():
         return Path(inherited)
     try:
@@ -60,6 +63,8 @@ def private_directory() -> Path:
 
     def delete() -> None:
         if os.getpid() == creator:  # not a forked child
+            if not files.OPEN_FILES_MOVE:
+                give_back()
             shutil.rmtree(path, ignore_errors=True)
 
     atexit.register(delete)

@@ -67,10 +67,7 @@ class ProcessFiles:
         What was counted there stays in its files, as a dead process's counts do.
         """
         if self.slot is not None and (role, directory) != (self.slot.role, self.directory):
-            self._leave()
-            if self._joined is not None:
-                self._joined.leave()
-                self._joined = None
+            self.give_back()
         self.role, self.directory, self.finds_start = role, directory, finds_start
 
     def welcome(self, value: Placed) -> None:
@@ -191,6 +188,13 @@ class ProcessFiles:
         self._joined = None  # the lock closed the child's copy itself
         self._own.forget()
         self._busy = False
+
+    def give_back(self) -> None:
+        """Give the slot back; what was counted stays in its files."""
+        self._leave()
+        if self._joined is not None:
+            self._joined.leave()
+            self._joined = None
 
     def _leave(self) -> None:
         """Forget the slot and its files. Values find their places in the next slot's."""

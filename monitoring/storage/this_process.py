@@ -34,6 +34,12 @@ def declare(role: str, directory: Path, *, finds_start: bool = False) -> None:
     _is_declared = True
 
 
+def give_back() -> None:
+    """Close this process's files, and leave its slot to the next one."""
+    with process_lock():
+        files.give_back()
+
+
 def is_declared() -> bool:
     return _is_declared
 

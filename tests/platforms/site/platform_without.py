@@ -115,6 +115,14 @@ def _user(depth: int = 2) -> str:
     return ""
 
 
+def _caller() -> str:
+    """The package whose code calls us, be it of the standard library."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    return "" if frame is None else str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
 def _remove(module: ModuleType, names: tuple[str, ...]) -> None:
     """Whoever asks is told that the module lacks it, but for the standard library and tools."""
     kept = {}
@@ -124,8 +132,7 @@ def _remove(module: ModuleType, names: tuple[str, ...]) -> None:
             delattr(module, name)
 
     def find(name: str) -> Any:
-        package = str(sys._getframe(1).f_globals.get("__name__", "")).partition(".")[0]
-        if name in kept and (package in _HERE or package in _TOOLS):
+        if name in kept and _caller() in _HERE | _TOOLS:
             return kept[name]
         raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
@@ -186,7 +193,7 @@ def _refuse_as_windows(locked: set[int]) -> None:
     os.O_BINARY, os.O_NOINHERIT = _O_BINARY, _O_NOINHERIT  # type: ignore[attr-defined]
 
     def open_(path: Any, flags: int, *arguments: Any, **options: Any) -> int:
-        if not flags & _O_BINARY and _user() == "monitoring":
+        if not flags & _O_BINARY and _caller() == "monitoring":
             raise AssertionError(f"{path} is opened as text: line ends would change")
         flags &= ~(_O_BINARY | _O_NOINHERIT)
         return int(_real["open"](path, flags, *arguments, **options))
