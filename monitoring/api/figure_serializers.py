@@ -37,7 +37,8 @@ SORT = OpenApiParameter(
     "sort",
     {"type": "string", "enum": list(SORTS), "default": TOTAL},
     description="Which endpoints those are, the largest first: by their time in all, by their 95th"
-    " percentile, by requests, or by requests with a status of 400 and above.",
+    " percentile, by requests, by requests with a status of 400 and above, or by their time in"
+    " database queries.",
 )
 
 
@@ -51,6 +52,13 @@ def _milliseconds(what: str, **more: Any) -> serializers.FloatField:
 
 def _of_requests(what: str) -> serializers.FloatField:
     return _number(f"{what}; null without a request.", allow_null=True)
+
+
+def _share(what: str) -> serializers.FloatField:
+    return _number(
+        f"The part of the time {what}: 0 to 1, and more if they overlap; null without any time.",
+        allow_null=True,
+    )
 
 
 def _response_time(what: str) -> serializers.FloatField:
@@ -105,7 +113,25 @@ class EndpointSerializer(serializers.Serializer[Any]):
     p90_response_time = _response_time("90th percentile")
     p95_response_time = _response_time("95th percentile")
     p99_response_time = _response_time("99th percentile")
+    db_share = _share("in database queries")
+    cache_share = _share("in cache operations, without queries within them")
+    outgoing_share = _share("in outgoing HTTP calls")
+    queries_per_request = _of_requests("Database queries for each request")
     unavailable = _reasons("Why a figure is null although there are requests.")
+
+
+class SpentSerializer(serializers.Serializer[Any]):
+    share = _share("of all requests")
+    in_requests_ms = _milliseconds("In requests that have ended")
+    outside_requests_ms = _milliseconds(
+        "The rest: in tasks, commands, start-up, requests that do not count and those in progress"
+    )
+
+
+class TimeSpentSerializer(serializers.Serializer[Any]):
+    db = SpentSerializer()
+    cache = SpentSerializer()
+    outgoing = SpentSerializer()
 
 
 class SummarySerializer(serializers.Serializer[Any]):
@@ -130,6 +156,7 @@ class SummarySerializer(serializers.Serializer[Any]):
     slow_requests_count = serializers.IntegerField()
     slow_requests = SlowRequestSerializer(many=True, help_text=_NEWEST_FIRST.format(SLOW_REQUESTS))
     endpoints = EndpointSerializer(many=True, help_text="As many as `endpoints` says, by `sort`.")
+    time_spent = TimeSpentSerializer()
     in_progress = serializers.IntegerField(allow_null=True)
     workers = WorkersSerializer()
     window = SummaryWindowSerializer()
@@ -182,25 +209,31 @@ class SeriesSerializer(serializers.Serializer[Any]):
     timestamp = _number("Unix seconds.")
 
 
-class SlowQuerySerializer(serializers.Serializer[Any]):
+class _QuerySerializer(serializers.Serializer[Any]):
+    """Which request asked for a query, and where."""
+
+    method = serializers.CharField(allow_null=True)
+    trace_id = serializers.CharField(allow_null=True, help_text="Of a sampled trace.")
+    caller = serializers.CharField(
+        allow_null=True, help_text="file:line:function of the project's own code; null if unknown."
+    )
+
+
+class SlowQuerySerializer(_QuerySerializer):
     timestamp = _number("Unix seconds, at its end.")
     fingerprint = serializers.CharField()
     sql = serializers.CharField(help_text="Without literals, parameters and comments.")
     duration_ms = serializers.FloatField()
     alias = serializers.CharField()
-    route = serializers.CharField(allow_null=True)
-    request_id = serializers.CharField(allow_null=True)
     rows = serializers.IntegerField(allow_null=True)
 
 
-class RepeatedQuerySerializer(serializers.Serializer[Any]):
+class RepeatedQuerySerializer(_QuerySerializer):
     timestamp = _number("Unix seconds, at the end of the request.")
     fingerprint = serializers.CharField()
     sql = serializers.CharField()
     count = serializers.IntegerField(help_text="How often the request ran it.")
     alias = serializers.CharField()
-    route = serializers.CharField(allow_null=True)
-    request_id = serializers.CharField(allow_null=True)
 
 
 class PoolSerializer(serializers.Serializer[Any]):

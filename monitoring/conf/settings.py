@@ -267,6 +267,12 @@ class Settings:
     SLOW_REQUEST_MS: float = _setting(
         1000.0, values.positive, "A request that takes this long or longer is slow.", "milliseconds"
     )
+    SQL_COMMENTS: bool = _setting(
+        False,
+        values.boolean,
+        "Append the request's route and sampled trace to each statement as a comment, for the"
+        " database server's own log: `/*route='…',traceparent='…'*/`.",
+    )
     STATUS_COUNTERS: bool = _setting(
         True,
         values.boolean,

@@ -18,8 +18,11 @@ from monitoring.figures.ranking import Endpoint, Ranking
 from monitoring.figures.snapshots import COARSE_SECONDS, FINE_SECONDS, FINE_SPAN, Snapshots
 from monitoring.figures.traffic import (
     LOCAL,
+    SPENT_IN_ALL,
+    SPENT_IN_REQUESTS,
     EndpointTimes,
     EndpointTraffic,
+    Spent,
     Traffic,
     Workers,
 )
@@ -36,6 +39,9 @@ from monitoring.storage.fine_file import COUNTS
 from monitoring.storage.slots import WEB
 
 ERROR_RATE_SECONDS = 300.0
+
+_IN_REQUESTS = {name: subject for subject, name in SPENT_IN_REQUESTS.items()}
+_IN_ALL = {name: subject for subject, name in SPENT_IN_ALL.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ class _Plan:
     endpoint_sums: dict[Endpoint, int]
     endpoint_counts: dict[Endpoint, int]
     slow: Indices
+    spent: dict[str, dict[Endpoint, int]]  # by field of Spent
+    spent_in_all: dict[str, list[int]]
 
 
 class LocalSource:
@@ -125,6 +133,10 @@ class LocalSource:
         fine = fine_windows(self._directory).increase(window)
         places = {endpoint: place for place, endpoint in enumerate(fine.endpoints)}
         seconds = {endpoint: float(values[row]) for endpoint, row in plan.endpoint_sums.items()}
+        spent = {
+            subject: {endpoint: float(values[row]) for endpoint, row in rows.items()}
+            for subject, rows in plan.spent.items()
+        }
 
         def p95() -> dict[Endpoint, float]:
             found = middle_quantiles(0.95, fine.cumulative()).tolist()
@@ -138,11 +150,16 @@ class LocalSource:
                 seconds.get(endpoint, 0.0),
                 0.0 if row is None else float(values[row]),
                 Buckets(FINE_BOUNDS, counts),
+                Spent(**{subject: found.get(endpoint, 0.0) for subject, found in spent.items()}),
             )
 
-        first = ranking.first(requests, seconds, p95)
+        first = ranking.first(requests, seconds, p95, spent["db"])
+        in_all = plan.spent_in_all.items()
         return EndpointTraffic(
-            [times(endpoint) for endpoint in first], covered_seconds=fine.covered_seconds
+            [times(endpoint) for endpoint in first],
+            covered_seconds=fine.covered_seconds,
+            spent=Spent(**{subject: sum(found.values()) for subject, found in spent.items()}),
+            spent_in_all=Spent(**{subject: float(values[rows].sum()) for subject, rows in in_all}),
         )
 
     def intervals(self, window: Window) -> Intervals:
@@ -229,8 +246,14 @@ def _plan(table: SeriesTable) -> _Plan:
     fine_sum = -1
     sums: dict[Endpoint, int] = {}
     counts: dict[Endpoint, int] = {}
+    spent: dict[str, dict[Endpoint, int]] = {subject: {} for subject in SPENT_IN_REQUESTS}
+    in_all: dict[str, list[int]] = {subject: [] for subject in SPENT_IN_ALL}
     for row, line in enumerate(table.lines):
         labels = dict(line.labels)
+        if (subject := _IN_REQUESTS.get(line.name)) is not None:
+            spent[subject][labels["method"], labels["route"]] = row
+        elif (subject := _IN_ALL.get(line.name)) is not None:
+            in_all[subject].append(row)
         match line.name:
             case names.HTTP_REQUESTS:
                 requests.append(((labels["method"], labels["route"], labels["status"]), row))
@@ -255,6 +278,8 @@ def _plan(table: SeriesTable) -> _Plan:
         endpoint_sums=sums,
         endpoint_counts=counts,
         slow=np.array(slow, np.intp),
+        spent=spent,
+        spent_in_all=in_all,
     )
 
 

@@ -20,10 +20,15 @@ _FAMILIES = {
     names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.family,
     names.family_of(names.HTTP_SLOW_REQUESTS),
     names.HTTP_REQUEST_QUERIES.family,
+    names.family_of(names.HTTP_REQUEST_DB_SECONDS),
+    names.family_of(names.HTTP_REQUEST_CACHE_SECONDS),
+    names.family_of(names.HTTP_REQUEST_OUTGOING_SECONDS),
+    names.family_of(names.HTTP_REQUEST_DB_QUERIES),
     names.DB_QUERY_DURATION_HIGHR_SECONDS.family,
     names.family_of(names.DB_REPEATED_QUERIES),
     names.family_of(names.DB_SLOW_QUERIES),
     names.family_of(names.CACHE_OPERATIONS),
+    names.family_of(names.CACHE_OPERATION_SECONDS),
 }
 _FOREIGN = (foreign("django_db_"), foreign("django_cache_"))
 # A sum over slots may round differently after a slot is added: that is not a reset.

@@ -17,9 +17,12 @@ from monitoring.figures.quantile import Buckets, buckets_of
 from monitoring.figures.ranking import Endpoint, Ranking
 from monitoring.figures.traffic import (
     PROMETHEUS,
+    SPENT_IN_ALL,
+    SPENT_IN_REQUESTS,
     EndpointTimes,
     EndpointTraffic,
     SourceUnavailableError,
+    Spent,
     Traffic,
     Workers,
 )
@@ -204,13 +207,42 @@ def _endpoints(
         # The comparison leaves out NaN.
         return _by_endpoint(client, f"histogram_quantile(0.95, {summed}) >= 0")
 
-    first = ranking.first(requests, seconds, p95)
+    spent, in_all = _spent(client, ask)
+    first = ranking.first(requests, seconds, p95, spent["db"])
     buckets = _endpoint_buckets(client, ask, first)
     times = []
     for endpoint in first:
         found = buckets.get(endpoint, Buckets((), ()))
-        times.append(EndpointTimes(endpoint, seconds.get(endpoint, 0.0), found.total, found))
-    return EndpointTraffic(times, is_fine=False, covered_seconds=covered)
+        of_endpoint = Spent(**{subject: each.get(endpoint, 0.0) for subject, each in spent.items()})
+        whole = seconds.get(endpoint, 0.0)
+        times.append(EndpointTimes(endpoint, whole, found.total, found, of_endpoint))
+    return EndpointTraffic(
+        times,
+        is_fine=False,
+        covered_seconds=covered,
+        spent=Spent(**{subject: sum(each.values()) for subject, each in spent.items()}),
+        spent_in_all=in_all,
+    )
+
+
+def _spent(
+    client: PrometheusClient, ask: _Expressions
+) -> tuple[dict[str, dict[Endpoint, float]], Spent]:
+    """By field of Spent and endpoint, and in all. One query: its label `spent` tells them apart."""
+    parts = [
+        f'label_replace(sum by ({by}) ({ask.added(name)}), "spent", "{subject}", "", "")'
+        for by, found in (("method, route", SPENT_IN_REQUESTS), ("", SPENT_IN_ALL))
+        for subject, name in found.items()
+    ]
+    spent: dict[str, dict[Endpoint, float]] = {subject: {} for subject in SPENT_IN_REQUESTS}
+    in_all = {}
+    for labels, value in client.query(" or ".join(parts)):
+        subject = labels.get("spent", "")
+        if labels.get("method") and labels.get("route") and subject in spent:
+            spent[subject][labels["method"], labels["route"]] = value
+        elif subject in SPENT_IN_ALL:
+            in_all[subject] = value
+    return spent, Spent(**in_all)
 
 
 def _endpoint_buckets(

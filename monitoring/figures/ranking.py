@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 Endpoint = tuple[str, str]  # method, route
 
-TOTAL, P95, COUNT, ERRORS = "total", "p95", "count", "errors"
-SORTS = (TOTAL, P95, COUNT, ERRORS)
+TOTAL, P95, COUNT, ERRORS, DB = "total", "p95", "count", "errors", "db"
+SORTS = (TOTAL, P95, COUNT, ERRORS, DB)
 DEFAULT_ENDPOINTS = 20
 MOST_ENDPOINTS = 1000
 
@@ -25,6 +25,7 @@ class Ranking:
         requests: Mapping[tuple[str, str, str], float],
         seconds: Mapping[Endpoint, float],
         p95: Callable[[], Mapping[Endpoint, float]],
+        db_seconds: Mapping[Endpoint, float],
     ) -> list[Endpoint]:
         """Of those that have requests (by method, route, status); `p95` is asked if it decides."""
         counts: dict[Endpoint, float] = {}
@@ -42,6 +43,8 @@ class Ranking:
                 values = counts
             case "errors":
                 values = errors
+            case "db":
+                values = db_seconds
             case _:
                 values = seconds
         active = [endpoint for endpoint, count in counts.items() if round(count)]

@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from monitoring.instruments.databases.query_log import REPEATED, SLOW
+from monitoring.instruments.databases.query_log import REPEATED, SLOW, Origin
 
 MOST_RECENT = 10  # entries of a kind in an answer
 
 _TAIL_BYTES = 256 * 1024
+_ORIGIN = tuple(field.name for field in fields(Origin))
 _KEPT = {
-    SLOW: ("fingerprint", "sql", "duration_ms", "alias", "route", "request_id", "rows"),
-    REPEATED: ("fingerprint", "sql", "count", "alias", "route", "request_id"),
+    SLOW: ("fingerprint", "sql", "duration_ms", "alias", *_ORIGIN, "rows"),
+    REPEATED: ("fingerprint", "sql", "count", "alias", *_ORIGIN),
 }
 
 

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from monitoring.figures.quantile import (
@@ -25,7 +26,10 @@ _PERCENTILES = {
     "p99_response_time": 0.99,
 }
 _QUANTILES = {_MIN: 0.0, _MAX: 1.0, **_PERCENTILES}
+_SHARES = {"db_share": "db", "cache_share": "cache", "outgoing_share": "outgoing"}
+_ROUNDING = 1e-9
 _TOO_COARSE = "the buckets of LATENCY_BUCKETS do not tell it"
+_NO_TIME = "no time of a request in this window"
 _NOT_KEPT = "no request in the time that the percentiles of endpoints cover"
 
 
@@ -49,6 +53,7 @@ def request_figures(traffic: Traffic) -> dict[str, Any]:
         "status_codes": _status_codes(traffic.requests),
         "slow_requests_count": round(traffic.slow_count),
         "endpoints": _endpoints(traffic),
+        "time_spent": _time_spent(traffic),
         "in_progress": None if traffic.in_progress is None else round(traffic.in_progress),
         "workers": {
             "configured": traffic.workers.configured,
@@ -104,14 +109,42 @@ def _endpoint(
     count = sum(counts.values())
     errors = sum(count for status, count in counts.items() if status >= _FIRST_ERROR)
     average = _average(times.seconds, times.observed)
+    spent = asdict(times.spent)
+    shares = {name: spent[subject] for name, subject in _SHARES.items()}
     return {
         "route": route,
         "method": method,
         "request_count": round(count),
         "error_rate": _percent(errors, count),
         **(_times if is_fine else _coarse_times)(times.buckets, average),
-        "unavailable": _endpoint_reasons(times.buckets, is_fine=is_fine),
+        **{name: _share(spent, times.seconds) for name, spent in shares.items()},
+        "queries_per_request": times.spent.queries / count if count else None,
+        "unavailable": _endpoint_reasons(times.buckets, is_fine=is_fine)
+        | ({} if times.seconds else dict.fromkeys(shares, _NO_TIME)),
     }
+
+
+def _time_spent(traffic: Traffic) -> dict[str, dict[str, float | None]]:
+    """Of all requests, and what is left of the whole site's: outside requests."""
+    spent, in_all = asdict(traffic.endpoints.spent), asdict(traffic.endpoints.spent_in_all)
+    return {
+        subject: {
+            "share": _share(spent[subject], traffic.duration_sum),
+            "in_requests_ms": 1000 * spent[subject],
+            "outside_requests_ms": 1000 * _rest(in_all[subject], spent[subject]),
+        }
+        for subject in _SHARES.values()
+    }
+
+
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def _rest(whole: float, part: float) -> float:
+    """0 if they differ by rounding only, or if queries from before the window are in `part`."""
+    rest = whole - part
+    return rest if rest > _ROUNDING * whole else 0.0
 
 
 def _endpoint_reasons(buckets: Buckets, *, is_fine: bool) -> dict[str, str]:

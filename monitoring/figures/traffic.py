@@ -9,6 +9,7 @@ from monitoring.figures.intervals import Intervals
 from monitoring.figures.quantile import Buckets
 from monitoring.figures.ranking import Endpoint, Ranking
 from monitoring.figures.window import Window
+from monitoring.metrics import names
 
 # The sources by name, as answers tell them.
 LOCAL = "local"
@@ -33,6 +34,33 @@ class Workers:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds in queries, cache operations and outgoing calls, and the number of queries.
+
+    Those that overlap, in threads or tasks, add up.
+    """
+
+    db: float = 0.0
+    cache: float = 0.0
+    outgoing: float = 0.0
+    queries: float = 0.0
+
+
+# The series that a field of Spent is the sum of: of requests by endpoint, and of all processes.
+SPENT_IN_REQUESTS = {
+    "db": names.HTTP_REQUEST_DB_SECONDS,
+    "cache": names.HTTP_REQUEST_CACHE_SECONDS,
+    "outgoing": names.HTTP_REQUEST_OUTGOING_SECONDS,
+    "queries": names.HTTP_REQUEST_DB_QUERIES,
+}
+SPENT_IN_ALL = {
+    "db": names.DB_QUERY_DURATION_HIGHR_SECONDS.sum,
+    "cache": names.CACHE_OPERATION_SECONDS,
+    "queries": names.DB_QUERY_DURATION_HIGHR_SECONDS.count,
+}
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointTimes:
     """Response times of one endpoint. `buckets` may be of another time than the rest."""
 
@@ -40,6 +68,7 @@ class EndpointTimes:
     seconds: float
     observed: float  # how many times are in `seconds`
     buckets: Buckets
+    spent: Spent = Spent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +78,8 @@ class EndpointTraffic:
     times: Sequence[EndpointTimes] = ()
     is_fine: bool = True  # else the buckets are LATENCY_BUCKETS
     covered_seconds: float | None = None  # by the buckets; None: unknown
+    spent: Spent = Spent()  # of all endpoints, listed or not
+    spent_in_all: Spent = Spent()  # with what ran outside requests
 
 
 @dataclass(frozen=True, slots=True)

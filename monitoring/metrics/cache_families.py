@@ -20,9 +20,10 @@ GET = "get"  # the value of the label `operation` that has its own families, too
 
 @dataclass(frozen=True)
 class CacheMetrics(CacheFamilies):
-    """What caches write: django-prometheus's families, and one of our own."""
+    """What caches write: django-prometheus's families, and our own."""
 
     operations: Counter
+    seconds: Counter
 
 
 @cache
@@ -34,5 +35,10 @@ def cache_metrics() -> CacheMetrics:
             names.CACHE_OPERATIONS,
             "Cache operations; those on many keys count each key.",
             ["alias", "operation", "result"],
+        ),
+        seconds=Counter(
+            names.CACHE_OPERATION_SECONDS,
+            "Time of cache operations, without queries and outgoing calls within them.",
+            ["alias"],
         ),
     )

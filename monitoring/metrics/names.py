@@ -34,6 +34,10 @@ HTTP_SLOW_REQUESTS = "http_slow_requests_total"
 HTTP_EXCEPTIONS = "http_exceptions_total"
 HTTP_REQUEST_QUEUE_SECONDS = HistogramNames("http_request_queue_seconds")
 HTTP_REQUEST_QUERIES = HistogramNames("http_request_queries")
+HTTP_REQUEST_DB_SECONDS = "http_request_db_seconds_total"
+HTTP_REQUEST_CACHE_SECONDS = "http_request_cache_seconds_total"
+HTTP_REQUEST_OUTGOING_SECONDS = "http_request_outgoing_seconds_total"
+HTTP_REQUEST_DB_QUERIES = "http_request_db_queries_total"
 HTTP_STATUS_CODE = "http_status_{code}_total"  # one for each status code
 HTTP_ERROR_RATE = "http_error_rate"
 HTTP_ACTIVE_SESSIONS = "http_active_sessions"
@@ -67,6 +71,7 @@ DJANGO_CACHE_GET_HITS = "django_cache_get_hits_total"
 DJANGO_CACHE_GET_MISSES = "django_cache_get_misses_total"
 DJANGO_CACHE_GET_FAIL = "django_cache_get_fail_total"
 CACHE_OPERATIONS = "cache_operations_total"
+CACHE_OPERATION_SECONDS = "cache_operation_seconds_total"
 
 # Celery.
 CELERY_TASK_DURATION_SECONDS = HistogramNames("celery_task_duration_seconds")

@@ -1,5 +1,6 @@
 """The families of requests. Names, types, help texts and labels are public API."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import ldexp
@@ -12,6 +13,7 @@ from monitoring.metrics import names
 from monitoring.metrics.histogram import BisectHistogram
 from monitoring.storage.exemplars import DIRECT_RECORDS
 from monitoring.storage.fine_file import COUNTS
+from monitoring.storage.values import SlotValue, value_of
 
 # The bounds 2^(k/16) s of a native histogram of schema 4, from 2^-14 s to 2^7 s.
 HIGHR_SCHEMA = 4
@@ -28,6 +30,34 @@ assert len(HIGHR_BOUNDS) + 1 == DIRECT_RECORDS == COUNTS
 _QUEUE_BUCKETS = (*DEFAULT_LATENCY_BUCKETS, 30.0, 60.0)
 _QUERIES_BUCKETS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
+# What a request's time is spent on; fields of HttpMetrics.
+DB, CACHE, OUTGOING = "db_seconds", "cache_seconds", "outgoing_seconds"
+_ENDPOINT = ["method", "route"]
+
+
+class SpentSeries(dict[str, SlotValue]):
+    """Where one method and route counts its time by subject, and its queries.
+
+    Each series is made at its first use: most routes make no outgoing call, and many have no cache.
+    """
+
+    def __init__(self, metrics: "HttpMetrics", method: str, route: str) -> None:
+        super().__init__()
+        self._metrics = metrics
+        self._labels = method, route
+
+    def __missing__(self, subject: str) -> SlotValue:
+        family: Counter = getattr(self._metrics, subject)
+        value = self[subject] = value_of(family.labels(*self._labels))
+        return value
+
+    def writes(self, spent: Mapping[str, float], queries: int) -> list[tuple[SlotValue, float]]:
+        """For the `add_all` of a request."""
+        writes = [(self[subject], seconds) for subject, seconds in spent.items()]
+        if queries:
+            writes.append((self["db_queries"], float(queries)))
+        return writes
+
 
 @dataclass(frozen=True, slots=True)
 class HttpMetrics:
@@ -42,6 +72,10 @@ class HttpMetrics:
     exceptions: Counter
     queue: BisectHistogram
     queries: BisectHistogram
+    db_seconds: Counter
+    cache_seconds: Counter
+    outgoing_seconds: Counter
+    db_queries: Counter
 
 
 def build_http_metrics(
@@ -103,6 +137,30 @@ def build_http_metrics(
             names.HTTP_REQUEST_QUERIES.family,
             "Database queries of a request.",
             buckets=_QUERIES_BUCKETS,
+            **common,
+        ),
+        db_seconds=Counter(
+            names.HTTP_REQUEST_DB_SECONDS,
+            "Time of requests in database queries; those that overlap add up.",
+            _ENDPOINT,
+            **common,
+        ),
+        cache_seconds=Counter(
+            names.HTTP_REQUEST_CACHE_SECONDS,
+            "Time of requests in cache operations, without queries and calls within them.",
+            _ENDPOINT,
+            **common,
+        ),
+        outgoing_seconds=Counter(
+            names.HTTP_REQUEST_OUTGOING_SECONDS,
+            "Time of requests in outgoing HTTP calls; those that overlap add up.",
+            _ENDPOINT,
+            **common,
+        ),
+        db_queries=Counter(
+            names.HTTP_REQUEST_DB_QUERIES,
+            "Database queries of requests.",
+            _ENDPOINT,
             **common,
         ),
     )

@@ -42,7 +42,7 @@ OTHER_NAMES = {
     *("INCR", "LPUSH", "FAILURE", "IGNORED", "REJECTED", "RETRY", "SUCCESS", "DEFINITIONS"),
 }
 OUR_PREFIXES = r"(?:http|db|django|cache|celery|process|gunicorn|monitoring|python_gc)_"
-NOT_METRICS = {"django_prometheus", "monitoring_unread"}
+NOT_METRICS = {"django_prometheus", "monitoring_unread", "db_share", "cache_share"}
 OLD_NAMES = """
 from django.conf import settings
 settings.configure()

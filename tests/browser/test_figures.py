@@ -22,6 +22,10 @@ def milliseconds(value: float) -> str:
     return f"{three_digits(value)} ms" if value < 999.5 else f"{three_digits(value / 1000)} s"
 
 
+def share(value: float) -> str:
+    return f"{three_digits(100 * value)} %"
+
+
 def answers(status: StatusPage, *ends: str) -> dict[str, Any]:
     """Loads the page, lets it rest, and gives the last answers: those that it shows."""
     found: dict[str, Response] = {}
@@ -72,8 +76,23 @@ def test_each_figure_on_the_page_equals_the_json_of_the_same_moment(status: Stat
             milliseconds(one["avg_response_time"]),
             f"{one['request_count']:,}",
             f"{three_digits(one['error_rate'])} %",
+            *(share(one[f"{name}_share"]) for name in ("db", "cache", "outgoing")),
+            three_digits(one["queries_per_request"]),
         ]
         for one in by_p95
+    ]
+    assert any(one["queries_per_request"] == 3 for one in by_p95)
+    rows = status.page.locator("#sp-spent tbody tr")
+    assert [row.locator("td").all_inner_texts() for row in rows.all()] == [
+        [
+            head,
+            share(spent["share"]),
+            milliseconds(spent["in_requests_ms"]),
+            milliseconds(spent["outside_requests_ms"]),
+        ]
+        for head, spent in zip(
+            ("Database", "Cache", "Outgoing HTTP"), summary["time_spent"].values(), strict=True
+        )
     ]
     slow = summary["slow_requests"][0]
     text = status.text("#sp-requests tbody tr")

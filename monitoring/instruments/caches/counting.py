@@ -10,7 +10,6 @@ another one of the same cache is not counted again.
 """
 
 from collections.abc import Callable, Iterable, Sized
-from contextvars import ContextVar
 from functools import lru_cache, wraps
 from inspect import iscoroutinefunction
 from types import MethodType
@@ -19,6 +18,7 @@ from typing import Any
 from django.core.cache.backends.base import BaseCache
 
 from monitoring.instruments.caches.recorder import CacheRecorder, cache_recorder
+from monitoring.instruments.databases.trackers import Operation, running
 from monitoring.metrics.cache_families import ERROR, EXISTS, HIT, MISS, OK
 
 # Django's own mark of a missing key: a tracer between us and the backend knows it (Datadog's does).
@@ -36,12 +36,10 @@ _OUTCOMES: dict[str, Callable[[Any], str]] = {
     "touch": lambda found: OK if found else MISS,
 }
 
-# Set to the outer value rather than reset: a signal handler may raise before a token is kept.
-_active: ContextVar[str | None] = ContextVar("monitoring_cache", default=None)
-
 Method = Callable[..., Any]
 Arguments = tuple[tuple[Any, ...], dict[str, Any], Any]  # args, kwargs, first argument
-Account = Callable[[Any, Any, BaseException | None], None]  # first argument, result, error
+# Of an operation: its first argument, result, error.
+Account = Callable[[Operation, Any, Any, BaseException | None], None]
 
 
 @lru_cache(maxsize=256)
@@ -124,21 +122,22 @@ def _counted(operation: str, method: Method, recorder: CacheRecorder, alias: str
 def _get(method: Method, recorder: CacheRecorder, alias: str) -> Method:
     @wraps(method)
     def get(self: BaseCache, key: Any, default: Any = None, *args: Any, **kwargs: Any) -> Any:
-        outer = _active.get()
-        if outer == alias:
+        outer = running.get()
+        if outer is not None and outer.name == alias:
             return method(self, key, default, *args, **kwargs)
+        operation = Operation(alias, outer)
         try:
-            _active.set(alias)
+            running.set(operation)
             value = method(self, key, _MISSING, *args, **kwargs)
         except BaseException:
-            recorder.failed_gets(1)
+            recorder.failed_gets(operation, 1)
             raise
         finally:
-            _active.set(outer)
+            running.set(outer)
         if value is _MISSING:
-            recorder.miss()
+            recorder.miss(operation)
             return default
-        recorder.hit()
+        recorder.hit(operation)
         return value
 
     return get
@@ -147,21 +146,22 @@ def _get(method: Method, recorder: CacheRecorder, alias: str) -> Method:
 def _async_get(method: Method, recorder: CacheRecorder, alias: str) -> Method:
     @wraps(method)
     async def get(self: BaseCache, key: Any, default: Any = None, *args: Any, **kwargs: Any) -> Any:
-        outer = _active.get()
-        if outer == alias:
+        outer = running.get()
+        if outer is not None and outer.name == alias:
             return await method(self, key, default, *args, **kwargs)
+        operation = Operation(alias, outer)
         try:
-            _active.set(alias)
+            running.set(operation)
             value = await method(self, key, _MISSING, *args, **kwargs)
         except BaseException:
-            recorder.failed_gets(1)
+            recorder.failed_gets(operation, 1)
             raise
         finally:
-            _active.set(outer)
+            running.set(outer)
         if value is _MISSING:
-            recorder.miss()
+            recorder.miss(operation)
             return default
-        recorder.hit()
+        recorder.hit(operation)
         return value
 
     return get
@@ -172,19 +172,20 @@ def _operation(
 ) -> Method:
     @wraps(method)
     def operate(self: BaseCache, *args: Any, **kwargs: Any) -> Any:
-        outer = _active.get()
-        if outer == alias:
+        outer = running.get()
+        if outer is not None and outer.name == alias:
             return method(self, *args, **kwargs)
         args, kwargs, first = arrange(args, kwargs)
+        operation = Operation(alias, outer)
         try:
-            _active.set(alias)
+            running.set(operation)
             result = method(self, *args, **kwargs)
         except BaseException as error:
-            account(first, None, error)
+            account(operation, first, None, error)
             raise
         finally:
-            _active.set(outer)
-        account(first, result, None)
+            running.set(outer)
+        account(operation, first, result, None)
         return result
 
     return operate
@@ -195,19 +196,20 @@ def _async_operation(
 ) -> Method:
     @wraps(method)
     async def operate(self: BaseCache, *args: Any, **kwargs: Any) -> Any:
-        outer = _active.get()
-        if outer == alias:
+        outer = running.get()
+        if outer is not None and outer.name == alias:
             return await method(self, *args, **kwargs)
         args, kwargs, first = arrange(args, kwargs)
+        operation = Operation(alias, outer)
         try:
-            _active.set(alias)
+            running.set(operation)
             result = await method(self, *args, **kwargs)
         except BaseException as error:
-            account(first, None, error)
+            account(operation, first, None, error)
             raise
         finally:
-            _active.set(outer)
-        account(first, result, None)
+            running.set(outer)
+        account(operation, first, result, None)
         return result
 
     return operate
@@ -236,19 +238,18 @@ def _listed(name: str) -> Callable[..., Arguments]:
 def _many(operation: str, recorder: CacheRecorder) -> Account:
     name = operation.removesuffix("_many")
 
-    def account(first: Any, result: Any, error: BaseException | None) -> None:
+    def account(operation: Operation, first: Any, result: Any, error: BaseException | None) -> None:
         asked = _distinct(first)
         if name == "get":
             if error is not None:
-                recorder.failed_gets(asked)
+                recorder.failed_gets(operation, asked)
             else:
-                recorder.gets(len(result), max(asked - len(result), 0))
+                recorder.gets(operation, len(result), max(asked - len(result), 0))
         else:
             failed = asked if error is not None else len(result or ()) if name == "set" else 0
-            if failed:
-                recorder.count(name, ERROR, failed)
-            if asked > failed:
-                recorder.count(name, OK, asked - failed)
+            results = (ERROR, failed), (OK, asked - failed)
+            counted = [(result, count) for result, count in results if count > 0]
+            recorder.count(operation, name, *counted)
 
     return account
 
@@ -262,11 +263,12 @@ def _distinct(keys: Any) -> int:
         return len(keys)
 
 
-def _one(operation: str, recorder: CacheRecorder) -> Account:
-    outcome = _OUTCOMES[operation]
+def _one(name: str, recorder: CacheRecorder) -> Account:
+    outcome = _OUTCOMES[name]
 
-    def account(first: Any, result: Any, error: BaseException | None) -> None:
-        recorder.count(operation, outcome(result) if error is None else _failure(operation, error))
+    def account(operation: Operation, first: Any, result: Any, error: BaseException | None) -> None:
+        found = outcome(result) if error is None else _failure(name, error)
+        recorder.count(operation, name, (found, 1))
 
     return account
 

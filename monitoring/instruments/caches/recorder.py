@@ -5,7 +5,9 @@ No method raises an error of ours; what a signal handler raises passes.
 
 from functools import cache
 
+from monitoring.instruments.databases.trackers import Operation, spend
 from monitoring.metrics.cache_families import ERROR, GET, HIT, MISS, CacheMetrics, cache_metrics
+from monitoring.metrics.request_families import CACHE
 from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage.self_report import report_error
 from monitoring.storage.values import SlotValue, add_all, value_of
@@ -45,6 +47,7 @@ class CacheRecorder:
         self._hits = value_of(metrics.hits.labels(backend))
         self._misses = value_of(metrics.misses.labels(backend))
         self._fail = value_of(metrics.fail.labels(backend))
+        self._seconds = value_of(metrics.seconds.labels(alias))
         hit, miss = self._value(GET, HIT), self._value(GET, MISS)
         self._hit_writes = [(hit, 1.0)]
         self._miss_writes = [(miss, 1.0)]
@@ -52,52 +55,58 @@ class CacheRecorder:
             self._hit_writes += [(self._get, 1.0), (self._hits, 1.0)]
             self._miss_writes += [(self._get, 1.0), (self._misses, 1.0)]
 
-    def hit(self) -> None:
+    def hit(self, operation: Operation) -> None:
         try:
-            add_all(self._hit_writes)
+            self._write(self._hit_writes, operation)
         except Exception as error:
             if is_interruption(error):
                 raise
             report_error("a cache operation could not be recorded")
 
-    def miss(self) -> None:
+    def miss(self, operation: Operation) -> None:
         try:
-            add_all(self._miss_writes)
+            self._write(self._miss_writes, operation)
         except Exception as error:
             if is_interruption(error):
                 raise
             report_error("a cache operation could not be recorded")
 
-    def gets(self, hits: int, misses: int) -> None:
+    def gets(self, operation: Operation, hits: int, misses: int) -> None:
         """Count the keys of a get_many."""
         try:
             hit = [(value, hits * amount) for value, amount in self._hit_writes]
             miss = [(value, misses * amount) for value, amount in self._miss_writes]
-            add_all(hit + miss)
+            self._write(hit + miss, operation)
         except Exception as error:
             if is_interruption(error):
                 raise
             report_error("a cache operation could not be recorded")
 
-    def failed_gets(self, count: int) -> None:
+    def failed_gets(self, operation: Operation, count: int) -> None:
         try:
             writes = [(self._value(GET, ERROR), float(count))]
             if not self._double:
                 writes += [(self._get, float(count)), (self._fail, float(count))]
-            add_all(writes)
+            self._write(writes, operation)
         except Exception as error:
             if is_interruption(error):
                 raise
             report_error("a cache operation could not be recorded")
 
-    def count(self, operation: str, result: str, count: int = 1) -> None:
-        """Count an operation other than get; `operation` and `result` come from closed sets."""
+    def count(self, operation: Operation, name: str, *results: tuple[str, int]) -> None:
+        """Count keys by result for an operation other than get; names come from closed sets."""
         try:
-            self._value(operation, result).inc(count)
+            writes = [(self._value(name, result), float(count)) for result, count in results]
+            self._write(writes, operation)
         except Exception as error:
             if is_interruption(error):
                 raise
             report_error("a cache operation could not be recorded")
+
+    def _write(self, writes: list[tuple[SlotValue, float]], operation: Operation) -> None:
+        seconds = operation.end()
+        add_all((*writes, (self._seconds, seconds)))
+        spend(CACHE, seconds)
 
     def _value(self, operation: str, result: str) -> SlotValue:
         value = self._values.get((operation, result))

@@ -28,7 +28,7 @@ def log_path(settings: Settings) -> Path | None:
         own = this_process.files.directory
         return own and own / "slow-queries" / _NAME
     if settings.SLOW_QUERY_LOG is not None:
-        return _base() / settings.SLOW_QUERY_LOG
+        return base_directory() / settings.SLOW_QUERY_LOG
     try:
         return _ensured_default()
     except (MetricsDirectoryError, OSError):
@@ -45,7 +45,7 @@ def problem_of_log(settings: Settings) -> str:
         except (MetricsDirectoryError, OSError) as error:
             return str(error)
         return ""
-    path = _base() / settings.SLOW_QUERY_LOG
+    path = base_directory() / settings.SLOW_QUERY_LOG
     needed = (path, path.with_name(f"{path.name}.lock"))
     return next(
         (f"{_SETTING}={path}: this process may not write it" for one in needed if _refuses(one)), ""
@@ -54,7 +54,7 @@ def problem_of_log(settings: Settings) -> str:
 
 def _ensured_default(*, create: bool = True) -> Path:
     """A file for this user and project, in a directory that nobody else may write to."""
-    project = hashlib.sha256(str(_base().resolve()).encode()).hexdigest()[:8]
+    project = hashlib.sha256(str(base_directory().resolve()).encode()).hexdigest()[:8]
     parent = _kept() / f"django-monitoring-{files.user()}-{project}"
     directory.ensure(parent, _SETTING, create=create)
     # `ensure` lets root use anyone's. Here the name is guessable, and links in it are followed.
@@ -69,7 +69,7 @@ def _kept() -> Path:
     return kept if os.access(kept, os.W_OK | os.X_OK) else directory.temporary_directory()
 
 
-def _base() -> Path:
+def base_directory() -> Path:
     return Path(getattr(django_settings, "BASE_DIR", None) or Path.cwd())
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from time import monotonic
@@ -28,10 +28,16 @@ _MINUTE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The request that a query belongs to; None for what is unknown."""
+    """What asked for a query; None for what is unknown. `method` and `route` are labels.
 
-    route: str | None
-    request_id: str | None
+    `caller` is `file:line:function`, `trace_id` that of a sampled trace, in hexadecimal.
+    """
+
+    method: str | None = None
+    route: str | None = None
+    request_id: str | None = None
+    trace_id: str | None = None
+    caller: str | None = None
 
 
 class QueryLog:
@@ -65,8 +71,7 @@ class QueryLog:
             "time": _rfc3339(facts["time"]),
             "sql": sql,
             "fingerprint": mark,
-            "route": origin.route,
-            "request_id": origin.request_id,
+            **asdict(origin),
             **more,
             "suppressed": suppressed,
         }

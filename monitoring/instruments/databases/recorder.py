@@ -13,7 +13,7 @@ from typing import Any
 from prometheus_client import Counter
 
 from monitoring.conf import get_settings
-from monitoring.instruments.databases.trackers import current
+from monitoring.instruments.databases.trackers import current, running
 from monitoring.metrics.database_families import DatabaseMetrics, database_metrics
 from monitoring.metrics.labels import OTHER
 from monitoring.primitives.bounded_names import BoundedNames
@@ -38,6 +38,7 @@ class QueryRecorder:
         slow_seconds: float,
         *,
         double: bool,
+        comments: bool = False,
     ) -> None:
         """`double`: the backend is django-prometheus's, which writes its own families itself."""
         self._alias = alias
@@ -45,6 +46,7 @@ class QueryRecorder:
         self._metrics = metrics
         self._slow_seconds = slow_seconds
         self._double = double
+        self._comments = comments
         self._error_types = BoundedNames(_MAX_ERROR_TYPES, OTHER)
         self._slow = value_of(metrics.slow.labels(alias))
         self._highr = metrics.duration_highr
@@ -62,9 +64,10 @@ class QueryRecorder:
             params = _Counted(params)
         failure: BaseException | None = None
         result = None
+        sent = self._commented(sql, params) if self._comments else sql
         started = perf_counter()
         try:
-            result = execute(sql, params, many, context)
+            result = execute(sent, params, many, context)
         except BaseException as error:
             failure = error
         # Ours begins where the query has ended: nothing of the query's is caught below.
@@ -92,6 +95,17 @@ class QueryRecorder:
                 del failure  # else a cycle: the exception, its traceback, this frame
         return result
 
+    def _commented(self, sql: Any, params: Any) -> Any:
+        from monitoring.instruments.databases.sql_comment import commented  # noqa: PLC0415  (opt-in)
+
+        try:
+            return commented(sql, params)
+        except Exception as error:
+            if is_interruption(error):
+                raise
+            report_error("a query could not be commented")
+            return sql
+
     def _writes(
         self, seconds: float, params: Any, many: bool
     ) -> tuple[tuple[SlotValue, float], ...]:
@@ -111,6 +125,9 @@ class QueryRecorder:
         while tracker is not None:
             tracker.add(self._alias, self._vendor, sql, seconds)
             tracker = tracker.parent
+        operation = running.get()
+        if operation is not None:  # a cache in a database
+            operation.inner += seconds
         if seconds >= self._slow_seconds:
             from monitoring.instruments.databases.report import report_slow  # noqa: PLC0415  (rare)
 
@@ -150,8 +167,15 @@ def _items(params: Any) -> int:
 @cache
 def query_recorder(alias: str, vendor: str, double: bool) -> QueryRecorder:
     """The recorder for the connections of an alias; a forked child goes on using it."""
-    slow_seconds = get_settings().SLOW_QUERY_MS / 1000
-    return QueryRecorder(alias, vendor, database_metrics(), slow_seconds, double=double)
+    settings = get_settings()
+    return QueryRecorder(
+        alias,
+        vendor,
+        database_metrics(),
+        settings.SLOW_QUERY_MS / 1000,
+        double=double,
+        comments=settings.SQL_COMMENTS,
+    )
 
 
 def count_connection(alias: str, vendor: str) -> None:

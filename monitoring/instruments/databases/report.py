@@ -1,12 +1,14 @@
 """Reports slow, repeated and tracked queries: what each counts, and what goes to the query log."""
 
 from collections import Counter
+from dataclasses import replace
 from time import time
 from typing import Any
 
 from django.http import HttpRequest
 
 from monitoring.instruments.background import jobs
+from monitoring.instruments.databases.caller import caller
 from monitoring.instruments.databases.normalise import MAX_INPUT
 from monitoring.instruments.databases.query_log import (
     REPEATED,
@@ -15,10 +17,11 @@ from monitoring.instruments.databases.query_log import (
     normalised,
     query_log,
 )
-from monitoring.instruments.databases.trackers import RequestTracker, Tracker, current
-from monitoring.instruments.request_headers import request_id_of
+from monitoring.instruments.databases.statement_text import text_of
+from monitoring.instruments.databases.trackers import RequestTracker, Tracker, request_tracker
+from monitoring.instruments.request_headers import request_id_of, sampled_trace
 from monitoring.metrics.database_families import database_metrics
-from monitoring.metrics.labels import OTHER, Unresolved
+from monitoring.metrics.labels import METHODS, OTHER, Unresolved
 from monitoring.metrics.route_templates import template_label
 from monitoring.primitives.bounded_names import BoundedNames
 from monitoring.primitives.interruptions import is_interruption
@@ -26,14 +29,15 @@ from monitoring.storage import own_counters
 from monitoring.storage.self_report import report_error
 
 _MAX_BLOCKS = 100
-_UNKNOWN = Origin(None, None)
 
 _blocks = BoundedNames(_MAX_BLOCKS, OTHER)
 
 
 def report_slow(alias: str, vendor: str, sql: Any, seconds: float, cursor: Any) -> None:
     """Queue a slow query for the log."""
-    moment, origin, rows = time(), _origin(current.get()), _rows(cursor)
+    moment, rows, tracker = time(), _rows(cursor), request_tracker()
+    task = None if tracker is None else tracker.task
+    origin = replace(_origin(None if tracker is None else tracker.request), caller=caller(task))
     if isinstance(sql, str | bytes):
         sql = sql[: MAX_INPUT + 1]
 
@@ -48,18 +52,22 @@ def report_slow(alias: str, vendor: str, sql: Any, seconds: float, cursor: Any) 
     jobs.put(write, own_counters.DROP_QUERY_LOG)
 
 
-def report_repeated(tracker: RequestTracker, limit: int, route: str, request: HttpRequest) -> None:
-    """Count and log, in the background, the queries that a request ran more than `limit` times."""
-    moment, statements = time(), tracker.statements
-    origin = Origin(route, request_id_of(request))
+def report_repeated(tracker: RequestTracker, route: str, request: HttpRequest) -> None:
+    """Count and log, in the background, the queries that a request ran too often."""
+    moment, statements, limit = time(), tracker.statements, tracker.repeated_limit
+    found = tracker.callers or {}
+    origin = replace(_origin(request), route=route)
 
     def write() -> None:
         counts: Counter[tuple[str, str, str]] = Counter()
         sources: dict[tuple[str, str, str], str] = {}
-        for (alias, vendor, sql), count in statements.items():
+        callers: dict[tuple[str, str, str], str | None] = {}
+        for statement, count in statements.items():
+            alias, vendor, sql = statement
             key = (alias, vendor, normalised(sql, vendor))
             counts[key] += count
             sources[key] = sql
+            callers[key] = callers.get(key) or found.get(statement)
         for key, count in counts.items():
             if count > limit:
                 alias, vendor, _ = key
@@ -67,7 +75,7 @@ def report_repeated(tracker: RequestTracker, limit: int, route: str, request: Ht
                 query_log().write(
                     {"event": REPEATED, "time": moment, "alias": alias, "count": count},
                     (sources[key], vendor),
-                    origin,
+                    replace(origin, caller=callers[key]),
                     {},
                 )
 
@@ -87,14 +95,18 @@ def report_block(name: str, tracker: Tracker) -> None:
         report_error("a tracked block could not be recorded")
 
 
-def _origin(tracker: Tracker | None) -> Origin:
-    while tracker is not None:
-        if isinstance(tracker, RequestTracker) and tracker.request is not None:
-            match = tracker.request.resolver_match
-            route = Unresolved.MIDDLEWARE.value if match is None else template_label(match.route)
-            return Origin(route, request_id_of(tracker.request))
-        tracker = tracker.parent
-    return _UNKNOWN
+def _origin(request: HttpRequest | None) -> Origin:
+    trace = sampled_trace({} if request is None else request.META)
+    trace_id = None if trace is None else trace.trace_id.hex()
+    if request is None:
+        return Origin(trace_id=trace_id)
+    match = request.resolver_match
+    return Origin(
+        METHODS.get(request.method or "", OTHER),
+        Unresolved.MIDDLEWARE.value if match is None else template_label(match.route),
+        request_id_of(request),
+        trace_id,
+    )
 
 
 def _rows(cursor: Any) -> int | None:
@@ -105,37 +117,3 @@ def _rows(cursor: Any) -> int | None:
             raise
         return None
     return rows if isinstance(rows, int) and rows >= 0 else None
-
-
-def text_of(sql: Any) -> str:
-    """The statement as text; psycopg also takes bytes and composed objects."""
-    if isinstance(sql, str):
-        return sql
-    if isinstance(sql, bytes):
-        return sql.decode(errors="replace")
-    text = _composed(sql)
-    return type(sql).__name__ if text is None else text
-
-
-def _composed(sql: Any) -> str | None:
-    """The text of what `psycopg.sql` or `psycopg2.sql` composed; None if it is something else.
-
-    Their own `as_string` needs the connection for names and literals, which by now another query
-    may use. Literals become `?`: the log has no values.
-    """
-    content: Any = getattr(
-        sql, "_wrapped", getattr(sql, "_obj", None)
-    )  # psycopg2's, else psycopg's
-    for cls in type(sql).__mro__:
-        if cls.__module__.partition(".")[0] not in ("psycopg", "psycopg2"):
-            continue
-        if cls.__name__ == "Composed":
-            parts = (_composed(part) for part in content)
-            return "".join("?" if part is None else part for part in parts)
-        if cls.__name__ == "SQL":
-            return str(content)
-        if cls.__name__ == "Identifier":
-            return ".".join('"' + str(name).replace('"', '""') + '"' for name in content)
-        if cls.__name__ == "Placeholder":
-            return f"%({content})s" if content else "%s"
-    return None

@@ -1,18 +1,27 @@
-"""Counts the queries of the current request and of the current blocks under track_queries.
+"""Counts the queries of the current request and of the current blocks under track_queries, and what
+the request's time is spent on.
 
 The current tracker is a context variable: async code and the threads in which Django runs sync code
 see it. A thread that a project starts itself begins without one.
 """
 
 import threading
+from asyncio import Task
 from contextvars import ContextVar
+from time import perf_counter
+from typing import Any
 
 from django.http import HttpRequest
 
+from monitoring.instruments.databases.caller import caller
 from monitoring.instruments.databases.normalise import MAX_INPUT
+from monitoring.instruments.databases.statement_text import known_text
+from monitoring.metrics.request_families import DB
 from monitoring.primitives.platform.forks import at_fork
 
 _MAX_STATEMENTS = 1000  # different statements that are counted for one request
+
+_Statement = tuple[str, str, str]  # alias, vendor, SQL
 
 
 class Tracker:
@@ -41,31 +50,107 @@ class RequestTracker(Tracker):
     """Counts a request's queries by statement. `request` is None once it has ended.
 
     `is_answering` until the middleware has its answer, whose content may be streamed after that.
+    `spent` has the seconds of queries (DB), cache operations (CACHE) and outgoing calls (OUTGOING);
+    None before the first. Those that overlap, in threads or tasks, add up to more than the time.
+    `task` is the one of an async request. `callers` has who asked for a statement when it was run
+    more than `repeated_limit` times; None before the first.
     """
 
-    __slots__ = ("is_answering", "request", "statements")
+    __slots__ = (
+        "callers",
+        "is_answering",
+        "repeated_limit",
+        "request",
+        "spent",
+        "statements",
+        "task",
+    )
 
-    def __init__(self, parent: Tracker | None, request: HttpRequest) -> None:
+    def __init__(self, parent: Tracker | None, request: HttpRequest, repeated_limit: int) -> None:
         self.parent = parent  # without super(), because every request makes a tracker
         self.count = 0
         self._lock = threading.Lock()
         self.request: HttpRequest | None = request
         self.is_answering = True
-        self.statements: dict[tuple[str, str, str], int] = {}  # by alias, vendor, SQL
+        self.repeated_limit = repeated_limit
+        self.task: Task[Any] | None = None
+        self.spent: dict[str, float] | None = None
+        self.statements: dict[_Statement, int] = {}
+        self.callers: dict[_Statement, str | None] | None = None
 
     def add(self, alias: str, vendor: str, sql: object, seconds: float) -> None:
+        text = known_text(sql)
         with self._lock:
             self.count += 1
-            if isinstance(sql, str) and len(sql) <= MAX_INPUT:
-                key = (alias, vendor, sql)
-                known = self.statements.get(key)
-                if known is not None:
-                    self.statements[key] = known + 1
-                elif len(self.statements) < _MAX_STATEMENTS:
-                    self.statements[key] = 1
+            self._spend(DB, seconds)
+            if text is None or len(text) > MAX_INPUT:
+                return
+            key = (alias, vendor, text)
+            known = self.statements.get(key)
+            if known is not None:
+                self.statements[key] = known + 1
+                if known == self.repeated_limit:
+                    self.callers = {**(self.callers or {}), key: caller(self.task)}
+            elif len(self.statements) < _MAX_STATEMENTS:
+                self.statements[key] = 1
+
+    def spend(self, subject: str, seconds: float) -> None:
+        """Add time that was spent on DB, CACHE or OUTGOING."""
+        with self._lock:
+            self._spend(subject, seconds)
+
+    def spent_so_far(self) -> tuple[dict[str, float], int]:
+        """Seconds by subject, and the number of queries; threads may still add to both."""
+        with self._lock:
+            return dict(self.spent or {}), self.count
+
+    def _spend(self, subject: str, seconds: float) -> None:
+        spent = self.spent
+        if spent is None:
+            self.spent = {subject: seconds}
+        else:
+            spent[subject] = spent.get(subject, 0.0) + seconds
+
+
+class Operation:
+    """A cache operation or an outgoing call, which is being timed from now on.
+
+    Queries and other operations within it count for themselves: its own time is the rest.
+    """
+
+    __slots__ = ("inner", "name", "outer", "started")
+
+    def __init__(self, name: object, outer: "Operation | None") -> None:
+        """`name` tells what counts only once if it calls itself: a cache's alias, say."""
+        self.name: object = name
+        self.outer = outer
+        self.inner = 0.0
+        self.started = perf_counter()
+
+    def end(self) -> float:
+        """Its own seconds; call it once."""
+        seconds = perf_counter() - self.started
+        if self.outer is not None:
+            self.outer.inner += seconds
+        self.name = None  # a task that was begun within it may live on
+        return max(seconds - self.inner, 0.0)
 
 
 current: ContextVar[Tracker | None] = ContextVar("monitoring_queries", default=None)
+
+# The innermost. Set to the outer one rather than reset: a signal handler may raise before a token
+# is kept.
+running: ContextVar[Operation | None] = ContextVar("monitoring_operation", default=None)
+
+
+def spend(subject: str, seconds: float) -> None:
+    """Add time to the request of this context, if there is one."""
+    tracker = current.get()
+    while tracker is not None:
+        if isinstance(tracker, RequestTracker):
+            tracker.spend(subject, seconds)
+            return
+        tracker = tracker.parent
 
 
 def _renew_locks_in_child() -> None:
@@ -92,12 +177,22 @@ def is_within_request() -> bool:
     return False
 
 
-def begin_request(request: HttpRequest) -> RequestTracker:
+def request_tracker() -> RequestTracker | None:
+    """That of the request in this context, however many blocks are within it."""
+    tracker = current.get()
+    while tracker is not None:
+        if isinstance(tracker, RequestTracker):
+            return tracker
+        tracker = tracker.parent
+    return None
+
+
+def begin_request(request: HttpRequest, repeated_limit: int) -> RequestTracker:
     """Count the request's queries from now on, in this context."""
     parent = current.get()
     while isinstance(parent, RequestTracker):  # it ended in another context, or never
         parent = parent.parent
-    tracker = RequestTracker(parent, request)
+    tracker = RequestTracker(parent, request, repeated_limit)
     current.set(tracker)
     return tracker
 

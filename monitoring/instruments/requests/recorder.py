@@ -5,6 +5,7 @@ of a request are made together under one lock. No method raises an error of ours
 handler raises passes.
 """
 
+import asyncio
 import sys
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ from monitoring.instruments.requests.slow_requests import keep_details
 from monitoring.instruments.upkeep import TICK_SECONDS, upkeep
 from monitoring.metrics.histogram import BisectHistogram
 from monitoring.metrics.labels import METHODS, OTHER, Route, Routes, Unresolved, static_prefix
-from monitoring.metrics.request_families import HIGHR_BOUNDS, HttpMetrics, http_metrics
+from monitoring.metrics.request_families import HIGHR_BOUNDS, HttpMetrics, SpentSeries, http_metrics
 from monitoring.primitives.bounded_names import BoundedNames
 from monitoring.primitives.interruptions import is_interruption
 from monitoring.storage import own_counters, this_process, values
@@ -58,6 +59,7 @@ class _Series:
     duration: BisectHistogram
     fine: FineRow
     slow: SlotValue
+    spent: SpentSeries
 
 
 class RequestRecorder:
@@ -97,7 +99,7 @@ class RequestRecorder:
             entering = iter(self._enter)
             request.monitoring_leaving = iter(self._leave)  # type: ignore[attr-defined]
             add_all(entering)
-            request.monitoring_queries = begin_request(request)  # type: ignore[attr-defined]
+            request.monitoring_queries = begin_request(request, self._repeated_limit)  # type: ignore[attr-defined]
             return perf_counter()
         except BaseException as error:
             if is_interruption(error):
@@ -108,6 +110,14 @@ class RequestRecorder:
                 raise
             report_error("a request's start could not be recorded")
         return perf_counter()
+
+    def note_task(self, request: HttpRequest) -> None:
+        """Remember the current task, whose queries run in threads of Django's."""
+        try:
+            request.monitoring_queries.task = asyncio.current_task()  # type: ignore[attr-defined]
+        except Exception as error:  # no loop of asyncio's, or a `begin` that failed
+            if is_interruption(error):
+                raise
 
     def begin_stream(self, request: HttpRequest) -> None:
         """Its answer is ready, and its content follows. `finish` counts it at the end of that."""
@@ -166,6 +176,7 @@ class RequestRecorder:
                     *self._highr.writes_in(fine, seconds),
                     *series.duration.writes(seconds),
                     *(self._queries.writes(queries.count) if queries.count else self._no_query),
+                    *(series.spent.writes(*queries.spent_so_far()) if queries.spent else ()),
                 )
             )
             add_all(chain(self._leaving(request), rest))
@@ -180,7 +191,7 @@ class RequestRecorder:
             if queries.count > self._repeated_limit:
                 from monitoring.instruments.databases.report import report_repeated  # noqa: PLC0415  (rare)
 
-                report_repeated(queries, self._repeated_limit, series.route, request)
+                report_repeated(queries, series.route, request)
             trace = sampled_trace(request.META)
             if trace is not None:
                 self._leave_exemplars(series.duration, seconds, trace)
@@ -285,7 +296,8 @@ class RequestRecorder:
         duration = self._metrics.duration.labels(method, route)
         # Made with the others, at 0: so rate() sees the first slow request as a step from 0 to 1.
         slow = value_of(self._metrics.slow.labels(method, route))
-        return _Series(route, counts, duration, FineRow(method, route), slow)
+        spent = SpentSeries(self._metrics, method, route)
+        return _Series(route, counts, duration, FineRow(method, route), slow, spent)
 
 
 def _stop_tracking(request: HttpRequest) -> None:

@@ -58,6 +58,11 @@ export function percent(value) {
   return isNumber(value) ? `${number(value)} %` : MISSING;
 }
 
+// A part of 1 as percent.
+export function share(value) {
+  return isNumber(value) ? percent(100 * value) : MISSING;
+}
+
 export function clock(unixSeconds) {
   return new Date(unixSeconds * 1000).toLocaleTimeString(language, { hour12: false });
 }

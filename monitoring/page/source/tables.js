@@ -1,7 +1,7 @@
 // The tables: rebuilt only when their rows change, sorted as the reader chose.
 
 import { element, hidden, replaceKeepingFocus } from "./dom.js";
-import { count, durationText, moment, percent } from "./format.js";
+import { count, durationText, moment, number, percent, share } from "./format.js";
 
 // A column: {head, cell(row) → text or node, sort(row) → number or text, number: true, wide: true}
 export class Table {
@@ -116,12 +116,29 @@ export function routesTable(region) {
     figure("Average", "avg_response_time", durationText),
     figure("Requests", "request_count", count),
     figure("Errors", "error_rate", percent),
+    figure("Database", "db_share", share),
+    figure("Cache", "cache_share", share),
+    figure("Outgoing", "outgoing_share", share),
+    figure("Queries", "queries_per_request", number),
   ];
   return new Table(region, columns, {
     empty: "No requests in this window.",
     key: (row) => `${row.method} ${row.route}`,
     order: { column: "95th percentile", descending: true },
   });
+}
+
+const SUBJECTS = { db: "Database", cache: "Cache", outgoing: "Outgoing HTTP" };
+
+// Rows: {subject, share, in_requests_ms, outside_requests_ms}
+export function timeSpentTable(region) {
+  const columns = [
+    { head: "Spent on", cell: (row) => SUBJECTS[row.subject] },
+    { head: "Of their time", number: true, cell: (row) => share(row.share) },
+    { head: "In requests", number: true, cell: (row) => durationText(row.in_requests_ms) },
+    { head: "Outside requests", number: true, cell: (row) => durationText(row.outside_requests_ms) },
+  ];
+  return new Table(region, columns, { empty: "Nothing in this window.", key: (row) => row.subject });
 }
 
 export function slowRequestsTable(region) {
@@ -146,7 +163,8 @@ export function slowQueriesTable(region) {
           "div",
           { title: row.sql },
           element("div", { class: "sp-clamp" }, code(row.sql)),
-          element("div", { class: "sp-note" }, hidden("in "), `${row.alias} · ${row.route ?? "no request"}`),
+          element("div", { class: "sp-note" }, hidden("in "), `${row.alias} · ${row.route ? `${row.method ?? ""} ${row.route}`.trim() : "no request"}`),
+          row.caller ? element("div", { class: "sp-note" }, hidden("asked for by "), code(row.caller)) : "",
         ),
     },
   ];

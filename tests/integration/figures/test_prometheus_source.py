@@ -23,7 +23,7 @@ from tests.servers.prometheus import Prometheus, run_prometheus
 from tests.servers.text_target import run_text_target
 
 # What differs by nature: who answers, when, and how far back it reaches.
-APART = {"source", "window", "timestamp", "requests_per_second", "workers"}
+APART = {"source", "window", "timestamp", "requests_per_second", "workers", "time_spent"}
 
 
 def settings_for(prometheus: Prometheus, **more: Any) -> Settings:
@@ -106,6 +106,9 @@ def test_prometheus_answers_the_union_and_local_its_own(
             remote = figures_from(prometheus, PROMETHEUS_MATCHERS=matchers)
             for name in remote.keys() - APART - {"endpoints"}:
                 assert remote[name] == pytest.approx(local[name]), name
+            for subject, spent in remote["time_spent"].items():
+                for name in ("share", "in_requests_ms"):
+                    assert spent[name] == pytest.approx(local["time_spent"][subject][name]), subject
             assert {(e["route"], e["method"]): e["request_count"] for e in remote["endpoints"]} == {
                 (e["route"], e["method"]): e["request_count"] for e in local["endpoints"]
             }
@@ -114,7 +117,7 @@ def test_prometheus_answers_the_union_and_local_its_own(
                 sorted(remote["endpoints"], key=str),
                 strict=True,
             ):
-                exact = ("request_count", "error_rate", "avg_response_time")
+                exact = ("request_count", "error_rate", "avg_response_time", "db_share")
                 assert [theirs[name] for name in exact] == pytest.approx(
                     [ours[name] for name in exact]
                 )
@@ -167,6 +170,43 @@ def test_series_old_new_reset_and_stopped_are_counted_as_the_local_source_does(
         serve(4, {"/old/": 5, "/new/": 7})
         # The reset of /old/ adds 5; `increase` extrapolates its 15 somewhat. Not -995, not 1022.
         assert 17 <= figures_from(prometheus)["request_count"] <= 35
+
+
+def test_time_is_split_by_route_and_from_that_outside_requests(tmp_path: Path) -> None:
+    with run_text_target() as target, run_prometheus(tmp_path, [target.address]) as prometheus:
+
+        def serve(number: int, factor: float) -> None:
+            a, b = '{method="GET",route="/a/"}', '{method="GET",route="/b/"}'
+            lines = [
+                f"http_request_duration_seconds_sum{a} {10 * factor}",
+                f"http_request_duration_seconds_sum{b} {20 * factor}",
+                f"http_request_db_seconds_total{a} {5 * factor}",
+                f"http_request_db_queries_total{a} {400 * factor}",
+                f"http_request_cache_seconds_total{b} {2 * factor}",
+                f"db_query_duration_highr_seconds_sum {8 * factor}",
+                f'cache_operation_seconds_total{{alias="default"}} {1.5 * factor}',
+                f'cache_operation_seconds_total{{alias="other"}} {0.5 * factor}',
+            ]
+            requests = {"/a/": 200 * factor, "/b/": 100 * factor}
+            target.text = "\n".join([exposition(number, requests), *lines, ""])
+            wait_for("the scrape", lambda: prometheus.value("served_round") == number)
+
+        serve(1, 1)
+        serve(2, 3)
+        found = request_figures(
+            PrometheusSource(settings_for(prometheus)).traffic(Window(300.0), Ranking("db", 2))
+        )
+        shares = [
+            (one["route"], one["db_share"], one["cache_share"], one["queries_per_request"])
+            for one in found["endpoints"]
+        ]
+        assert shares == [("/a/", 0.5, 0, 2), ("/b/", 0, 0.1, 0)]
+        assert found["time_spent"]["db"] == {
+            "share": pytest.approx(10 / 60),
+            "in_requests_ms": 10_000,
+            "outside_requests_ms": 6_000,
+        }
+        assert found["time_spent"]["cache"]["outside_requests_ms"] == 0
 
 
 def test_a_window_in_points(tmp_path: Path) -> None:

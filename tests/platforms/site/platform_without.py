@@ -8,6 +8,7 @@ Windows refuses while a file is open is refused as well.
 import builtins
 import contextlib
 import errno
+import functools
 import importlib
 import io
 import mmap
@@ -191,6 +192,8 @@ def _tell_children() -> None:
 
 def _refuse_as_windows(locked: set[int]) -> None:
     os.O_BINARY, os.O_NOINHERIT = _O_BINARY, _O_NOINHERIT  # type: ignore[attr-defined]
+    # asyncio's pair: Windows' is made of two TCP sockets, by code that is not in this Python.
+    socket.socketpair = functools.partial(socket.socketpair, socket.AF_UNIX)
 
     def open_(path: Any, flags: int, *arguments: Any, **options: Any) -> int:
         if not flags & _O_BINARY and _caller() == "monitoring":

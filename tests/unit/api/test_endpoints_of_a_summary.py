@@ -35,6 +35,10 @@ def _counted() -> None:
         metrics.requests.labels("GET", route, "200").inc(1_000_000 - 100 * number)
         metrics.requests.labels("GET", route, "404").inc(30 - number)
         metrics.duration.labels("GET", route).observe(1_000_000 * (1 + number % 7))
+    # Beside them no route of another test is seen: they have too much time.
+    for number, seconds in ((3, 2_000_000.0), (17, 3_000_000.0)):
+        metrics.db_seconds.labels("GET", f"/ranked-{number}/").inc(seconds)
+        metrics.db_queries.labels("GET", f"/ranked-{number}/").inc(999_727)
 
 
 def test_the_number_and_the_order_are_as_asked(admin: User) -> None:
@@ -42,8 +46,17 @@ def test_the_number_and_the_order_are_as_asked(admin: User) -> None:
     assert routes(admin, "endpoints=3&sort=count") == [f"/ranked-{n}/" for n in (0, 1, 2)]
     assert routes(admin, "endpoints=2&sort=errors") == ["/ranked-0/", "/ranked-1/"]
     assert routes(admin, "endpoints=4&sort=total") == [f"/ranked-{n}/" for n in (13, 20, 27, 6)]
+    assert routes(admin, "endpoints=2&sort=db") == ["/ranked-17/", "/ranked-3/"]
     assert len(routes(admin, "endpoints=1000&sort=p95")) == 30
     assert routes(admin, "endpoints=0") == []
+
+
+def test_an_endpoint_has_its_share_of_database_time_and_its_queries(admin: User) -> None:
+    second = ask(admin, "endpoints=2&sort=db").json()["endpoints"][1]
+    assert second["route"] == "/ranked-3/"
+    assert second["db_share"] == pytest.approx(0.5)
+    assert second["queries_per_request"] == pytest.approx(1, abs=0.001)
+    assert (second["cache_share"], second["outgoing_share"]) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -55,8 +68,8 @@ def test_the_number_and_the_order_are_as_asked(admin: User) -> None:
         ("endpoints=", "endpoints", "from 0 to 1000"),
         ("endpoints=%D9%A3", "endpoints", "from 0 to 1000"),
         (f"endpoints={'9' * 5000}", "endpoints", "from 0 to 1000"),
-        ("sort=name", "sort", "total, p95, count, errors"),
-        ("sort=", "sort", "total, p95, count, errors"),
+        ("sort=name", "sort", "total, p95, count, errors, db"),
+        ("sort=", "sort", "total, p95, count, errors, db"),
     ],
 )
 def test_anything_else_is_refused_by_name(admin: User, query: str, field: str, says: str) -> None:

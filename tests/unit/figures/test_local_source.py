@@ -45,6 +45,8 @@ def test_a_window_has_its_own_figures_and_all_has_those_of_every_request(
             "p90_response_time": pytest.approx(30, rel=0.022),
             "p95_response_time": pytest.approx(30, rel=0.022),
             "p99_response_time": pytest.approx(30, rel=0.022),
+            **dict.fromkeys(("db_share", "cache_share", "outgoing_share"), 0),
+            "queries_per_request": 0,
             "unavailable": {},
         }
     ]

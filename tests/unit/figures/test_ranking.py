@@ -13,6 +13,7 @@ REQUESTS = {
     (*D, "200"): 0.3,  # an estimate of nothing
 }
 SECONDS = {A: 9.0, B: 1.0, C: 3.0, D: 50.0}
+DB = {B: 0.9, A: 0.5}
 P95 = {A: 0.1, B: 0.2, C: 0.9}
 
 
@@ -23,18 +24,19 @@ P95 = {A: 0.1, B: 0.2, C: 0.9}
         ("count", [B, C, A]),
         ("errors", [C, B, A]),
         ("p95", [C, B, A]),
+        ("db", [B, A, C]),
     ],
 )
 def test_endpoints_with_requests_are_sorted_by_each_figure(
     sort: str, expected: list[Endpoint]
 ) -> None:
-    assert Ranking(sort).first(REQUESTS, SECONDS, lambda: P95) == expected
-    assert Ranking(sort, 2).first(REQUESTS, SECONDS, lambda: P95) == expected[:2]
-    assert Ranking(sort, 0).first(REQUESTS, SECONDS, lambda: P95) == []
+    assert Ranking(sort).first(REQUESTS, SECONDS, lambda: P95, DB) == expected
+    assert Ranking(sort, 2).first(REQUESTS, SECONDS, lambda: P95, DB) == expected[:2]
+    assert Ranking(sort, 0).first(REQUESTS, SECONDS, lambda: P95, DB) == []
 
 
 def test_p95_is_not_asked_unless_it_decides() -> None:
     def fail() -> dict[Endpoint, float]:
         raise AssertionError
 
-    assert Ranking("count").first(REQUESTS, SECONDS, fail) == [B, C, A]
+    assert Ranking("count").first(REQUESTS, SECONDS, fail, DB) == [B, C, A]

@@ -40,8 +40,11 @@ def test_the_newest_come_first_from_the_rotated_file_as_well(tmp_path: Path) -> 
         "sql": "SELECT ?",
         "duration_ms": 122.0,
         "alias": "default",
+        "method": None,
         "route": "/a/",
         "request_id": None,
+        "trace_id": None,
+        "caller": None,
         "rows": 1,
     }
     (repeated,) = recent(log, REPEATED)

@@ -7,7 +7,7 @@ import pytest
 
 from monitoring.figures.quantile import Buckets
 from monitoring.figures.request_figures import request_figures
-from monitoring.figures.traffic import EndpointTimes, EndpointTraffic, Traffic, Workers
+from monitoring.figures.traffic import EndpointTimes, EndpointTraffic, Spent, Traffic, Workers
 from monitoring.metrics.request_families import HIGHR_BOUNDS
 
 LOWEST = "under 0.061 ms, its lowest bucket"
@@ -104,3 +104,49 @@ def test_no_request_has_no_figure_and_needs_no_reason() -> None:
     figures = request_figures(traffic())
     assert figures["p95_response_time"] is None
     assert figures["unavailable"] == {}
+
+
+def spending(*seconds: float, spent: Spent, in_all: Spent | None = None) -> Traffic:
+    found = traffic(*seconds)
+    times = [replace(each, spent=spent) for each in found.endpoints.times]
+    endpoints = replace(found.endpoints, times=times, spent=spent, spent_in_all=in_all or spent)
+    return replace(found, endpoints=endpoints)
+
+
+def test_an_endpoint_has_the_parts_of_its_time_and_its_queries_for_each_request() -> None:
+    spent = Spent(db=0.03, cache=0.01, outgoing=0.12, queries=6)
+    (endpoint,) = request_figures(spending(0.04, 0.06, spent=spent))["endpoints"]
+    assert endpoint["db_share"] == pytest.approx(0.3)
+    assert endpoint["cache_share"] == pytest.approx(0.1)
+    assert endpoint["outgoing_share"] == pytest.approx(1.2)  # calls that overlap
+    assert endpoint["queries_per_request"] == 3
+
+
+def test_an_endpoint_without_queries_has_shares_of_0() -> None:
+    (endpoint,) = request_figures(traffic(0.04))["endpoints"]
+    assert endpoint["queries_per_request"] == 0
+    assert [endpoint[f"{name}_share"] for name in ("db", "cache", "outgoing")] == [0, 0, 0]
+
+
+def test_shares_of_an_endpoint_without_any_time_are_null_with_a_reason() -> None:
+    shares = ["db_share", "cache_share", "outgoing_share"]
+    (endpoint,) = request_figures(traffic(0.0))["endpoints"]
+    assert [endpoint[name] for name in shares] == [None, None, None]
+    for name in shares:
+        assert endpoint["unavailable"][name] == "no time of a request in this window"
+
+
+def test_what_routes_did_not_spend_was_outside_requests() -> None:
+    spent, in_all = Spent(db=0.02, cache=0.5), Spent(db=0.07, cache=0.5 * (1 + 1e-12))
+    figures = request_figures(spending(0.1, spent=spent, in_all=in_all))["time_spent"]
+    assert figures["db"] == {
+        "share": pytest.approx(0.2),
+        "in_requests_ms": pytest.approx(20),
+        "outside_requests_ms": pytest.approx(50),
+    }
+    assert figures["cache"]["outside_requests_ms"] == 0
+    assert figures["outgoing"] == {
+        "share": 0,
+        "in_requests_ms": 0,
+        "outside_requests_ms": 0,
+    }

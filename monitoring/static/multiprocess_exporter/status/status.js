@@ -95,6 +95,11 @@ function percent(value) {
   return isNumber(value) ? `${number(value)} %` : MISSING;
 }
 
+// A part of 1 as percent.
+function share(value) {
+  return isNumber(value) ? percent(100 * value) : MISSING;
+}
+
 function clock(unixSeconds) {
   return new Date(unixSeconds * 1000).toLocaleTimeString(language, { hour12: false });
 }
@@ -830,12 +835,29 @@ function routesTable(region) {
     figure("Average", "avg_response_time", durationText),
     figure("Requests", "request_count", count),
     figure("Errors", "error_rate", percent),
+    figure("Database", "db_share", share),
+    figure("Cache", "cache_share", share),
+    figure("Outgoing", "outgoing_share", share),
+    figure("Queries", "queries_per_request", number),
   ];
   return new Table(region, columns, {
     empty: "No requests in this window.",
     key: (row) => `${row.method} ${row.route}`,
     order: { column: "95th percentile", descending: true },
   });
+}
+
+const SUBJECTS = { db: "Database", cache: "Cache", outgoing: "Outgoing HTTP" };
+
+// Rows: {subject, share, in_requests_ms, outside_requests_ms}
+function timeSpentTable(region) {
+  const columns = [
+    { head: "Spent on", cell: (row) => SUBJECTS[row.subject] },
+    { head: "Of their time", number: true, cell: (row) => share(row.share) },
+    { head: "In requests", number: true, cell: (row) => durationText(row.in_requests_ms) },
+    { head: "Outside requests", number: true, cell: (row) => durationText(row.outside_requests_ms) },
+  ];
+  return new Table(region, columns, { empty: "Nothing in this window.", key: (row) => row.subject });
 }
 
 function slowRequestsTable(region) {
@@ -860,7 +882,8 @@ function slowQueriesTable(region) {
           "div",
           { title: row.sql },
           element("div", { class: "sp-clamp" }, code(row.sql)),
-          element("div", { class: "sp-note" }, hidden("in "), `${row.alias} · ${row.route ?? "no request"}`),
+          element("div", { class: "sp-note" }, hidden("in "), `${row.alias} · ${row.route ? `${row.method ?? ""} ${row.route}`.trim() : "no request"}`),
+          row.caller ? element("div", { class: "sp-note" }, hidden("asked for by "), code(row.caller)) : "",
         ),
     },
   ];
@@ -1372,6 +1395,7 @@ const health = new Health(byId("sp-health"));
 const charts = new TimeCharts(page);
 const histogram = new Histogram(page);
 const routes = routesTable(byId("sp-routes"));
+const timeSpent = timeSpentTable(byId("sp-spent"));
 const slowRequests = slowRequestsTable(byId("sp-requests"));
 const slowQueries = slowQueriesTable(byId("sp-queries"));
 const alertLines = new AlertLines(byId("sp-alerts"));
@@ -1456,6 +1480,7 @@ function showSummary(answer) {
   summary = answer;
   tiles.show(answer, thresholds);
   routes.show(answer.endpoints);
+  timeSpent.show(Object.entries(answer.time_spent).map(([subject, spent]) => ({ subject, ...spent })));
   slowRequests.show(answer.slow_requests);
   showLive(answer, poller.paused);
   if (thresholds) alertLines.show(thresholds, answer);
@@ -1465,6 +1490,7 @@ function whyNoSummary(reason) {
   summary = null;
   tiles.showReason(reason);
   routes.showReason(reason);
+  timeSpent.showReason(reason);
   slowRequests.showReason(reason);
   if (thresholds) alertLines.showReason(reason);
   showDoubt(reason);

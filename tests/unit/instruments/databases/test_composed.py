@@ -8,7 +8,7 @@ import psycopg2.sql
 import pytest
 
 from monitoring.instruments.databases.normalise import normalise
-from monitoring.instruments.databases.report import text_of
+from monitoring.instruments.databases.statement_text import text_of
 
 both = pytest.mark.parametrize("sql", [psycopg.sql, psycopg2.sql], ids=["psycopg", "psycopg2"])
 

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.django_db
 def test_a_request_that_never_ended_is_left_behind_by_the_next() -> None:
     with track_queries("around") as around:
         for _ in range(3):
-            begin_request(HttpRequest())
-        last = begin_request(HttpRequest())
+            begin_request(HttpRequest(), 10)
+        last = begin_request(HttpRequest(), 10)
         assert last.parent is around
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
