@@ -108,7 +108,9 @@ class MetricFile:
 
         Raises TruncatedError when the file has shrunk, OSError when it cannot be mapped.
         """
-        if self._map is None or isinstance(self._map, bytes):
+        if isinstance(self._map, bytes):
+            self._copy_again()
+        elif self._map is None:
             self._open()
             if self._map is None:
                 return
@@ -156,6 +158,13 @@ class MetricFile:
                 self._use_map(size)
         finally:
             os.close(descriptor)
+
+    def _copy_again(self) -> None:
+        """Where files are not mapped (`files.view`), what a map would show by itself."""
+        copied, self._mapped = self._mapped, 0
+        self._open()
+        if self._mapped < copied:
+            raise TruncatedError(self.path.name)
 
     def _remap(self, size: int) -> None:
         # The mmap object keeps a descriptor of its own; a fresh open could be another file.

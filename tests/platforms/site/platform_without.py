@@ -22,8 +22,11 @@ from collections.abc import Callable
 from types import FrameType, ModuleType
 from typing import Any
 
-# psutil and numpy have other code there; the others run the tests, and have it too.
-_TOOLS = {"psutil", "numpy", "pytest", "_pytest", "xdist", "execnet", "pluggy", "coverage"}
+# The first have other code there; the others run the tests, and have it too.
+_TOOLS = {
+    *("psutil", "numpy", "billiard", "celery", "kombu"),
+    *("pytest", "_pytest", "xdist", "execnet", "pluggy", "coverage"),
+}
 _HERE = sys.stdlib_module_names | {"sitecustomize", "windows_locks"}
 
 # Of the standard library, what imports the missing modules, or looks for them later.
@@ -96,13 +99,29 @@ def apply(name: str) -> None:
         import windows_locks  # type: ignore[import-not-found]  # noqa: PLC0415
 
         sys.modules["msvcrt"] = windows_locks
-        for missing in _MODULES_NOT_ON_WINDOWS:
-            sys.modules[missing] = None  # type: ignore[assignment]  # so an import fails
+        _remove_modules()
         _refuse_as_windows(windows_locks.held)
     for module_, names in (_NOT_ON_WINDOWS if name == "windows" else _NOT_ON_MACOS).items():
         _remove(module_, names)
     _hide_paths()
     _tell_children()
+
+
+def _remove_modules() -> None:
+    kept = {}
+    for name in _MODULES_NOT_ON_WINDOWS:
+        with contextlib.suppress(ImportError):
+            kept[name] = importlib.import_module(name)
+        sys.modules[name] = None  # type: ignore[assignment]  # so an import fails
+    real = builtins.__import__
+
+    def import_(name: str, *rest: Any, **options: Any) -> ModuleType:
+        is_relative = options.get("level") or rest[3:4] > (0,)
+        if name in kept and not is_relative and _caller() in _HERE | _TOOLS:
+            return kept[name]
+        return real(name, *rest, **options)
+
+    builtins.__import__ = import_
 
 
 def _user(depth: int = 2) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import tempfile
 from pathlib import Path
 
@@ -201,6 +200,8 @@ def test_without_free_descriptors_nothing_is_read_rather_than_a_part(tmp_path: P
     Slot(tmp_path, "web-0").count("/a/", 1)
     found = Found(tmp_path)
     found.read()
+    import resource  # noqa: PLC0415  (Windows has none)
+
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest = os.open(tmp_path, os.O_RDONLY)
     os.close(lowest)

@@ -127,6 +127,7 @@ def test_an_entry_with_a_damaged_key_costs_only_itself(tmp_path: Path) -> None:
     assert damage.count == 1
 
 
+@pytest.mark.needs("signals")
 def test_a_dead_process_is_not_in_the_live_gauges_any_more(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -140,6 +141,7 @@ def test_a_dead_process_is_not_in_the_live_gauges_any_more(
     assert list(merged.samples("busy")) == []
 
 
+@pytest.mark.needs("pipes")
 def test_what_is_no_file_is_neither_followed_nor_waited_for(tmp_path: Path) -> None:
     write(tmp_path, "counter_1.db", {"a": 1})
     os.mkfifo(tmp_path / "counter_2.db")

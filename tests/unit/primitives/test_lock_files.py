@@ -102,6 +102,7 @@ def test_many_threads_write_one_after_the_other(tmp_path: Path) -> None:
     assert path.read_bytes() == b"400"
 
 
+@pytest.mark.needs("signals")
 def test_a_killed_holder_holds_no_more(metrics_directory: Path, run_python: RunPython) -> None:
     run_python(
         """
@@ -113,6 +114,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert not is_locked(metrics_directory / "a.lock")
 
 
+@pytest.mark.needs("fork")
 def test_a_child_that_closes_its_copy_frees_nothing(
     metrics_directory: Path, run_python: RunPython
 ) -> None:
@@ -132,6 +134,7 @@ print(is_locked(path))
     assert output.strip() == "True"
 
 
+@pytest.mark.needs("fork")
 def test_a_child_forked_at_any_moment_keeps_no_lock(run_python: RunPython, tmp_path: Path) -> None:
     run_python(
         f"""
@@ -168,6 +171,7 @@ assert not held and not left, (held, left)
     )
 
 
+@pytest.mark.needs("fork")
 def test_a_child_forked_while_it_is_held_neither_keeps_nor_frees_it(
     run_python: RunPython, tmp_path: Path
 ) -> None:

@@ -1,7 +1,6 @@
 """A small file is whole or the old one, and no link or pipe leads its writer elsewhere."""
 
 import os
-import resource
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -26,6 +25,8 @@ from tests.unit.conftest import RunPython
 @contextmanager
 def full_disk(room: int) -> Iterator[None]:
     """No file of this process may grow beyond so many bytes: a write stops there, then fails."""
+    import resource  # noqa: PLC0415  (Windows has none)
+
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
     try:

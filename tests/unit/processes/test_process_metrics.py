@@ -41,6 +41,7 @@ def metrics(directory: Path) -> list[Metric]:
     return list(slot_metrics(read_slots(directory)))
 
 
+@pytest.mark.needs("proc")
 def test_the_figures_are_the_kernels(
     holder: "subprocess.Popen[bytes]", metrics_directory: Path
 ) -> None:
