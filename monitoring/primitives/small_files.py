@@ -137,6 +137,9 @@ def _sweep(path: Path) -> None:
             descriptor = os.open(draft, READ)
             try:
                 locks.lock_now(descriptor)
-                draft.unlink()
+                if files.OPEN_FILES_MOVE:
+                    draft.unlink()
             finally:
                 locks.close(descriptor)
+            if not files.OPEN_FILES_MOVE:
+                draft.unlink()

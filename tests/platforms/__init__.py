@@ -19,7 +19,7 @@ LACKING = {
     "moves": ("windows",),  # an open file can be renamed, deleted, replaced or cut short
     "rlimits": ("windows",),
     "pipes": ("windows",),  # mkfifo
-    "unix sockets": ("windows",),
+    "links": ("windows",),  # O_NOFOLLOW
 }
 
 

@@ -34,6 +34,7 @@ except ImportError:  # Windows
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
         except PermissionError as error:  # so Windows calls a lock that somebody has
             raise BlockingIOError(*error.args) from error
+        os.lseek(descriptor, 0, os.SEEK_SET)
 
     def share_now(descriptor: int) -> None:
         """Lock the file; here, alone. Raises BlockingIOError while another one holds it."""

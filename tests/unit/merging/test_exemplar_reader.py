@@ -241,6 +241,7 @@ def test_any_bytes_are_read_without_an_exception_and_without_an_exemplar(
         assert read() == {}
 
 
+@pytest.mark.needs("moves")
 @given(st.floats(), st.floats())
 def test_numbers_of_every_kind_are_read_without_an_exception(
     value: float, timestamp: float

@@ -118,6 +118,7 @@ def test_no_count_is_lost_and_none_appears_twice(
             each.close()
 
 
+@pytest.mark.needs("moves")
 def test_a_file_that_was_replaced_is_learnt_anew(tmp_path: Path) -> None:
     slot, found = Slot(tmp_path, "web-0"), Found(tmp_path)
     slot.count("/a/", 1)
@@ -196,6 +197,7 @@ def test_endpoints_of_files_long_gone_are_forgotten(tmp_path: Path) -> None:
     assert len(found.endpoints) <= 2000
 
 
+@pytest.mark.needs("rlimits")
 def test_without_free_descriptors_nothing_is_read_rather_than_a_part(tmp_path: Path) -> None:
     Slot(tmp_path, "web-0").count("/a/", 1)
     found = Found(tmp_path)

@@ -191,6 +191,7 @@ def test_no_bytes_make_the_reader_fail(chance: random.Random, garbage: bytes, le
         assert len(merged.values) <= 4096
 
 
+@pytest.mark.needs("moves")
 @settings(max_examples=150, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_nothing_done_to_a_file_between_two_scrapes_makes_the_reader_fail(

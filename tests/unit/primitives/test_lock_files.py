@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.primitives.lock_files import close_lock, is_locked, lock_now, locked, open_lock
+from monitoring.primitives.platform import files
 from tests.unit.conftest import RunPython
 
 
@@ -46,6 +47,7 @@ def test_a_lock_that_is_only_looked_for_is_not_made(tmp_path: Path) -> None:
     assert not is_locked(path)
 
 
+@pytest.mark.needs("proc")
 def test_who_waits_with_a_deadline_gets_an_error_and_leaves_no_descriptor(tmp_path: Path) -> None:
     path = tmp_path / "a"
     holder = try_lock(path)
@@ -91,8 +93,8 @@ def test_many_threads_write_one_after_the_other(tmp_path: Path) -> None:
     def add() -> None:
         for _ in range(50):
             with locked(path, 30) as descriptor:
-                number = int(os.pread(descriptor, 10, 0) or 0)
-                os.pwrite(descriptor, str(number + 1).encode(), 0)
+                number = int(files.read_at(descriptor, 10, 0) or 0)
+                files.write_at(descriptor, str(number + 1).encode(), 0)
 
     threads = [threading.Thread(target=add) for _ in range(8)]
     for thread in threads:

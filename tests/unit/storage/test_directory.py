@@ -75,6 +75,7 @@ print(own != live, worker.stdout.strip() == own, os.path.isdir(own), os.listdir(
     assert done.stdout.split() == ["True", "True", "True", "[]"]
 
 
+@pytest.mark.needs("fork")
 def test_a_test_run_has_its_own_and_leaves_nothing_behind() -> None:
     script = """
 import os, sys

@@ -88,7 +88,7 @@ def test_a_file_of_another_layout_is_replaced(metrics_directory: Path, content: 
     assert path.read_bytes() == MAGIC.ljust(FILE_BYTES, b"\0")
 
 
-@pytest.mark.needs("owners")
+@pytest.mark.needs("links")
 def test_a_link_is_not_followed(metrics_directory: Path) -> None:
     target = metrics_directory / "precious"
     target.write_text("precious")
