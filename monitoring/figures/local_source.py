@@ -38,8 +38,8 @@ from monitoring.figures.window import Window
 from monitoring.merging.layout import Indices, Line, Values, bound_of
 from monitoring.merging.merge import Merged, shared_merger
 from monitoring.metrics import names
-from monitoring.primitives import boot_clock
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform import boot_clock, processes
 from monitoring.processes.process_metrics import read_states
 from monitoring.processes.saturation import count_busy
 from monitoring.processes.server_facts import read_facts
@@ -226,6 +226,8 @@ class LocalSource:
     def _workers(self, merged: Merged) -> Workers:
         facts = read_facts(self._directory)
         in_progress = merged.by_owner(names.HTTP_REQUESTS_IN_PROGRESS)
+        if processes.why_unknown():
+            return Workers(facts.workers if facts else None, None, None)
         states = read_states(self._directory, WEB)
         busy = count_busy(states, in_progress)
         if facts is None:

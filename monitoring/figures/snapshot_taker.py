@@ -8,10 +8,10 @@ import os
 from pathlib import Path
 
 from monitoring.figures.ring_file import SNAPSHOT_SECONDS
-from monitoring.primitives.forks import in_each_child
 from monitoring.primitives.lock_files import close_lock, lock_now, open_lock
 from monitoring.primitives.one_thread import Periodic, threads_run
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform.forks import in_each_child
 from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
 from monitoring.storage.process_lock import process_lock

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import cache
 
 from monitoring.primitives.deadline import NoThreadError
-from monitoring.primitives.forks import uwsgi_module
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform.forks import uwsgi_module
 
 NO_THREADS = "uWSGI runs no threads: set enable-threads"
 

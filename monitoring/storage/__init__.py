@@ -32,7 +32,7 @@ def install(role: str | None = None, directory: Path | str | None = None) -> Non
         if directory is not None:
             chosen = Path(directory).absolute()
         elif chosen_role == TEST:
-            chosen = private_directory()
+            chosen = private_directory(this_process.give_back)
         else:
             chosen = configured_directory()
         finds_start = role is None and chosen_role in (WEB, MASTER)

@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from monitoring.primitives.forks import in_each_child
+from monitoring.primitives.platform.forks import in_each_child
 from monitoring.storage import client_internals
 
 if TYPE_CHECKING:

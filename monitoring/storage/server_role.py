@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from monitoring.primitives.forks import uwsgi_module
+from monitoring.primitives.platform.forks import uwsgi_module
 from monitoring.storage.server_start import find_server
 from monitoring.storage.slots import MASTER, OTHER, WEB, program_of, role_of
 

@@ -15,6 +15,7 @@ from pathlib import Path, PurePath
 from monitoring.errors import NoFreeSlotError
 from monitoring.primitives.interruptions import is_interruption
 from monitoring.primitives.lock_files import close_lock, is_locked, lock_now, open_lock
+from monitoring.primitives.platform import processes
 from monitoring.primitives.small_files import is_at, read_json, write_all
 from monitoring.storage.process_lock import process_lock
 
@@ -104,7 +105,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The process named in a lock file; `start_ticks` (proc(5), field 22) detects a reused pid."""
+    """The process named in a lock file; `start_ticks` is `ProcessStat.start`."""
 
     role: str
     number: int
@@ -216,19 +217,15 @@ def list_lock_files(directory: Path) -> list[Path]:
     return [directory / match.string for match in found]
 
 
-def start_ticks(pid: int) -> int:
-    """Clock ticks from boot to the start of `pid`. Raises OSError if there is no such process."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return int(stat[stat.rindex(")") + 2 :].split()[19])
-
-
 def _write_owner(slot: Slot) -> None:
     pid = os.getpid()
+    stat = processes.stat_of(pid)
+    if stat is None:  # the lock itself holds, only process metrics miss this slot
+        return
     try:
-        record = json.dumps({"pid": pid, "start_ticks": start_ticks(pid)})
+        record = json.dumps({"pid": pid, "start_ticks": stat.start})
         os.ftruncate(slot.descriptor, 0)
         write_all(slot.descriptor, record.encode(), 0)
-    except OSError as error:
+    except OSError as error:  # no space
         if is_interruption(error):
             raise
-        # No /proc or no space: the lock itself holds, only process metrics miss this slot.

@@ -7,7 +7,7 @@ process_lock.
 import os
 from pathlib import Path
 
-from monitoring.primitives.forks import in_each_child
+from monitoring.primitives.platform.forks import in_each_child
 from monitoring.storage import slots
 from monitoring.storage.directory import ENVIRONMENT_VARIABLE
 from monitoring.storage.process_files import ProcessFiles
@@ -32,6 +32,12 @@ def declare(role: str, directory: Path, *, finds_start: bool = False) -> None:
     # For prometheus-client's own code and for child processes.
     os.environ[ENVIRONMENT_VARIABLE] = str(directory)
     _is_declared = True
+
+
+def give_back() -> None:
+    """Close this process's files, and leave its slot to the next one."""
+    with process_lock():
+        files.give_back()
 
 
 def is_declared() -> bool:

@@ -6,9 +6,9 @@ do so without this module.
 
 from functools import cache
 
-from monitoring.primitives.forks import in_each_child, uwsgi_module
 from monitoring.primitives.one_thread import NO_THREADS, threads_run
 from monitoring.primitives.own_logger import OwnLogger
+from monitoring.primitives.platform.forks import in_each_child, uwsgi_module
 from monitoring.storage import this_process, values
 from monitoring.storage.self_report import report_error
 from monitoring.storage.slots import MASTER, WEB

@@ -17,7 +17,7 @@ from monitoring.instruments.databases.caller import caller
 from monitoring.instruments.databases.normalise import MAX_INPUT
 from monitoring.instruments.databases.statement_text import known_text
 from monitoring.metrics.request_families import DB
-from monitoring.primitives.forks import in_each_child
+from monitoring.primitives.platform.forks import in_each_child
 
 _MAX_STATEMENTS = 1000  # different statements that are counted for one request
 

@@ -60,7 +60,7 @@ def test_a_worker_that_uwsgi_forks_has_its_own_slot_though_the_master_has_one(
 ) -> None:
     output = run_python(
         f"""{UWSGI}{FORK}
-import monitoring.primitives.forks as forks
+import monitoring.primitives.platform.forks as forks
 forks._follow(uwsgi)  # the preamble has registered its calls without uWSGI
 {COUNT}
 print(values.role(), this_process.files.slot.name, flush=True)

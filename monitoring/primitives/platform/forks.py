@@ -1,7 +1,8 @@
 """Runs what a forked child must do first, whoever forks it: Python, or uWSGI in C.
 
-uWSGI runs Python's hooks only if an option says so (`py-call-osafterfork`). Its own hook runs
-always: in workers, mules and spoolers, and in the first process if that is a worker itself.
+No process on Windows has a forked child: there, nothing is ever called. uWSGI runs Python's hooks
+only if an option says so (`py-call-osafterfork`). Its own hook runs always: in workers, mules and
+spoolers, and in the first process if that is a worker itself.
 """
 
 import contextlib
@@ -10,6 +11,13 @@ import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+
+
+def _nothing(**calls: Callable[[], object]) -> None:
+    """Takes what `os.register_at_fork` takes."""
+
+
+at_fork: Callable[..., None] = getattr(os, "register_at_fork", _nothing)
 
 _calls: list[Callable[[], object]] = []
 _follows_uwsgi = False
@@ -21,7 +29,7 @@ def in_each_child(call: Callable[[], object]) -> None:
     It must bear to be made twice, in a process that has just begun.
     """
     global _follows_uwsgi  # noqa: PLW0603
-    os.register_at_fork(after_in_child=call)
+    at_fork(after_in_child=call)
     _calls.append(call)
     uwsgi = uwsgi_module()
     if uwsgi is not None and not _follows_uwsgi:
