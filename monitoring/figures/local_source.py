@@ -3,21 +3,29 @@
 import itertools
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from monitoring.figures.fine_windows import FINE_BOUNDS, fine_windows, middle_quantiles
-from monitoring.figures.intervals import Interval, Intervals, status_class, step_for
+from monitoring.conf import get_settings
+from monitoring.figures.cuts import cut
+from monitoring.figures.fine_windows import (
+    FINE_BOUNDS,
+    counts_of,
+    fine_windows,
+    middle_quantiles,
+)
+from monitoring.figures.intervals import Interval, Intervals, status_class
 from monitoring.figures.moments import Extractor, Moment, SeriesTable, increase
 from monitoring.figures.quantile import Buckets
-from monitoring.figures.ranking import Endpoint, Ranking
-from monitoring.figures.snapshots import COARSE_SECONDS, FINE_SECONDS, FINE_SPAN, Snapshots
+from monitoring.figures.ranking import Endpoint, Ranking, Selection
+from monitoring.figures.snapshots import Snapshots
 from monitoring.figures.traffic import (
     LOCAL,
+    NOT_TOLD,
     SPENT_IN_ALL,
     SPENT_IN_REQUESTS,
     EndpointTimes,
@@ -133,10 +141,16 @@ class LocalSource:
         fine = fine_windows(self._directory).increase(window)
         places = {endpoint: place for place, endpoint in enumerate(fine.endpoints)}
         seconds = {endpoint: float(values[row]) for endpoint, row in plan.endpoint_sums.items()}
-        spent = {
-            subject: {endpoint: float(values[row]) for endpoint, row in rows.items()}
-            for subject, rows in plan.spent.items()
-        }
+
+        def db_seconds() -> dict[Endpoint, float]:
+            return {endpoint: float(values[row]) for endpoint, row in plan.spent["db"].items()}
+
+        def spent(endpoint: Endpoint) -> Spent:
+            rows = {subject: found.get(endpoint) for subject, found in plan.spent.items()}
+            return Spent(**{s: float(values[row]) for s, row in rows.items() if row is not None})
+
+        def sums(rows: Mapping[str, Collection[int]]) -> Spent:
+            return Spent(**{s: float(values[[*found]].sum()) for s, found in rows.items() if found})
 
         def p95() -> dict[Endpoint, float]:
             found = middle_quantiles(0.95, fine.cumulative()).tolist()
@@ -150,40 +164,40 @@ class LocalSource:
                 seconds.get(endpoint, 0.0),
                 0.0 if row is None else float(values[row]),
                 Buckets(FINE_BOUNDS, counts),
-                Spent(**{subject: found.get(endpoint, 0.0) for subject, found in spent.items()}),
+                spent(endpoint),
             )
 
-        first = ranking.first(requests, seconds, p95, spent["db"])
-        in_all = plan.spent_in_all.items()
+        first = ranking.first(requests, seconds, p95, db_seconds)
         return EndpointTraffic(
             [times(endpoint) for endpoint in first],
             covered_seconds=fine.covered_seconds,
-            spent=Spent(**{subject: sum(found.values()) for subject, found in spent.items()}),
-            spent_in_all=Spent(**{subject: float(values[rows].sum()) for subject, rows in in_all}),
+            spent=sums({subject: found.values() for subject, found in plan.spent.items()}),
+            spent_in_all=sums(plan.spent_in_all),
+            knows_outgoing=get_settings().OUTGOING_HTTP,
         )
 
-    def intervals(self, window: Window) -> Intervals:
+    def intervals(self, window: Window, selection: Selection | None = None) -> Intervals:
         merged = shared_merger(self._directory).merge()
-        with self._lock:
-            now = self._extractor.moment(merged, boot_clock.now())
-            then, covered = self._snapshots.begin_of(window.seconds, now)
-            seconds = now.time - then.time if window.seconds is None else window.seconds
-            # Beyond the fine snapshots, equal steps matter more than many points.
-            step = step_for(seconds, FINE_SECONDS if seconds < FINE_SPAN else COARSE_SECONDS)
-            moments = [m for m in self._snapshots.spread(then.time, step) if m.time < now.time]
-        # A very short last interval would have extreme rates: it is merged with the one before.
-        if len(moments) > 1 and now.time - moments[-1].time < step / 2:
-            moments.pop()
-        clock_offset = time.time() - now.time
+        if selection is not None:
+            found, counted = fine_windows(self._directory).cut(window, selection, merged), _selected
+        else:
+            with self._lock:
+                now = self._extractor.moment(merged, boot_clock.now())
+                found, counted = cut(self._snapshots, window, now), _whole
+        now = found.moments[-1]
+        offset = time.time() - now.time
+        is_known = bool(now.table.lines)
+        intervals = [
+            Interval(early.time + offset, late.time + offset, *counted(early, late))
+            for early, late in itertools.pairwise(found.moments if is_known else ())
+        ]
         return Intervals(
             source=LOCAL,
-            covered_seconds=covered,
-            step_seconds=step,
-            intervals=[
-                _interval(early, late, clock_offset)
-                for early, late in itertools.pairwise([*moments, now])
-            ],
-            duration=_plan(now.table).duration.buckets(increase(then, now)),
+            covered_seconds=found.covered_seconds,
+            step_seconds=found.step_seconds,
+            intervals=intervals,
+            duration=counted(found.then, now)[1],
+            is_known=is_known,
         )
 
     def counted(self, window: Window) -> Counted:
@@ -216,7 +230,9 @@ class LocalSource:
             return Workers(facts.workers if facts else None, None, None)
         states = read_states(self._directory, WEB)
         busy = count_busy(states, in_progress)
-        return Workers(facts.workers if facts else None, len(states), busy)
+        if facts is None:
+            return Workers(None, len(states), busy, NOT_TOLD)
+        return Workers(facts.workers, len(states), busy)
 
 
 @per_process
@@ -225,18 +241,17 @@ def local_source(directory: Path) -> LocalSource:
     return LocalSource(directory)
 
 
-def _interval(early: Moment, late: Moment, clock_offset: float) -> Interval:
+def _whole(early: Moment, late: Moment) -> tuple[dict[str, float], Buckets]:
     plan, values = _plan(late.table), increase(early, late)
-    return Interval(
-        start=early.time + clock_offset,
-        end=late.time + clock_offset,
-        classes={
-            name: float(count)
-            for name, rows in plan.classes.items()
-            if (count := values[rows].sum())
-        },
-        duration=plan.duration.buckets(values),
-    )
+    classes = {
+        name: float(count) for name, rows in plan.classes.items() if (count := values[rows].sum())
+    }
+    return classes, plan.duration.buckets(values)
+
+
+def _selected(early: Moment, late: Moment) -> tuple[dict[str, float], Buckets]:
+    counts, classes = counts_of(late.table, increase(early, late))
+    return classes, Buckets(FINE_BOUNDS, counts)
 
 
 @lru_cache(maxsize=2)

@@ -14,20 +14,43 @@ _FIRST_ERROR = "400"
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """The endpoints of this method, of this route, or of both; None is any."""
+
+    method: str | None = None
+    route: str | None = None
+
+    def has(self, method: object, route: object) -> bool:
+        return (self.method is None or self.method == method) and (
+            self.route is None or self.route == route
+        )
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.method, self.route) if part is not None)
+
+
+EVERY = Selection()
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
-    """The first `most` endpoints by `sort`, one of SORTS, the largest first."""
+    """The first `most` endpoints of the selection by `sort`, one of SORTS, the largest first."""
 
     sort: str = TOTAL
     most: int = DEFAULT_ENDPOINTS
+    selection: Selection = EVERY
 
     def first(
         self,
         requests: Mapping[tuple[str, str, str], float],
         seconds: Mapping[Endpoint, float],
         p95: Callable[[], Mapping[Endpoint, float]],
-        db_seconds: Mapping[Endpoint, float],
+        db_seconds: Callable[[], Mapping[Endpoint, float]],
     ) -> list[Endpoint]:
-        """Of those that have requests (by method, route, status); `p95` is asked if it decides."""
+        """Of those that have requests (by method, route, status).
+
+        `p95` and `db_seconds` are asked if they decide.
+        """
         counts: dict[Endpoint, float] = {}
         errors: dict[Endpoint, float] = {}
         for (method, route, status), count in requests.items():
@@ -44,9 +67,13 @@ class Ranking:
             case "errors":
                 values = errors
             case "db":
-                values = db_seconds
+                values = db_seconds()
             case _:
                 values = seconds
-        active = [endpoint for endpoint, count in counts.items() if round(count)]
+        active = [
+            endpoint
+            for endpoint, count in counts.items()
+            if round(count) and self.selection.has(*endpoint)
+        ]
         active.sort(key=lambda each: (-values.get(each, 0.0), -seconds.get(each, 0.0), each))
         return active[: self.most]

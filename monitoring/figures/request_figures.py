@@ -8,13 +8,12 @@ from typing import Any
 
 from monitoring.figures.quantile import (
     Buckets,
-    histogram_quantile,
-    lowest_bound,
+    coarse_quantile,
     middle_quantile,
     reasons,
 )
 from monitoring.figures.ranking import Endpoint
-from monitoring.figures.traffic import EndpointTimes, Traffic
+from monitoring.figures.traffic import EndpointTimes, Traffic, Workers
 
 _FIRST_ERROR = "400"
 _FIRST_SERVER_ERROR = "500"
@@ -30,6 +29,7 @@ _SHARES = {"db_share": "db", "cache_share": "cache", "outgoing_share": "outgoing
 _ROUNDING = 1e-9
 _TOO_COARSE = "the buckets of LATENCY_BUCKETS do not tell it"
 _NO_TIME = "no time of a request in this window"
+_NOT_TIMED = "OUTGOING_HTTP is off"
 _NOT_KEPT = "no request in the time that the percentiles of endpoints cover"
 
 
@@ -53,6 +53,7 @@ def request_figures(traffic: Traffic) -> dict[str, Any]:
         "status_codes": _status_codes(traffic.requests),
         "slow_requests_count": round(traffic.slow_count),
         "endpoints": _endpoints(traffic),
+        "endpoint_count": _endpoint_count(traffic.requests),
         "time_spent": _time_spent(traffic),
         "in_progress": None if traffic.in_progress is None else round(traffic.in_progress),
         "workers": {
@@ -61,7 +62,23 @@ def request_figures(traffic: Traffic) -> dict[str, Any]:
             "busy": traffic.workers.busy,
         },
         "source": traffic.source,
-        "unavailable": reasons(_QUANTILES, traffic.duration),
+        "unavailable": reasons(_QUANTILES, traffic.duration)
+        | _unknown(traffic.workers)
+        | ({} if traffic.endpoints.knows_outgoing else {"time_spent.outgoing": _NOT_TIMED}),
+    }
+
+
+def _unknown(workers: Workers) -> dict[str, str]:
+    """Why numbers of workers are None."""
+    numbers = {
+        "configured": workers.configured,
+        "alive": workers.alive,
+        "busy": workers.busy,
+    }
+    return {
+        f"workers.{name}": workers.unknown
+        for name, number in numbers.items()
+        if number is None and workers.unknown
     }
 
 
@@ -80,12 +97,7 @@ def _times(duration: Buckets, average: float) -> dict[str, float | None]:
 
 
 def _coarse_times(duration: Buckets, average: float) -> dict[str, float | None]:
-    """As Prometheus's `histogram_quantile` gives them."""
-    # Interpolation inside the lowest bucket would begin at 0: a number that nobody measured.
-    times = {
-        name: math.nan if lowest_bound(q, duration) else histogram_quantile(q, duration)
-        for name, q in _PERCENTILES.items()
-    }
+    times = {name: coarse_quantile(q, duration) for name, q in _PERCENTILES.items()}
     return {_MIN: None, _MAX: None, "avg_response_time": _milliseconds(average)} | {
         name: _milliseconds(value) for name, value in times.items()
     }
@@ -96,10 +108,15 @@ def _endpoints(traffic: Traffic) -> list[dict[str, Any]]:
     for (method, route, status), count in traffic.requests.items():
         by_endpoint[method, route][status] = count
     is_fine = traffic.endpoints.is_fine
-    return [
+    endpoints = [
         _endpoint(times, by_endpoint[times.endpoint], is_fine=is_fine)
         for times in traffic.endpoints.times
     ]
+    if not traffic.endpoints.knows_outgoing:
+        for endpoint in endpoints:
+            endpoint["outgoing_share"] = None
+            endpoint["unavailable"]["outgoing_share"] = _NOT_TIMED
+    return endpoints
 
 
 def _endpoint(
@@ -116,6 +133,7 @@ def _endpoint(
         "method": method,
         "request_count": round(count),
         "error_rate": _percent(errors, count),
+        "status_codes": {code: round(n) for code, n in sorted(counts.items()) if round(n)},
         **(_times if is_fine else _coarse_times)(times.buckets, average),
         **{name: _share(spent, times.seconds) for name, spent in shares.items()},
         "queries_per_request": times.spent.queries / count if count else None,
@@ -124,7 +142,7 @@ def _endpoint(
     }
 
 
-def _time_spent(traffic: Traffic) -> dict[str, dict[str, float | None]]:
+def _time_spent(traffic: Traffic) -> dict[str, dict[str, float | None] | None]:
     """Of all requests, and what is left of the whole site's: outside requests."""
     spent, in_all = asdict(traffic.endpoints.spent), asdict(traffic.endpoints.spent_in_all)
     return {
@@ -133,6 +151,8 @@ def _time_spent(traffic: Traffic) -> dict[str, dict[str, float | None]]:
             "in_requests_ms": 1000 * spent[subject],
             "outside_requests_ms": 1000 * _rest(in_all[subject], spent[subject]),
         }
+        if subject != "outgoing" or traffic.endpoints.knows_outgoing
+        else None
         for subject in _SHARES.values()
     }
 
@@ -169,6 +189,13 @@ def _status_codes(requests: Mapping[tuple[str, str, str], float]) -> dict[str, i
     for (_, _, status), count in requests.items():
         codes[status] += count
     return {status: round(codes[status]) for status in sorted(codes) if round(codes[status])}
+
+
+def _endpoint_count(requests: Mapping[tuple[str, str, str], float]) -> int:
+    counts: dict[Endpoint, float] = defaultdict(float)
+    for (method, route, _), count in requests.items():
+        counts[method, route] += count
+    return sum(1 for count in counts.values() if round(count))
 
 
 def _percent(part: float, whole: float) -> float | None:

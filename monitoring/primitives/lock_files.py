@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monitoring.primitives.forks import in_each_child
 from monitoring.primitives.platform import files, locks
-from monitoring.primitives.platform.forks import at_fork
+from monitoring.primitives.platform.fork_hooks import at_fork
 from monitoring.primitives.small_files import CREATE, READ, WRITE, open_owned
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _close_in_child() -> None:
     _open.clear()
 
 
-at_fork(after_in_child=_close_in_child)  # before the guard's release
+in_each_child(_close_in_child)  # before the guard's release
 
 
 def lock_now(descriptor: int) -> bool:

@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from monitoring.primitives.platform.forks import at_fork
+from monitoring.primitives.forks import in_each_child
 from monitoring.storage import client_internals
 
 if TYPE_CHECKING:
@@ -39,4 +39,4 @@ def _free_in_child() -> None:
             lock._at_fork_reinit()  # type: ignore[attr-defined]  # as the standard library does
 
 
-at_fork(after_in_child=_free_in_child)
+in_each_child(_free_in_child)

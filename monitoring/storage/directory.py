@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from monitoring.errors import ForeignDirectoryError, MetricsDirectoryError
+from monitoring.primitives.forks import in_each_child
 from monitoring.primitives.lock_files import close_lock, lock_now, open_lock
 from monitoring.primitives.platform import files, locks
-from monitoring.primitives.platform.forks import at_fork
 from monitoring.primitives.small_files import (
     CREATE,
     READ,
@@ -220,7 +220,7 @@ class MasterLock:
         self._directory = directory
         self._path = directory / _MASTER_LOCK
         self._descriptor = open_lock(self._path)
-        at_fork(after_in_child=self.leave)
+        in_each_child(self.leave)
 
     @property
     def is_deleted(self) -> bool:

@@ -23,6 +23,7 @@ from monitoring.storage.own_counters import (
     DROP_UNUSABLE_DIRECTORY,
     OwnCounters,
 )
+from monitoring.storage.server_role import role_after_fork
 from monitoring.storage.server_start import join
 from monitoring.storage.slot_file import Cells
 from monitoring.storage.slots import Slot
@@ -188,6 +189,8 @@ class ProcessFiles:
         self._joined = None  # the lock closed the child's copy itself
         self._own.forget()
         self._busy = False
+        if self.finds_start:
+            self.role = role_after_fork(self.role)
 
     def give_back(self) -> None:
         """Give the slot back; what was counted stays in its files."""

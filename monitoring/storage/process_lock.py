@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from monitoring.primitives.lock_files import make_guard
-from monitoring.primitives.platform.forks import at_fork
+from monitoring.primitives.platform.fork_hooks import at_fork
 
 if TYPE_CHECKING:
     from threading import RLock

@@ -47,10 +47,7 @@ _LOCK_FILE = re.compile(r"(?P<role>[a-z][a-z0-9]{0,15})-(?P<number>\d{1,4})\.loc
 
 def role_of(arguments: Sequence[str]) -> str:
     """The role for a `sys.argv`: web, exporter, celery, manage, test or python."""
-    if not arguments:
-        return OTHER
-    path = PurePath(arguments[0])
-    program = path.parent.name if path.name == "__main__.py" else path.name
+    program = program_of(arguments)
     if program in _WEB_SERVERS:
         return WEB
     if program == "celery":
@@ -60,6 +57,12 @@ def role_of(arguments: Sequence[str]) -> str:
     if program in _MANAGE:
         return _COMMANDS.get(next(iter(arguments[1:]), ""), MANAGE)
     return OTHER
+
+
+def program_of(arguments: Sequence[str]) -> str:
+    """The program's name for a `sys.argv`, by `python -m` as well; empty if it is unknown."""
+    path = PurePath(next(iter(arguments), ""))
+    return path.parent.name if path.name == "__main__.py" else path.name
 
 
 def is_housekeeping(arguments: Sequence[str]) -> bool:

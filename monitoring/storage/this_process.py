@@ -7,7 +7,7 @@ process_lock.
 import os
 from pathlib import Path
 
-from monitoring.primitives.platform.forks import at_fork
+from monitoring.primitives.forks import in_each_child
 from monitoring.storage import slots
 from monitoring.storage.directory import ENVIRONMENT_VARIABLE
 from monitoring.storage.process_files import ProcessFiles
@@ -15,7 +15,7 @@ from monitoring.storage.process_lock import process_lock
 
 files = ProcessFiles()
 # Registered before the lock's release, so a child forgets the files while it still holds the lock.
-at_fork(after_in_child=files.leave_in_child)
+in_each_child(files.leave_in_child)
 
 _is_declared = False
 

@@ -17,7 +17,7 @@ from monitoring.instruments.databases.caller import caller
 from monitoring.instruments.databases.normalise import MAX_INPUT
 from monitoring.instruments.databases.statement_text import known_text
 from monitoring.metrics.request_families import DB
-from monitoring.primitives.platform.forks import at_fork
+from monitoring.primitives.forks import in_each_child
 
 _MAX_STATEMENTS = 1000  # different statements that are counted for one request
 
@@ -161,7 +161,7 @@ def _renew_locks_in_child() -> None:
         tracker = tracker.parent
 
 
-at_fork(after_in_child=_renew_locks_in_child)
+in_each_child(_renew_locks_in_child)
 
 
 def is_within_request() -> bool:

@@ -92,7 +92,7 @@ def test_a_comment_changes_no_fingerprint() -> None:
 @pytest.mark.parametrize(
     "sql",
     ["SELECT /*+ hint */ 1", "SELECT 1 -- why", b"SELECT 1", object()],
-    ids=["hint", "comment", "bytes", "composed"],
+    ids=["hint", "comment", "bytes", "object"],
 )
 def test_what_has_a_comment_or_is_no_text_stays_as_it_is(sql: Any) -> None:
     request = HttpRequest()
