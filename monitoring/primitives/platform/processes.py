@@ -1,7 +1,7 @@
 """What the system tells of a process: from /proc, or by psutil where there is none.
 
 On Linux it is /proc: every worker and gunicorn's master read it when they take a slot, and psutil
-would cost each of them 4 MiB. For the exporter, psutil takes less than twice the time.
+would cost each of them 4 MiB. For the exporter, psutil takes twice the time.
 """
 
 import contextlib
