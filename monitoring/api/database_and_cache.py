@@ -12,16 +12,19 @@ from monitoring.api.base import AdminView
 from monitoring.api.database_gate import DATABASE_UNAVAILABLE
 from monitoring.api.error_answers import ERRORS, UNAVAILABLE
 from monitoring.api.figure_serializers import (
+    METHOD,
+    ROUTE,
     WINDOW,
     CacheSerializer,
     DatabaseSerializer,
 )
 from monitoring.api.openapi import described
 from monitoring.api.plain_json import UnavailableError
-from monitoring.api.summary import window_of
+from monitoring.api.summary import selection_of, window_of
 from monitoring.backing_services.redis_info import redis_info, redis_servers
 from monitoring.conf import get_settings
 from monitoring.errors import DatabaseUnavailableError, RedisUnavailableError
+from monitoring.figures.ranking import EVERY
 from monitoring.figures.recent_queries import recent
 from monitoring.figures.traffic import LOCAL
 from monitoring.figures.window import LOCAL_SECONDS, Window
@@ -37,7 +40,7 @@ class DatabaseView(AdminView):
 
     @described(
         operation_id="metrics_database",
-        parameters=[WINDOW],
+        parameters=[WINDOW, METHOD, ROUTE],
         responses={200: DatabaseSerializer, **ERRORS, **UNAVAILABLE},
     )
     def get(self, request: Request) -> Response:
@@ -46,6 +49,7 @@ class DatabaseView(AdminView):
         from monitoring.figures.sources import read_counted  # noqa: PLC0415
 
         window = window_of(request, LOCAL_SECONDS)
+        selection = selection_of(request) or EVERY
         counted = read_counted(window)
         try:
             state = database_state(counted.merged, self.seconds_left())
@@ -55,8 +59,8 @@ class DatabaseView(AdminView):
         return Response(
             {
                 **database_figures(counted.lines, counted.added),
-                "slow_queries": recent(log, SLOW),
-                "repeated_queries": recent(log, REPEATED),
+                "slow_queries": recent(log, SLOW, selection),
+                "repeated_queries": recent(log, REPEATED, selection),
                 **state,
                 **_about(window, counted),
             }

@@ -14,6 +14,7 @@ from monitoring.figures.traffic import LOCAL, PROMETHEUS
 from monitoring.instruments.requests.sessions import ACTIVE_SECONDS
 
 SLOW_REQUESTS = 10  # in a summary
+MOST_CHARACTERS = 1000  # of a method or a route that is asked for
 
 _NEWEST_FIRST = "The last {}, newest first."
 
@@ -40,6 +41,11 @@ SORT = OpenApiParameter(
     " percentile, by requests, by requests with a status of 400 and above, or by their time in"
     " database queries.",
 )
+_NAME = {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS}
+METHOD = OpenApiParameter(
+    "method", _NAME, description="Only what is of endpoints with this method."
+)
+ROUTE = OpenApiParameter("route", _NAME, description="Only what is of endpoints with this route.")
 
 
 def _number(help_text: str, **more: Any) -> serializers.FloatField:
@@ -106,6 +112,7 @@ class EndpointSerializer(serializers.Serializer[Any]):
     method = serializers.CharField()
     request_count = serializers.IntegerField()
     error_rate = _number("Percent with a status of 400 and above.", allow_null=True)
+    status_codes = serializers.DictField(child=serializers.IntegerField())
     avg_response_time = _of_requests("Mean, in milliseconds")
     min_response_time = _response_time("Shortest")
     max_response_time = _response_time("Longest")
@@ -156,6 +163,7 @@ class SummarySerializer(serializers.Serializer[Any]):
     slow_requests_count = serializers.IntegerField()
     slow_requests = SlowRequestSerializer(many=True, help_text=_NEWEST_FIRST.format(SLOW_REQUESTS))
     endpoints = EndpointSerializer(many=True, help_text="As many as `endpoints` says, by `sort`.")
+    endpoint_count = serializers.IntegerField(help_text="How many had a request.")
     time_spent = TimeSpentSerializer()
     in_progress = serializers.IntegerField(allow_null=True)
     workers = WorkersSerializer()
@@ -205,7 +213,10 @@ class SeriesSerializer(serializers.Serializer[Any]):
     fallback_reason = serializers.CharField(
         allow_null=True, help_text="Why the source is not the configured one."
     )
-    unavailable = _reasons("Why a figure of some points is null, other than for want of requests.")
+    unavailable = _reasons(
+        "Why a figure of some points is null, other than for want of requests; `points`: why there"
+        " are none."
+    )
     timestamp = _number("Unix seconds.")
 
 

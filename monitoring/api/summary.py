@@ -10,6 +10,9 @@ from monitoring.api.base import AdminView
 from monitoring.api.error_answers import ERRORS, UNAVAILABLE
 from monitoring.api.figure_serializers import (
     ENDPOINTS,
+    METHOD,
+    MOST_CHARACTERS,
+    ROUTE,
     SLOW_REQUESTS,
     SORT,
     WINDOW,
@@ -18,9 +21,19 @@ from monitoring.api.figure_serializers import (
 )
 from monitoring.api.openapi import described
 from monitoring.conf import get_settings
-from monitoring.figures.ranking import DEFAULT_ENDPOINTS, MOST_ENDPOINTS, SORTS, TOTAL, Ranking
+from monitoring.figures.ranking import (
+    DEFAULT_ENDPOINTS,
+    EVERY,
+    MOST_ENDPOINTS,
+    SORTS,
+    TOTAL,
+    Ranking,
+    Selection,
+)
+from monitoring.figures.traffic import LOCAL
 from monitoring.figures.window import LOCAL_SECONDS, MOST_SECONDS, Window, WindowError, parse_window
 from monitoring.instruments.requests import sessions, slow_requests
+from monitoring.primitives.platform import processes
 from monitoring.storage.directory import configured_directory
 
 
@@ -31,6 +44,19 @@ def window_of(request: Request, most: float) -> Window:
         return Window() if given is None else parse_window(given, most)
     except WindowError as error:
         raise ValidationError({"window": [str(error)]}) from None
+
+
+def selection_of(request: Request) -> Selection | None:
+    """The parameters `method` and `route`; None without either. Raises ValidationError."""
+    given = {name: request.query_params.get(name) for name in ("method", "route")}
+    wrong = {
+        name: [f"allowed are 1 to {MOST_CHARACTERS} characters, as `endpoints` has them"]
+        for name, value in given.items()
+        if value is not None and not 0 < len(value) <= MOST_CHARACTERS
+    }
+    if wrong:
+        raise ValidationError(wrong)
+    return Selection(**given) if any(given.values()) else None
 
 
 def _traffic_window(request: Request) -> Window:
@@ -49,7 +75,7 @@ def _ranking_of(request: Request) -> Ranking:
         wrong["sort"] = [f"allowed is one of {', '.join(SORTS)}"]
     if wrong:
         raise ValidationError(wrong)
-    return Ranking(sort, int(most))
+    return Ranking(sort, int(most), selection_of(request) or EVERY)
 
 
 class SummaryView(AdminView):
@@ -57,7 +83,7 @@ class SummaryView(AdminView):
 
     @described(
         operation_id="metrics_summary",
-        parameters=[WINDOW, ENDPOINTS, SORT],
+        parameters=[WINDOW, ENDPOINTS, SORT, METHOD, ROUTE],
         responses={200: SummarySerializer, **ERRORS, **UNAVAILABLE},
     )
     def get(self, request: Request) -> Response:
@@ -71,6 +97,8 @@ class SummaryView(AdminView):
         figures = request_figures(traffic)
         if reason:
             figures["unavailable"]["active_sessions"] = reason
+        if traffic.source == LOCAL and (why := processes.why_unknown()):
+            figures["unavailable"]["workers"] = why
         return Response(
             {
                 **figures,
@@ -85,7 +113,9 @@ class SummaryView(AdminView):
                         "timestamp": slow.timestamp,
                         "request_id": slow.request_id,
                     }
-                    for slow in slow_requests.last(configured_directory(), SLOW_REQUESTS)
+                    for slow in slow_requests.last(
+                        configured_directory(), SLOW_REQUESTS, ranking.selection.has
+                    )
                 ],
                 "window": {
                     "requested_seconds": window.seconds,
@@ -103,7 +133,7 @@ class SeriesView(AdminView):
 
     @described(
         operation_id="metrics_series",
-        parameters=[WINDOW],
+        parameters=[WINDOW, METHOD, ROUTE],
         responses={200: SeriesSerializer, **ERRORS, **UNAVAILABLE},
     )
     def get(self, request: Request) -> Response:
@@ -114,11 +144,14 @@ class SeriesView(AdminView):
         )
         from monitoring.figures.sources import read_intervals  # noqa: PLC0415  (numpy)
 
-        window = _traffic_window(request)
-        found, fallback_reason = read_intervals(window)
+        window, selection = _traffic_window(request), selection_of(request)
+        found, fallback_reason = read_intervals(window, selection)
+        reasons = unavailable(found.intervals)
+        if not found.is_known:
+            reasons["points"] = f"no request of {selection} is known"
         return Response(
             {
-                "points": points(found.intervals),
+                "points": points(found.intervals, is_fine=found.is_fine),
                 "step_seconds": found.step_seconds,
                 "histogram": latency_histogram(found.duration),
                 "window": {
@@ -126,7 +159,7 @@ class SeriesView(AdminView):
                     "covered_seconds": found.covered_seconds,
                 },
                 "source": found.source,
-                "unavailable": unavailable(found.intervals),
+                "unavailable": reasons,
                 "fallback_reason": fallback_reason,
                 "timestamp": time.time(),
             }

@@ -1,6 +1,8 @@
 """Windows of the fine counts of routes: a ring of their own, and what was added since then.
 
-A snapshot has about 100 bytes for each method and route, so 1,000 routes need 100 KB. Beyond the
+Beside the counts of its times, a snapshot has the requests of each endpoint by status class, so
+that both are of one moment. It has about 110 bytes for each method and route, so 1,000 routes need
+110 KB. Beyond the
 last minutes, two snapshots are 2 to 4 % of their age apart: the begin of a window is within 2 % of
 the right one, and a day takes about 250 of them. If they do not fit into MAX_BYTES, the distances
 grow: for 1,000 busy routes to 4 to 8 %.
@@ -11,27 +13,36 @@ import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from monitoring.figures.moments import EMPTY_TABLE, Moment, SeriesTable, increase, places
+from monitoring.figures.cuts import Cut, cut
+from monitoring.figures.moments import EMPTY_TABLE, Moment, SeriesTable, increase
+from monitoring.figures.ranking import EVERY, Endpoint, Selection
 from monitoring.figures.ring_file import FINE_RING_FILE, RingRecord
 from monitoring.figures.snapshots import FINE_SECONDS, Kind, Snapshots, from_planes, planes, thin
 from monitoring.figures.window import Window
-from monitoring.merging.fine_reader import Endpoint, shared_fine_reader
-from monitoring.merging.layout import Line, Values
+from monitoring.merging.fine_reader import shared_fine_reader
+from monitoring.merging.layout import Indices, Layout, Line, Values
+from monitoring.merging.merge import Merged
+from monitoring.metrics import names
 from monitoring.metrics.request_families import HIGHR_BOUNDS
-from monitoring.primitives import boot_clock
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform import boot_clock
 from monitoring.storage.fine_file import COUNTS
 
 FINE_BOUNDS = (*HIGHR_BOUNDS, math.inf)
 MAX_BYTES = 24 * 1024 * 1024
 
 _SHARE_OF_AGE = 1 / 50
-_LINE = "fine_count"  # a name for the ring only: like a histogram's, because rows may be set aside
+# Names for the ring only. The first is like a histogram's, because rows may be set aside; the
+# second a counter's: if one is lower than before, all began anew.
+_TIMES = "fine_count"
+_REQUESTS = names.HTTP_REQUESTS
 _MOST = 2.0**53  # above, a double does not hold every whole number
+_DIGITS = frozenset("0123456789")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +60,9 @@ class FineIncrease:
             return self.now.values[... if row is None else row].cumsum(axis=-1)
         if row is None:
             return increase(self.then, self.now).cumsum(axis=-1)
-        counts: Values = self.now.values[row]
-        place = places(self.then.table, self.now.table)[row]
-        if place >= 0:
-            before = self.then.values[place]
-            counts = np.where(counts >= before, counts - before, counts)
-        return counts.cumsum()
+        before, counts = self.then.values[row], self.now.values[row]
+        added: Values = np.where(counts >= before, counts - before, counts)
+        return added.cumsum()
 
 
 class FineWindows:
@@ -71,24 +79,33 @@ class FineWindows:
         """What was counted in the window that ends now."""
         with self._lock:
             now = self._now()
-            then, covered = self._snapshots.begin_of(window.seconds, now)
+            then, covered = self._snapshots.begin_of(window.seconds, now, now.table)
             return FineIncrease(self._endpoints, covered, then, now)
 
-    def take(self) -> None:
+    def cut(self, window: Window, selection: Selection, merged: Merged) -> Cut:
+        """The window of some endpoints: their times and requests, which `counts_of` tells apart."""
+        with self._lock:
+            return cut(self._snapshots, window, self._with_requests(merged, selection))
+
+    def take(self, merged: Merged) -> None:
         """Keep a snapshot. Raises OSError and SnapshotTooLargeError."""
         with self._lock:
-            self._snapshots.add(self._now())
+            self._snapshots.add(self._with_requests(merged))
+
+    def _with_requests(self, merged: Merged, selection: Selection = EVERY) -> Moment:
+        """The fine counts now, and the requests of the merge, which is a moment older."""
+        fine = self._reader.read()
+        plan = _plan(merged.layout, fine.endpoints, selection)
+        values = np.zeros((len(plan.table.lines), COUNTS))
+        values[: len(plan.fine)] = fine.counts[plan.fine]
+        np.add.at(values.reshape(-1), plan.targets, merged.values[plan.requests])
+        return Moment(boot_clock.now(), plan.table, values)
 
     def _now(self) -> Moment:
         fine = self._reader.read()
         if fine.endpoints is not self._endpoints:
             self._endpoints = fine.endpoints
-            self._table = SeriesTable(
-                tuple(
-                    Line(_LINE, (("method", method), ("route", route)))
-                    for method, route in fine.endpoints
-                )
-            )
+            self._table = SeriesTable(tuple(_line(_TIMES, each) for each in fine.endpoints))
         return Moment(boot_clock.now(), self._table, fine.counts)
 
 
@@ -96,6 +113,55 @@ class FineWindows:
 def fine_windows(directory: Path) -> FineWindows:
     """This process's windows of the directory; a forked child gets its own."""
     return FineWindows(directory)
+
+
+def counts_of(table: SeriesTable, values: Values) -> tuple[list[float], dict[str, float]]:
+    """Of a cut's values: the cumulative counts of FINE_BOUNDS, and the requests by status class."""
+    times = [line.name == _TIMES for line in table.lines]
+    by_class = values[np.logical_not(times)].sum(axis=0).tolist()
+    classes = {f"{digit}xx": count for digit, count in enumerate(by_class[:10]) if count}
+    return values[np.array(times, bool)].sum(axis=0).cumsum().tolist(), classes
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Lines with the counts of `fine`, then lines with requests: in each the class 2xx is at 2."""
+
+    table: SeriesTable
+    fine: Indices
+    requests: Indices  # rows of the merge
+    targets: Indices  # and where each is added
+
+
+@lru_cache(maxsize=4)
+def _plan(layout: Layout, endpoints: tuple[Endpoint, ...], selection: Selection) -> _Plan:
+    fine = [place for place, each in enumerate(endpoints) if selection.has(*each)]
+    lines = [_line(_TIMES, endpoints[place]) for place in fine]
+    line_of: dict[Endpoint, int] = {}
+    requests, targets = [], []
+    for family in layout.families:
+        if family.name != names.family_of(_REQUESTS):
+            continue
+        for row in range(family.start, family.stop):
+            labels = dict(layout.lines[row].labels)
+            endpoint, digit = (labels["method"], labels["route"]), labels["status"][:1]
+            if selection.has(*endpoint) and digit in _DIGITS:
+                if endpoint not in line_of:
+                    line_of[endpoint] = len(lines)
+                    lines.append(_line(_REQUESTS, endpoint))
+                requests.append(row)
+                targets.append(line_of[endpoint] * COUNTS + int(digit))
+    return _Plan(
+        SeriesTable(tuple(lines)),
+        np.array(fine, np.intp),
+        np.array(requests, np.intp),
+        np.array(targets, np.intp),
+    )
+
+
+def _line(name: str, endpoint: Endpoint) -> Line:
+    method, route = endpoint
+    return Line(name, (("method", method), ("route", route)))
 
 
 def middle_quantiles(q: float, cumulative: Values) -> Values:
@@ -118,12 +184,20 @@ def _pack(values: Values) -> bytes:
     return zlib.compress(planes(distances) + planes(counts), 1)
 
 
-def _unpack(payload: bytes, lines: int) -> Values:
+def _unpack(payload: bytes, lines: int, rows: Indices | None = None) -> Values:
     data = zlib.decompress(payload)
     filled = len(data) // (4 + 8)
-    values = np.zeros(lines * COUNTS)
     places = np.cumsum(from_planes(data[: 4 * filled], np.uint32), dtype=np.intp)
-    values[places] = from_planes(data[4 * filled :], np.uint64)
+    counts = from_planes(data[4 * filled :], np.uint64)
+    if rows is not None:
+        shown_at = np.full(lines, -1)
+        here = np.flatnonzero(rows >= 0)
+        shown_at[rows[here]] = here
+        shown = shown_at[places // COUNTS]
+        places, counts = (shown * COUNTS + places % COUNTS)[shown >= 0], counts[shown >= 0]
+        lines = len(rows)
+    values = np.zeros(lines * COUNTS)
+    values[places] = counts
     return values.reshape(lines, COUNTS)
 
 

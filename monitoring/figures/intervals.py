@@ -2,14 +2,15 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monitoring.figures.quantile import Buckets, middle_quantile, reasons
+from monitoring.figures.quantile import Buckets, coarse_quantile, middle_quantile, reasons
 
 MOST_POINTS = 120
 MOST_BARS = 44  # of a latency histogram: as many as the fine histogram gives
+_NO_TIMES = "no time of these requests is known"
 # Steps that are easy to read on an axis; the first is the interval of snapshots.
 _STEPS = (5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
 _DAY = 86400.0
@@ -44,6 +45,8 @@ class Intervals:
     step_seconds: float
     intervals: Sequence[Interval]
     duration: Buckets
+    is_fine: bool = True  # else the buckets are LATENCY_BUCKETS
+    is_known: bool = True  # False: the endpoints that were chosen have no series
 
 
 def step_for(seconds: float, least: float, most_points: int = MOST_POINTS) -> float:
@@ -67,20 +70,24 @@ def classes_of(counts: Iterable[tuple[str, float]]) -> dict[str, float]:
     return dict(classes)
 
 
-def points(intervals: Sequence[Interval]) -> list[dict[str, Any]]:
+def points(intervals: Sequence[Interval], *, is_fine: bool = True) -> list[dict[str, Any]]:
     """The JSON of each interval: requests per second, percent, milliseconds; None if unknown."""
-    return [_point(interval) for interval in intervals]
+    quantile = middle_quantile if is_fine else coarse_quantile
+    return [_point(interval, quantile) for interval in intervals]
 
 
 def unavailable(intervals: Sequence[Interval]) -> dict[str, str]:
     """Why a figure is None in some of the points although they have requests."""
     found: dict[str, str] = {}
     for interval in intervals:
+        if interval.classes and not interval.duration.total:
+            found |= dict.fromkeys(_QUANTILES, _NO_TIMES)
+    for interval in intervals:
         found |= reasons(_QUANTILES, interval.duration)
     return found
 
 
-def _point(interval: Interval) -> dict[str, Any]:
+def _point(interval: Interval, quantile: Callable[[float, Buckets], float]) -> dict[str, Any]:
     seconds = interval.end - interval.start
     count = sum(interval.classes.values())
     server_errors = interval.classes.get("5xx", 0.0)
@@ -92,7 +99,7 @@ def _point(interval: Interval) -> dict[str, Any]:
         "status_classes": {name: round(n) for name, n in sorted(interval.classes.items())},
         "error_rate": 100 * errors / count if count else None,
         "server_error_rate": 100 * server_errors / count if count else None,
-        **{name: _quantile(q, interval.duration) for name, q in _QUANTILES.items()},
+        **{name: _finite(1000 * quantile(q, interval.duration)) for name, q in _QUANTILES.items()},
     }
 
 
@@ -101,7 +108,8 @@ def latency_histogram(buckets: Buckets) -> list[dict[str, Any]]:
 
     `from_ms` is exclusive, `to_ms` inclusive; `to_ms` is None above the highest bound.
     """
-    edges = list(buckets.bounds[::_BOUNDS_OF_A_BAR])
+    of_a_bar = _BOUNDS_OF_A_BAR if len(buckets.bounds) > MOST_BARS else 1
+    edges = list(buckets.bounds[::of_a_bar])
     edges += [bound for bound in buckets.bounds[-2:] if bound not in edges]
     cumulative = dict(zip(buckets.bounds, buckets.counts, strict=True))
     bars, low, below = [], 0.0, 0.0
@@ -111,10 +119,6 @@ def latency_histogram(buckets: Buckets) -> list[dict[str, Any]]:
         low, below = high, max(below, cumulative[high])
     filled = [place for place, bar in enumerate(bars) if bar["count"]]
     return bars[filled[0] : filled[-1] + 1] if filled else []
-
-
-def _quantile(q: float, buckets: Buckets) -> float | None:
-    return _finite(1000 * middle_quantile(q, buckets))
 
 
 def _finite(value: float) -> float | None:

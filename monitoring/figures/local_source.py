@@ -11,14 +11,21 @@ from pathlib import Path
 import numpy as np
 
 from monitoring.conf import get_settings
-from monitoring.figures.fine_windows import FINE_BOUNDS, fine_windows, middle_quantiles
-from monitoring.figures.intervals import Interval, Intervals, status_class, step_for
+from monitoring.figures.cuts import cut
+from monitoring.figures.fine_windows import (
+    FINE_BOUNDS,
+    counts_of,
+    fine_windows,
+    middle_quantiles,
+)
+from monitoring.figures.intervals import Interval, Intervals, status_class
 from monitoring.figures.moments import Extractor, Moment, SeriesTable, increase
 from monitoring.figures.quantile import Buckets
-from monitoring.figures.ranking import Endpoint, Ranking
-from monitoring.figures.snapshots import COARSE_SECONDS, FINE_SECONDS, FINE_SPAN, Snapshots
+from monitoring.figures.ranking import Endpoint, Ranking, Selection
+from monitoring.figures.snapshots import Snapshots
 from monitoring.figures.traffic import (
     LOCAL,
+    NOT_TOLD,
     SPENT_IN_ALL,
     SPENT_IN_REQUESTS,
     EndpointTimes,
@@ -31,8 +38,8 @@ from monitoring.figures.window import Window
 from monitoring.merging.layout import Indices, Line, Values, bound_of
 from monitoring.merging.merge import Merged, shared_merger
 from monitoring.metrics import names
-from monitoring.primitives import boot_clock
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform import boot_clock, processes
 from monitoring.processes.process_metrics import read_states
 from monitoring.processes.saturation import count_busy
 from monitoring.processes.server_facts import read_facts
@@ -169,28 +176,28 @@ class LocalSource:
             knows_outgoing=get_settings().OUTGOING_HTTP,
         )
 
-    def intervals(self, window: Window) -> Intervals:
+    def intervals(self, window: Window, selection: Selection | None = None) -> Intervals:
         merged = shared_merger(self._directory).merge()
-        with self._lock:
-            now = self._extractor.moment(merged, boot_clock.now())
-            then, covered = self._snapshots.begin_of(window.seconds, now)
-            seconds = now.time - then.time if window.seconds is None else window.seconds
-            # Beyond the fine snapshots, equal steps matter more than many points.
-            step = step_for(seconds, FINE_SECONDS if seconds < FINE_SPAN else COARSE_SECONDS)
-            moments = [m for m in self._snapshots.spread(then.time, step) if m.time < now.time]
-        # A very short last interval would have extreme rates: it is merged with the one before.
-        if len(moments) > 1 and now.time - moments[-1].time < step / 2:
-            moments.pop()
-        clock_offset = time.time() - now.time
+        if selection is not None:
+            found, counted = fine_windows(self._directory).cut(window, selection, merged), _selected
+        else:
+            with self._lock:
+                now = self._extractor.moment(merged, boot_clock.now())
+                found, counted = cut(self._snapshots, window, now), _whole
+        now = found.moments[-1]
+        offset = time.time() - now.time
+        is_known = bool(now.table.lines)
+        intervals = [
+            Interval(early.time + offset, late.time + offset, *counted(early, late))
+            for early, late in itertools.pairwise(found.moments if is_known else ())
+        ]
         return Intervals(
             source=LOCAL,
-            covered_seconds=covered,
-            step_seconds=step,
-            intervals=[
-                _interval(early, late, clock_offset)
-                for early, late in itertools.pairwise([*moments, now])
-            ],
-            duration=_plan(now.table).duration.buckets(increase(then, now)),
+            covered_seconds=found.covered_seconds,
+            step_seconds=found.step_seconds,
+            intervals=intervals,
+            duration=counted(found.then, now)[1],
+            is_known=is_known,
         )
 
     def counted(self, window: Window) -> Counted:
@@ -219,9 +226,13 @@ class LocalSource:
     def _workers(self, merged: Merged) -> Workers:
         facts = read_facts(self._directory)
         in_progress = merged.by_owner(names.HTTP_REQUESTS_IN_PROGRESS)
+        if processes.why_unknown():
+            return Workers(facts.workers if facts else None, None, None)
         states = read_states(self._directory, WEB)
         busy = count_busy(states, in_progress)
-        return Workers(facts.workers if facts else None, len(states), busy)
+        if facts is None:
+            return Workers(None, len(states), busy, NOT_TOLD)
+        return Workers(facts.workers, len(states), busy)
 
 
 @per_process
@@ -230,18 +241,17 @@ def local_source(directory: Path) -> LocalSource:
     return LocalSource(directory)
 
 
-def _interval(early: Moment, late: Moment, clock_offset: float) -> Interval:
+def _whole(early: Moment, late: Moment) -> tuple[dict[str, float], Buckets]:
     plan, values = _plan(late.table), increase(early, late)
-    return Interval(
-        start=early.time + clock_offset,
-        end=late.time + clock_offset,
-        classes={
-            name: float(count)
-            for name, rows in plan.classes.items()
-            if (count := values[rows].sum())
-        },
-        duration=plan.duration.buckets(values),
-    )
+    classes = {
+        name: float(count) for name, rows in plan.classes.items() if (count := values[rows].sum())
+    }
+    return classes, plan.duration.buckets(values)
+
+
+def _selected(early: Moment, late: Moment) -> tuple[dict[str, float], Buckets]:
+    counts, classes = counts_of(late.table, increase(early, late))
+    return classes, Buckets(FINE_BOUNDS, counts)
 
 
 @lru_cache(maxsize=2)

@@ -129,6 +129,8 @@ def increase(then: Moment, now: Moment) -> Values:
 
     A counter that is lower than before was reset to 0, so its whole value is the increase.
     """
+    if not then.table.lines:  # all counters began at 0
+        return now.values
     before = aligned(then, now.table)
     goes_on = now.values >= before * _ROUNDING
     return np.where(goes_on, np.maximum(now.values - before, 0.0), now.values)

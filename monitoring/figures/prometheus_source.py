@@ -14,8 +14,9 @@ from monitoring.conf import Settings
 from monitoring.figures.intervals import Interval, Intervals, classes_of, step_for
 from monitoring.figures.prometheus_http import PrometheusClient, Row
 from monitoring.figures.quantile import Buckets, buckets_of
-from monitoring.figures.ranking import Endpoint, Ranking
+from monitoring.figures.ranking import EVERY, Endpoint, Ranking, Selection
 from monitoring.figures.traffic import (
+    NOT_TOLD,
     PROMETHEUS,
     SPENT_IN_ALL,
     SPENT_IN_REQUESTS,
@@ -54,9 +55,9 @@ class _Expressions:
         """Each series of a target of ours, as of now."""
         return f"({self.selector(name)} and on (job, instance) {self.selector(*_PROBE)})"
 
-    def increased(self, name: str, seconds: int) -> str:
+    def increased(self, name: str, seconds: int, *more: str) -> str:
         """PromQL's `increase` of each series of a target of ours."""
-        counted = f"increase({self.selector(name)}[{seconds}s])"
+        counted = f"increase({self.selector(name, *more)}[{seconds}s])"
         return f"({counted} and {self._ours(f'{seconds}s')})"
 
     def added(self, name: str, *more: str) -> str:
@@ -112,10 +113,18 @@ class PrometheusSource:
         with PrometheusClient(self._settings) as client:
             return self._ask_for(client, self._expressions(window), window, ranking)
 
-    def intervals(self, window: Window) -> Intervals:
-        """Estimates by `increase`, each over a step, or over a minute if steps are shorter."""
+    def intervals(self, window: Window, selection: Selection | None = None) -> Intervals:
+        """Estimates by `increase`, each over a step, or over a minute if steps are shorter.
+
+        Of endpoints, not every Prometheus stores more than the classic buckets.
+        """
         ask = self._expressions(window)
-        fine = names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.bucket
+        chosen = _matchers(selection or EVERY)
+        times_of = (
+            names.HTTP_REQUEST_DURATION_HIGHR_SECONDS
+            if selection is None
+            else names.HTTP_REQUEST_DURATION_SECONDS
+        )
         with PrometheusClient(self._settings) as client:
             _check_targets(client, ask)
             covered = self._covered(client, ask, window)
@@ -127,12 +136,14 @@ class PrometheusSource:
             times = [round(client.moment - step * place, 3) for place in reversed(range(count))]
 
             def rows(name: str, label: str) -> list[Row]:
-                counted = f"sum by ({label}) ({ask.increased(name, round(reach))})"
+                counted = f"sum by ({label}) ({ask.increased(name, round(reach), *chosen)})"
                 found = client.query_range(counted, times[0], times[-1], step)
                 return [(labels, values) for labels, values in found if labels.get(label)]
 
-            by_status, by_bound = rows(names.HTTP_REQUESTS, "status"), rows(fine, "le")
-            whole = _fine_buckets(client, ask)
+            by_status = rows(names.HTTP_REQUESTS, "status")
+            by_bound = rows(times_of.bucket, "le")
+            whole = _summed_buckets(client, ask.added(times_of.bucket, *chosen))
+        is_known = selection is None or bool(by_status or by_bound)
         return Intervals(
             source=PROMETHEUS,
             covered_seconds=covered,
@@ -144,9 +155,11 @@ class PrometheusSource:
                     classes=classes_of(_at(by_status, "status", time)),
                     duration=_buckets(_at(by_bound, "le", time)),
                 )
-                for time in times
+                for time in (times if is_known else ())
             ],
             duration=whole,
+            is_fine=selection is None,
+            is_known=is_known,
         )
 
     def _expressions(self, window: Window) -> _Expressions:
@@ -170,7 +183,7 @@ class PrometheusSource:
             source=PROMETHEUS,
             covered_seconds=covered,
             requests=requests,
-            duration=_fine_buckets(client, ask),
+            duration=_summed_buckets(client, ask.added(fine.bucket)),
             duration_sum=client.value(f"sum({ask.added(fine.sum)})") or 0.0,
             slow_count=client.value(f"sum({ask.added(names.HTTP_SLOW_REQUESTS)})") or 0.0,
             in_progress=client.value(f"sum({ask.now(names.HTTP_REQUESTS_IN_PROGRESS)})"),
@@ -300,8 +313,7 @@ def _sums(
     ]
 
 
-def _fine_buckets(client: PrometheusClient, ask: _Expressions) -> Buckets:
-    counts = ask.added(names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.bucket)
+def _summed_buckets(client: PrometheusClient, counts: str) -> Buckets:
     return _buckets((bound, value) for (bound,), value in _sums(client, ("le",), counts))
 
 
@@ -319,6 +331,7 @@ def _workers(client: PrometheusClient, ask: _Expressions) -> Workers:
         None if configured is None else round(configured),
         sum(states.values()) if states else None,
         states.get("busy") if states else None,
+        NOT_TOLD if states else "Prometheus scrapes no exporter",
     )
 
 
@@ -334,6 +347,11 @@ def _bound(text: str) -> float:
     if bound == math.inf or 0 <= bound <= _HIGHEST_BOUND:
         return bound
     raise SourceUnavailableError("bad_answer", "Prometheus has a bucket with a bound of no number")
+
+
+def _matchers(selection: Selection) -> tuple[str, ...]:
+    labels = (("method", selection.method), ("route", selection.route))
+    return tuple(f"{name}={_quoted(value)}" for name, value in labels if value is not None)
 
 
 def _quoted(text: str) -> str:

@@ -63,6 +63,12 @@ def middle_quantile(q: float, buckets: Buckets) -> float:
     return low if high == math.inf else math.sqrt(low * high)
 
 
+def coarse_quantile(q: float, buckets: Buckets) -> float:
+    """As Prometheus's `histogram_quantile` gives it, but NaN in the lowest bucket."""
+    # Interpolation inside the lowest bucket would begin at 0: a number that nobody measured.
+    return math.nan if lowest_bound(q, buckets) else histogram_quantile(q, buckets)
+
+
 def lowest_bound(q: float, buckets: Buckets) -> float | None:
     """The bound of the lowest bucket if the q-quantile falls in it; else None."""
     index = _nearest(q, buckets)

@@ -14,11 +14,31 @@ _FIRST_ERROR = "400"
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """The endpoints of this method, of this route, or of both; None is any."""
+
+    method: str | None = None
+    route: str | None = None
+
+    def has(self, method: object, route: object) -> bool:
+        return (self.method is None or self.method == method) and (
+            self.route is None or self.route == route
+        )
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.method, self.route) if part is not None)
+
+
+EVERY = Selection()
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
-    """The first `most` endpoints by `sort`, one of SORTS, the largest first."""
+    """The first `most` endpoints of the selection by `sort`, one of SORTS, the largest first."""
 
     sort: str = TOTAL
     most: int = DEFAULT_ENDPOINTS
+    selection: Selection = EVERY
 
     def first(
         self,
@@ -50,6 +70,10 @@ class Ranking:
                 values = db_seconds()
             case _:
                 values = seconds
-        active = [endpoint for endpoint, count in counts.items() if round(count)]
+        active = [
+            endpoint
+            for endpoint, count in counts.items()
+            if round(count) and self.selection.has(*endpoint)
+        ]
         active.sort(key=lambda each: (-values.get(each, 0.0), -seconds.get(each, 0.0), each))
         return active[: self.most]

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from monitoring.figures.ranking import EVERY, Selection
 from monitoring.instruments.databases.query_log import REPEATED, SLOW, Origin
 
 MOST_RECENT = 10  # entries of a kind in an answer
@@ -19,7 +20,9 @@ _KEPT = {
 }
 
 
-def recent(path: Path | None, event: str, limit: int = MOST_RECENT) -> list[dict[str, Any]]:
+def recent(
+    path: Path | None, event: str, selection: Selection = EVERY, limit: int = MOST_RECENT
+) -> list[dict[str, Any]]:
     """The newest entries of this kind of event, newest first, with `timestamp` in Unix seconds.
 
     Reads the end of the log and of the newest rotated file. Never raises: a log that is missing or
@@ -30,7 +33,9 @@ def recent(path: Path | None, event: str, limit: int = MOST_RECENT) -> list[dict
     found: list[dict[str, Any]] = []
     for file in (path, path.with_name(f"{path.name}.1")):
         for entry in _entries(file):
-            if entry.get("event") == event:
+            if entry.get("event") == event and selection.has(
+                entry.get("method"), entry.get("route")
+            ):
                 found.append(_shown(entry, event))
                 if len(found) == limit:
                     return found

@@ -8,13 +8,12 @@ from typing import Any
 
 from monitoring.figures.quantile import (
     Buckets,
-    histogram_quantile,
-    lowest_bound,
+    coarse_quantile,
     middle_quantile,
     reasons,
 )
 from monitoring.figures.ranking import Endpoint
-from monitoring.figures.traffic import EndpointTimes, Traffic
+from monitoring.figures.traffic import EndpointTimes, Traffic, Workers
 
 _FIRST_ERROR = "400"
 _FIRST_SERVER_ERROR = "500"
@@ -54,6 +53,7 @@ def request_figures(traffic: Traffic) -> dict[str, Any]:
         "status_codes": _status_codes(traffic.requests),
         "slow_requests_count": round(traffic.slow_count),
         "endpoints": _endpoints(traffic),
+        "endpoint_count": _endpoint_count(traffic.requests),
         "time_spent": _time_spent(traffic),
         "in_progress": None if traffic.in_progress is None else round(traffic.in_progress),
         "workers": {
@@ -63,7 +63,22 @@ def request_figures(traffic: Traffic) -> dict[str, Any]:
         },
         "source": traffic.source,
         "unavailable": reasons(_QUANTILES, traffic.duration)
+        | _unknown(traffic.workers)
         | ({} if traffic.endpoints.knows_outgoing else {"time_spent.outgoing": _NOT_TIMED}),
+    }
+
+
+def _unknown(workers: Workers) -> dict[str, str]:
+    """Why numbers of workers are None."""
+    numbers = {
+        "configured": workers.configured,
+        "alive": workers.alive,
+        "busy": workers.busy,
+    }
+    return {
+        f"workers.{name}": workers.unknown
+        for name, number in numbers.items()
+        if number is None and workers.unknown
     }
 
 
@@ -82,12 +97,7 @@ def _times(duration: Buckets, average: float) -> dict[str, float | None]:
 
 
 def _coarse_times(duration: Buckets, average: float) -> dict[str, float | None]:
-    """As Prometheus's `histogram_quantile` gives them."""
-    # Interpolation inside the lowest bucket would begin at 0: a number that nobody measured.
-    times = {
-        name: math.nan if lowest_bound(q, duration) else histogram_quantile(q, duration)
-        for name, q in _PERCENTILES.items()
-    }
+    times = {name: coarse_quantile(q, duration) for name, q in _PERCENTILES.items()}
     return {_MIN: None, _MAX: None, "avg_response_time": _milliseconds(average)} | {
         name: _milliseconds(value) for name, value in times.items()
     }
@@ -123,6 +133,7 @@ def _endpoint(
         "method": method,
         "request_count": round(count),
         "error_rate": _percent(errors, count),
+        "status_codes": {code: round(n) for code, n in sorted(counts.items()) if round(n)},
         **(_times if is_fine else _coarse_times)(times.buckets, average),
         **{name: _share(spent, times.seconds) for name, spent in shares.items()},
         "queries_per_request": times.spent.queries / count if count else None,
@@ -178,6 +189,13 @@ def _status_codes(requests: Mapping[tuple[str, str, str], float]) -> dict[str, i
     for (_, _, status), count in requests.items():
         codes[status] += count
     return {status: round(codes[status]) for status in sorted(codes) if round(codes[status])}
+
+
+def _endpoint_count(requests: Mapping[tuple[str, str, str], float]) -> int:
+    counts: dict[Endpoint, float] = defaultdict(float)
+    for (method, route, _), count in requests.items():
+        counts[method, route] += count
+    return sum(1 for count in counts.values() if round(count))
 
 
 def _percent(part: float, whole: float) -> float | None:

@@ -18,12 +18,13 @@ from monitoring.figures.moments import (
     Moment,
     SeriesTable,
     is_counter,
+    places,
     went_back,
     without,
 )
 from monitoring.figures.ring_file import MAX_BYTES, RING_FILE, RingReader, RingRecord, start_record
-from monitoring.merging.layout import Values
-from monitoring.primitives.boot_clock import boot_id
+from monitoring.merging.layout import Indices, Values
+from monitoring.primitives.platform.boot_clock import boot_id
 
 FINE_SECONDS = ring_file.SNAPSHOT_SECONDS
 FINE_SPAN = 310.0  # a little more than five minutes
@@ -55,7 +56,9 @@ class Kind:
     file: str
     most_bytes: int
     pack: Callable[[Values], bytes]
-    unpack: Callable[[bytes, int], Values]  # from the bytes, and the number of lines
+    # From the bytes and the number of lines: the values of all, or of those at the places, where
+    # -1 stands for a line that is not there, whose values are 0.
+    unpack: Callable[[bytes, int, Indices | None], Values]
     # Those that stay of the snapshots, now; the number says how many times fewer than usual.
     thinned: Callable[[Sequence[RingRecord], float, float], list[RingRecord]]
 
@@ -84,19 +87,24 @@ class Snapshots:
                     return Start(record.time, facts.get("counters_began") is True)
         return None
 
-    def begin_of(self, seconds: float | None, now: Moment) -> tuple[Moment, float | None]:
-        """The moment at which a window of `seconds` begins (None: all time), and what it covers."""
+    def begin_of(
+        self, seconds: float | None, now: Moment, only: SeriesTable | None = None
+    ) -> tuple[Moment, float | None]:
+        """The moment at which a window of `seconds` begins (None: all time), and what it covers.
+
+        Here and below, `only` gives the values of these series, in their order.
+        """
         if seconds is None:
             start = self.start()
             is_known = start is not None and start.counters_began
             covered = now.time - start.time if start is not None and is_known else None
             return Moment(0.0, EMPTY_TABLE, np.empty(0)), covered
-        then = self.nearest(now.time - seconds)
+        then = self.nearest(now.time - seconds, only)
         if then is None:  # nothing is known of the past, so nothing is reported
             return now, 0.0
         return then, now.time - then.time
 
-    def nearest(self, target: float) -> Moment | None:
+    def nearest(self, target: float, only: SeriesTable | None = None) -> Moment | None:
         """The moment nearest to `target` (seconds since boot); None without snapshots.
 
         A moment just after the target is preferred, so that a window holds nothing older.
@@ -108,12 +116,12 @@ class Snapshots:
         if start.counters_began:
             records.append(RingRecord(ring_file.START, 0, start.time, 0, 0, 0))
         for record in sorted(records, key=lambda r: _distance(r.time, target)):
-            moment = self._moment(record)
+            moment = self._moment(record, only)
             if moment is not None:
                 return moment
         return None
 
-    def spread(self, begin: float, step: float) -> list[Moment]:
+    def spread(self, begin: float, step: float, only: SeriesTable | None = None) -> list[Moment]:
         """The first moment in each `step` (seconds) from `begin` on, oldest first."""
         start = self.start()
         if start is None:
@@ -125,7 +133,7 @@ class Snapshots:
         for record in records:
             place = int(record.time // step)
             if record.time >= begin and place not in first:
-                moment = self._moment(record)
+                moment = self._moment(record, only)
                 if moment is not None:
                     first[place] = moment
         return list(first.values())
@@ -200,15 +208,17 @@ class Snapshots:
                 copies.append(ring_file.encode(record.kind, record.table, record.time, payload))
         return copies
 
-    def _moment(self, record: RingRecord) -> Moment | None:
+    def _moment(self, record: RingRecord, only: SeriesTable | None = None) -> Moment | None:
         if record.kind == ring_file.START:
             return Moment(record.time, EMPTY_TABLE, np.empty(0))
         table = self._table(record.table)
         payload = self._reader.payload(record)
         if table is None or payload is None:
             return None
-        values = self._kind.unpack(payload, len(table.lines))
-        return Moment(record.time, table, values) if len(values) == len(table.lines) else None
+        rows = None if only is None else places(table, only)
+        shown = table if only is None else only
+        values = self._kind.unpack(payload, len(table.lines), rows)
+        return Moment(record.time, shown, values) if len(values) == len(shown.lines) else None
 
     def _table(self, number: int) -> SeriesTable | None:
         if number not in self._tables:
@@ -286,8 +296,9 @@ def _pack(values: Values) -> bytes:
     return zlib.compress(planes(np.ascontiguousarray(values, np.float64)), 1)
 
 
-def _unpack(payload: bytes, _lines: int) -> Values:
-    return from_planes(zlib.decompress(payload), np.float64)
+def _unpack(payload: bytes, lines: int, rows: Indices | None = None) -> Values:
+    values = from_planes(zlib.decompress(payload), np.float64)
+    return values if rows is None or len(values) != lines else np.append(values, 0.0)[rows]
 
 
 def planes(values: NDArray[Any]) -> bytes:

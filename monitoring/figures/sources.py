@@ -7,7 +7,7 @@ from monitoring.conf import get_settings
 from monitoring.errors import MetricsDirectoryError
 from monitoring.figures.intervals import Intervals
 from monitoring.figures.local_source import Counted, LocalSource, local_source
-from monitoring.figures.ranking import Ranking
+from monitoring.figures.ranking import Ranking, Selection
 from monitoring.figures.traffic import SourceUnavailableError, Traffic, TrafficSource
 from monitoring.figures.window import Window
 from monitoring.storage.directory import configured_directory
@@ -23,9 +23,11 @@ def read_traffic(window: Window, ranking: Ranking | None = None) -> tuple[Traffi
     return _ask(lambda source: source.traffic(window, ranking))
 
 
-def read_intervals(window: Window) -> tuple[Intervals, str | None]:
-    """The window's intervals, and the reason as in `read_traffic`."""
-    return _ask(lambda source: source.intervals(window))
+def read_intervals(
+    window: Window, selection: Selection | None = None
+) -> tuple[Intervals, str | None]:
+    """The window's intervals, of all requests or of some endpoints', and the reason as above."""
+    return _ask(lambda source: source.intervals(window, selection))
 
 
 def read_counted(window: Window) -> Counted:

@@ -6,17 +6,19 @@ from monitoring.figures.fine_windows import fine_windows
 from monitoring.figures.moments import Extractor
 from monitoring.figures.snapshots import Snapshots
 from monitoring.merging.merge import shared_merger
-from monitoring.primitives import boot_clock
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform import boot_clock
 
 
 def take_snapshot(directory: Path) -> None:
     """Read the directory and keep a snapshot. Raises OSError and SnapshotTooLargeError."""
     snapshots, extractor = _state(directory)
-    try:
-        snapshots.add(extractor.moment(shared_merger(directory).merge(), boot_clock.now()))
+    merged = shared_merger(directory).merge()
+    moment = extractor.moment(merged, boot_clock.now())
+    try:  # first, because it reads more of the same moment
+        fine_windows(directory).take(merged)
     finally:
-        fine_windows(directory).take()
+        snapshots.add(moment)
 
 
 @per_process

@@ -7,13 +7,15 @@ from typing import Protocol
 from monitoring.errors import MonitoringError
 from monitoring.figures.intervals import Intervals
 from monitoring.figures.quantile import Buckets
-from monitoring.figures.ranking import Endpoint, Ranking
+from monitoring.figures.ranking import Endpoint, Ranking, Selection
 from monitoring.figures.window import Window
 from monitoring.metrics import names
 
 # The sources by name, as answers tell them.
 LOCAL = "local"
 PROMETHEUS = "prometheus"
+
+NOT_TOLD = "only a gunicorn with this package's hooks tells how many workers it is to run"
 
 
 class SourceUnavailableError(MonitoringError):
@@ -26,11 +28,12 @@ class SourceUnavailableError(MonitoringError):
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Numbers of web workers; None if the source does not know."""
+    """Numbers of web workers; None if the source does not know, for the reason in `unknown`."""
 
     configured: int | None
     alive: int | None
     busy: int | None
+    unknown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +111,8 @@ class TrafficSource(Protocol):
         Raises SourceUnavailableError.
         """
 
-    def intervals(self, window: Window) -> Intervals:
-        """The window in at most MOST_POINTS intervals. Raises SourceUnavailableError."""
+    def intervals(self, window: Window, selection: Selection | None = None) -> Intervals:
+        """The window in at most MOST_POINTS intervals: of all requests, or of some endpoints'.
+
+        Raises SourceUnavailableError.
+        """

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from tests.servers.admin import User
 from tests.servers.ports import wait_for
 
 SCREENSHOTS = ROOT / "screenshots"
+_AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 STATUS = "/admin/multiprocess_exporter/status/"
 
 _ARGUMENTS = [
@@ -189,3 +191,15 @@ def screenshot(page: StatusPage, name: str) -> Path:
     path = SCREENSHOTS / f"{name}.png"
     page.page.screenshot(path=path, full_page=True)
     return path
+
+
+def violations(status: StatusPage, arguments: str) -> list[Any]:
+    """What axe finds: in the admin's own parts only what is serious."""
+    if status.evaluate("typeof axe") == "undefined":
+        status.evaluate(_AXE)
+    found = status.evaluate(f"axe.run({arguments})")["violations"]
+    return [
+        (each["id"], [node["html"][:200] for node in each["nodes"]])
+        for each in found
+        if each["impact"] in ("serious", "critical") or "sp-" in str(each["nodes"])
+    ]

@@ -1,16 +1,13 @@
 """Who sees the page, how it polls, how it looks, and what it says when something is away."""
 
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Route
 
-from tests.browser.conftest import STATUS, OpenPage, StatusPage, screenshot
+from tests.browser.conftest import STATUS, OpenPage, StatusPage, screenshot, violations
 from tests.browser.site import Site, run_site, serve
-
-AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 
 
 def test_the_admin_s_index_links_to_it(status: StatusPage) -> None:
@@ -168,7 +165,6 @@ def test_it_is_accessible_and_fits_in_either_theme_and_on_a_phone(
     status.page.emulate_media(color_scheme="light")
     status.open_with_figures()
     status.page.click("#sp-pause")
-    status.evaluate(AXE)
     assert screenshot(status, "light").stat().st_size > 50_000
     assert violations(status, "document") == []
 
@@ -186,16 +182,6 @@ def test_it_is_accessible_and_fits_in_either_theme_and_on_a_phone(
 
 def has_asked_more(status: StatusPage, rounds: int) -> bool:
     return status.asked.count("thresholds") > rounds
-
-
-def violations(status: StatusPage, arguments: str) -> list[Any]:
-    """What axe finds: in the admin's own parts only what is serious."""
-    found = status.evaluate(f"axe.run({arguments})")["violations"]
-    return [
-        (each["id"], [node["html"][:200] for node in each["nodes"]])
-        for each in found
-        if each["impact"] in ("serious", "critical") or "sp-" in str(each["nodes"])
-    ]
 
 
 def test_nothing_moves_when_figures_are_refreshed(site: Site, status: StatusPage) -> None:

@@ -6,7 +6,7 @@
 import contextlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -128,9 +128,12 @@ def _store(directory: Path, requests: Sequence[SlowRequest]) -> None:
         this_process.drop(own_counters.DROP_SLOW_REQUESTS)
 
 
-def last(directory: Path, count: int) -> list[SlowRequest]:
+def last(
+    directory: Path, count: int, chosen: Callable[[str, str], bool] | None = None
+) -> list[SlowRequest]:
     """The last `count` slow requests, newest first, from Redis and the file together.
 
+    `chosen` tells by method and route which of those that are kept are meant.
     The file holds those that ended while Redis was down. They are sorted by their end, because
     processes write them a little later, in any order.
     """
@@ -139,6 +142,8 @@ def last(directory: Path, count: int) -> list[SlowRequest]:
     if redis is not None:
         with contextlib.suppress(RedisUnavailableError):
             found += redis.run(_fetch)
+    if chosen is not None:
+        found = [each for each in found if chosen(each.method, each.route)]
     return sorted(found, key=lambda request: request.timestamp, reverse=True)[:count]
 
 

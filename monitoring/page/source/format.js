@@ -63,6 +63,16 @@ export function share(value) {
   return isNumber(value) ? percent(100 * value) : MISSING;
 }
 
+// "no such route" → "No such route."
+export function sentence(reason) {
+  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
+}
+
+// The address on this page of the view of one route.
+export function fragmentOf({ method, route }) {
+  return `#${new URLSearchParams({ method, route })}`;
+}
+
 export function clock(unixSeconds) {
   return new Date(unixSeconds * 1000).toLocaleTimeString(language, { hour12: false });
 }

@@ -6,15 +6,18 @@ import { getJson, sendJson } from "./fetching.js";
 import { Health } from "./health.js";
 import { Histogram } from "./histogram.js";
 import { Poller } from "./polling.js";
+import { RouteSearch } from "./route_search.js";
+import { RouteView } from "./route_view.js";
 import { showDoubt, showGone, showLive, showPaused, showSignedOut } from "./strip.js";
-import { notificationsTable, routesTable, slowQueriesTable, slowRequestsTable, timeSpentTable } from "./tables.js";
+import { notificationsTable, slowQueriesTable, slowRequestsTable, timeSpentTable } from "./tables.js";
 import { ThresholdsForm } from "./thresholds.js";
-import { Tiles } from "./tiles.js";
+import { ROUTE_TILES, SITE_TILES, Tiles } from "./tiles.js";
 import { TimeCharts } from "./time_charts.js";
 
 const REFRESH_MS = 5000;
 // Endpoints that query the database are asked only in every third round.
 const SELDOM = 3;
+const WAITING = "Waiting for the figures.";
 
 const page = byId("status-page");
 const urls = page.dataset;
@@ -23,11 +26,12 @@ const csrf = {
   token: page.querySelector("[name=csrfmiddlewaretoken]").value,
 };
 
-const tiles = new Tiles(byId("sp-tiles"));
+const view = new RouteView(page, viewChanged);
+let tiles = tilesOfView();
 const health = new Health(byId("sp-health"));
 const charts = new TimeCharts(page);
 const histogram = new Histogram(page);
-const routes = routesTable(byId("sp-routes"));
+const routes = new RouteSearch(byId("sp-routes-card"), askAtOnce);
 const timeSpent = timeSpentTable(byId("sp-spent"));
 const slowRequests = slowRequestsTable(byId("sp-requests"));
 const slowQueries = slowQueriesTable(byId("sp-queries"));
@@ -40,25 +44,37 @@ let rounds = 0;
 let summary = null;
 let thresholds = null;
 
-// The parts of a round: the endpoint, how often it is asked, what shows its answer, and what shows
-// the reason (`why`) when there is none.
+// The parts of a round: the endpoint, how often it is asked, and if only in the view of the whole
+// site; what shows its answer, and what shows the reason (`why`) when there is none.
 const parts = [
-  { url: () => `${urls.summary}?window=${chosenWindow()}`, mounted: urls.summary, show: showSummary, why: whyNoSummary },
+  {
+    url: () => inWindow(urls.summary, view.chosen ? {} : routes.wanted),
+    mounted: urls.summary,
+    show: (answer) => (view.chosen ? showRoute(answer) : showSummary(answer)),
+    why: whyNoSummary,
+  },
   {
     url: () => urls.thresholds,
     mounted: urls.thresholds,
+    ofSite: true,
     show: (answer) => showThresholds(answer.thresholds),
     why: whyNoThresholds,
   },
   {
-    url: () => `${urls.series}?window=${chosenWindow()}`,
+    url: () => inWindow(urls.series),
     mounted: urls.series,
     show: (answer) => [charts, histogram].forEach((chart) => chart.show(answer)),
     why: (reason) => [charts, histogram].forEach((chart) => chart.showReason(reason)),
   },
-  { url: () => urls.health, mounted: urls.health, show: (answer) => health.show(answer), why: (reason) => health.showReason(reason) },
   {
-    url: () => `${urls.database}?window=${chosenWindow()}`,
+    url: () => urls.health,
+    mounted: urls.health,
+    ofSite: true,
+    show: (answer) => health.show(answer),
+    why: (reason) => health.showReason(reason),
+  },
+  {
+    url: () => inWindow(urls.database),
     mounted: urls.database,
     seldom: true,
     show: (answer) => slowQueries.show(answer.slow_queries),
@@ -68,6 +84,7 @@ const parts = [
     url: () => urls.notifications,
     mounted: urls.notifications,
     seldom: true,
+    ofSite: true,
     show: showNotifications,
     why: (reason) => notifications.showReason(reason),
   },
@@ -77,9 +94,11 @@ const parts = [
 async function refresh(signal) {
   const isSeldom = rounds++ % SELDOM === 0;
   for (const part of parts) {
-    if (part.seldom && !isSeldom) continue;
+    if ((part.seldom && !isSeldom) || (part.ofSite && view.chosen)) continue;
     try {
-      part.show(await getJson(part.mounted ? part.url() : "", signal));
+      const answer = await getJson(part.mounted ? part.url() : "", signal);
+      if (signal.aborted) return; // it is of another window or view
+      part.show(answer);
     } catch (error) {
       if (!report(error, part)) {
         if (isSeldom) rounds = 0; // the next round asks the skipped parts
@@ -112,15 +131,27 @@ function report(error, part) {
 function showSummary(answer) {
   summary = answer;
   tiles.show(answer, thresholds);
-  routes.show(answer.endpoints);
+  routes.show(answer);
   timeSpent.show(Object.entries(answer.time_spent).map(([subject, spent]) => ({ subject, ...spent })));
   slowRequests.show(answer.slow_requests);
   showLive(answer, poller.paused);
   if (thresholds) alertLines.show(thresholds, answer);
 }
 
+// The summary of one route: figures of the site are not asked for, and not shown.
+function showRoute(answer) {
+  const [endpoint] = answer.endpoints;
+  const seconds = answer.window.covered_seconds;
+  if (endpoint) tiles.show({ ...endpoint, requests_per_second: seconds ? endpoint.request_count / seconds : null }, null);
+  else tiles.showReason("no requests in this window");
+  view.show(endpoint);
+  slowRequests.show(answer.slow_requests);
+  showLive(answer, poller.paused);
+}
+
 function whyNoSummary(reason) {
   summary = null;
+  view.showReason(reason);
   tiles.showReason(reason);
   routes.showReason(reason);
   timeSpent.showReason(reason);
@@ -177,8 +208,7 @@ async function evaluateNow() {
     const answer = await sendJson("POST", urls.checkAlerts, {}, csrf);
     const breached = answer.alerts.filter((alert) => alert.is_breached).length;
     setText(result, `${breached} of ${answer.alerts.length} above their limits; ${answer.sent.length} told.`);
-    rounds = 0;
-    poller.now();
+    askAtOnce();
   } catch (error) {
     setText(result, error.message);
   } finally {
@@ -186,8 +216,27 @@ async function evaluateNow() {
   }
 }
 
-function chosenWindow() {
-  return page.querySelector("[name=window]:checked").value;
+// With the window and the route that the reader has chosen.
+function inWindow(url, more = {}) {
+  const window = page.querySelector("[name=window]:checked").value;
+  return `${url}?${new URLSearchParams({ window, ...view.chosen, ...more })}`;
+}
+
+function tilesOfView() {
+  return new Tiles(byId("sp-tiles"), view.chosen ? ROUTE_TILES : SITE_TILES);
+}
+
+function askAtOnce() {
+  rounds = 0;
+  poller.now();
+}
+
+// No figure of the view before stays.
+function viewChanged() {
+  tiles = tilesOfView();
+  for (const part of [charts, histogram, slowRequests, slowQueries, view]) part.showReason(WAITING);
+  charts.setLimits(view.chosen ? {} : (thresholds ?? {}));
+  askAtOnce();
 }
 
 function togglePause() {
@@ -200,8 +249,5 @@ function togglePause() {
 byId("sp-pause").addEventListener("click", togglePause);
 byId("sp-check").addEventListener("click", evaluateNow);
 byId("sp-check").disabled = !urls.checkAlerts;
-page.querySelector(".sp-windows").addEventListener("change", () => {
-  rounds = 0;
-  poller.now();
-});
+page.querySelector(".sp-windows").addEventListener("change", askAtOnce);
 poller.start();

@@ -1,7 +1,7 @@
 // The tables: rebuilt only when their rows change, sorted as the reader chose.
 
 import { element, hidden, replaceKeepingFocus } from "./dom.js";
-import { count, durationText, moment, number, percent, share } from "./format.js";
+import { count, durationText, fragmentOf, moment, number, percent, share } from "./format.js";
 
 // A column: {head, cell(row) → text or node, sort(row) → number or text, number: true, wide: true}
 export class Table {
@@ -21,13 +21,13 @@ export class Table {
     this.#order = order;
   }
 
-  show(rows) {
+  show(rows, empty = this.#empty) {
     this.#rows = rows;
-    const signature = JSON.stringify([rows, this.#order]);
+    const signature = JSON.stringify([rows, this.#order, empty]);
     if (signature === this.#shown) return;
     this.#shown = signature;
     if (rows.length) replaceKeepingFocus(this.#region, [this.#table()]);
-    else this.#message(this.#empty);
+    else this.#message(empty);
   }
 
   showReason(reason) {
@@ -95,6 +95,8 @@ function compare(a, b) {
   return (a ?? -Infinity) - (b ?? -Infinity);
 }
 
+const NO_REQUESTS_YET = "No requests in this window.";
+
 const code = (text) => element("code", {}, text);
 
 export function statusWord(status) {
@@ -110,7 +112,12 @@ const figure = (head, field, format) => ({
 
 export function routesTable(region) {
   const columns = [
-    { head: "Route", wide: true, cell: (row) => code(row.route), sort: (row) => row.route },
+    {
+      head: "Route",
+      wide: true,
+      cell: (row) => element("a", { href: fragmentOf(row), "data-key": fragmentOf(row) }, code(row.route)),
+      sort: (row) => row.route,
+    },
     { head: "Method", cell: (row) => row.method, sort: (row) => row.method },
     figure("95th percentile", "p95_response_time", durationText),
     figure("Average", "avg_response_time", durationText),
@@ -122,13 +129,13 @@ export function routesTable(region) {
     figure("Queries", "queries_per_request", number),
   ];
   return new Table(region, columns, {
-    empty: "No requests in this window.",
+    empty: NO_REQUESTS_YET,
     key: (row) => `${row.method} ${row.route}`,
     order: { column: "95th percentile", descending: true },
   });
 }
 
-const SUBJECTS = { db: "Database", cache: "Cache", outgoing: "Outgoing HTTP" };
+const SUBJECTS = { db: "Database", cache: "Cache", outgoing: "Outgoing HTTP", rest: "All else" };
 
 // Rows: {subject, share, in_requests_ms, outside_requests_ms}
 export function timeSpentTable(region) {
@@ -139,6 +146,26 @@ export function timeSpentTable(region) {
     { head: "Outside requests", number: true, cell: (row) => durationText(row.outside_requests_ms) },
   ];
   return new Table(region, columns, { empty: "Nothing in this window.", key: (row) => row.subject });
+}
+
+// Rows: {subject, share, of_each}, the last in milliseconds of an average request.
+export function routeSpentTable(region) {
+  const columns = [
+    { head: "Spent on", cell: (row) => SUBJECTS[row.subject] },
+    { head: "Of its time", number: true, cell: (row) => share(row.share) },
+    { head: "Of an average request", number: true, cell: (row) => durationText(row.of_each) },
+  ];
+  return new Table(region, columns, { empty: NO_REQUESTS_YET, key: (row) => row.subject });
+}
+
+// Rows: {status, requests, of}
+export function statusCodesTable(region) {
+  const columns = [
+    { head: "Status", cell: (row) => statusWord(row.status) },
+    { head: "Requests", number: true, cell: (row) => count(row.requests) },
+    { head: "Share", number: true, cell: (row) => share(row.requests / row.of) },
+  ];
+  return new Table(region, columns, { empty: NO_REQUESTS_YET, key: (row) => row.status });
 }
 
 export function slowRequestsTable(region) {

@@ -14,18 +14,26 @@ const times = (label, field, note, limits = []) => ({
   why: noRequests,
 });
 
-const TILES = [
-  {
-    field: "requests_per_second",
-    label: "Requests",
-    show: (summary) => ({
-      value: number(summary.requests_per_second),
-      unit: "/s",
-      note: `${count(summary.request_count)} in the window`,
-      raw: summary.requests_per_second,
-    }),
-    why: () => "no data yet",
-  },
+const REQUESTS = {
+  field: "requests_per_second",
+  label: "Requests",
+  show: (summary) => ({
+    value: number(summary.requests_per_second),
+    unit: "/s",
+    note: `${count(summary.request_count)} in the window`,
+    raw: summary.requests_per_second,
+  }),
+  why: () => "no data yet",
+};
+
+const PERCENTILES = [
+  times("Median", "median_response_time", "half of all responses"),
+  times("95th percentile", "p95_response_time", "19 of 20 responses", ["p95_response_time"]),
+  times("99th percentile", "p99_response_time", "99 of 100 responses"),
+];
+
+export const SITE_TILES = [
+  REQUESTS,
   {
     field: "error_rate",
     label: "Error rate",
@@ -62,9 +70,7 @@ const TILES = [
     why: (summary) =>
       summary.source === "prometheus" ? "Prometheus scrapes no exporter" : "the source does not know",
   },
-  times("Median", "median_response_time", "half of all responses"),
-  times("95th percentile", "p95_response_time", "19 of 20 responses", ["p95_response_time"]),
-  times("99th percentile", "p99_response_time", "99 of 100 responses"),
+  ...PERCENTILES,
   {
     field: "active_sessions",
     label: "Active sessions",
@@ -91,11 +97,42 @@ function noRequests(summary) {
   return summary.request_count === 0 ? NO_REQUESTS : "not observed";
 }
 
+// Of an endpoint, with `requests_per_second`. No threshold is of a single route.
+export const ROUTE_TILES = [
+  REQUESTS,
+  {
+    field: "error_rate",
+    label: "Error rate",
+    show: (endpoint) => ({
+      value: number(endpoint.error_rate),
+      unit: "%",
+      note: "status 400 and above",
+      raw: endpoint.error_rate,
+    }),
+    why: noRequests,
+  },
+  ...PERCENTILES.map((tile) => ({ ...tile, limits: [] })),
+  times("Average", "avg_response_time", "of all responses"),
+  times("Longest", "max_response_time", "of all responses"),
+  {
+    field: "queries_per_request",
+    label: "Queries",
+    show: (endpoint) => ({
+      value: number(endpoint.queries_per_request),
+      unit: "",
+      note: "for each request",
+      raw: endpoint.queries_per_request,
+    }),
+    why: noRequests,
+  },
+];
+
 export class Tiles {
   #parts = new Map();
 
-  constructor(list) {
-    for (const tile of TILES) {
+  constructor(list, tiles) {
+    list.replaceChildren();
+    for (const tile of tiles) {
       const value = element("span", { class: "sp-value" }, MISSING);
       const unit = element("span", { class: "sp-unit" });
       const note = element("span", { class: "sp-note" }, "\u00a0");

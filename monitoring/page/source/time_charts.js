@@ -1,7 +1,7 @@
 // The charts over time: response times, traffic by status class, errors.
 
 import { ChartFrame, colour, drawLimit, timeAxes } from "./chart_frame.js";
-import { clock, durationText, isNumber, MISSING, number, percent, short, shortDuration } from "./format.js";
+import { clock, durationText, isNumber, MISSING, number, percent, sentence, short, shortDuration } from "./format.js";
 
 const CLASSES = ["2xx", "3xx", "4xx", "5xx"];
 const NO_POINTS = "No figures over time yet: the first comes a few seconds after the start.";
@@ -98,7 +98,7 @@ export class TimeCharts {
     // While there are few points, they fill the chart.
     this.#range = [Math.min(this.#points[0]?.time ?? end, end - MIN_RANGE_SECONDS), end];
     if (series.points.length === 0) {
-      this.showReason(NO_POINTS);
+      this.showReason(series.unavailable?.points ? sentence(series.unavailable.points) : NO_POINTS);
       return;
     }
     const times = this.#points.map((point) => point.time);

@@ -11,7 +11,7 @@ import pytest
 from monitoring.conf import DEFAULT_LATENCY_BUCKETS, Settings, parse_settings
 from monitoring.figures.intervals import latency_histogram, points
 from monitoring.figures.prometheus_source import PrometheusSource
-from monitoring.figures.ranking import Ranking
+from monitoring.figures.ranking import Ranking, Selection
 from monitoring.figures.request_figures import request_figures
 from monitoring.figures.traffic import SourceUnavailableError
 from monitoring.figures.window import Window
@@ -104,6 +104,9 @@ def test_prometheus_answers_the_union_and_local_its_own(
             assert local["unavailable"].pop("active_sessions") == "REDIS_URL is not set"
             matchers = {"instance": server.address}
             remote = figures_from(prometheus, PROMETHEUS_MATCHERS=matchers)
+            for name in ("configured", "alive", "busy"):
+                reason = remote["unavailable"].pop(f"workers.{name}")
+                assert reason == "Prometheus scrapes no exporter"
             for name in remote.keys() - APART - {"endpoints"}:
                 assert remote[name] == pytest.approx(local[name]), name
             for subject, spent in remote["time_spent"].items():
@@ -133,6 +136,9 @@ def exposition(number: int, requests: dict[str, float]) -> str:
     lines = [f"served_round {number}", 'monitoring_files{state="ok"} 1']
     for route, count in requests.items():
         lines.append(f'http_requests_total{{method="GET",route="{route}",status="200"}} {count}')
+        for bound, below in (("0.1", 0.0), ("0.5", count), ("+Inf", count)):
+            labels = f'method="GET",route="{route}",le="{bound}"'
+            lines.append(f"http_request_duration_seconds_bucket{{{labels}}} {below}")
     fine = "http_request_duration_highr_seconds"
     lines += [
         f'{fine}_bucket{{le="0.1"}} 0',
@@ -228,6 +234,19 @@ def test_a_window_in_points(tmp_path: Path) -> None:
         assert 100 < last["median_response_time"] <= 1000
         for seconds in (1.0, 3600.0, 30 * 86400.0, None):
             assert 1 <= len(source.intervals(Window(seconds)).intervals) <= 61
+
+        route = '/new\\"x/{id}/'
+        escaped = route.replace("\\", "\\\\").replace('"', '\\"')
+        serve(3, {"/old/": 1010, escaped: 0})
+        serve(4, {"/old/": 1030, escaped: 5})
+        new = Selection("GET", route)
+        of_new = source.intervals(Window(300), new)
+        assert latency_histogram(of_new.duration) == [{"from_ms": 100, "to_ms": 500, "count": 5}]
+        last = points(of_new.intervals, is_fine=of_new.is_fine)[-1]
+        assert 5 <= last["status_classes"]["2xx"] <= 10
+        assert last["median_response_time"] == pytest.approx(300)
+        unknown = source.intervals(Window(300), Selection("GET", "/none/"))
+        assert (unknown.is_known, unknown.intervals) == (False, [])
 
 
 def test_without_a_target_there_is_an_error_and_not_a_zero(tmp_path: Path) -> None:

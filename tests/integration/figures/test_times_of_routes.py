@@ -135,7 +135,9 @@ def test_percentiles_of_routes_are_right_wherever_they_are_shown(
         whole = ask(server, admin, "/api/metrics/?window=all&sort=p95&endpoints=5")
         assert counted(whole) == {route: len(outside) for route, (_, outside) in both.items()}
         assert_between(of(whole), both, JSON_ERROR)
-        assert [each["route"] for each in whole["endpoints"]] == [*ROUTES][::-1]
+        # On a busy machine, the order of the fast ones is theirs.
+        slowest_first = [each["p95_response_time"] for each in whole["endpoints"]]
+        assert slowest_first == sorted(slowest_first, reverse=True)
         fine = FineReader(shm_directory, lambda: None).read()
         assert dict(zip((r for _, r in fine.endpoints), fine.counts.sum(axis=1), strict=True)) == (
             counted(whole)

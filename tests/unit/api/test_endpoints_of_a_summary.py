@@ -59,6 +59,30 @@ def test_an_endpoint_has_its_share_of_database_time_and_its_queries(admin: User)
     assert (second["cache_share"], second["outgoing_share"]) == (0, 0)
 
 
+def test_one_route_can_be_asked_for_and_how_many_there_are_is_told(admin: User) -> None:
+    answer = ask(admin, "route=/ranked-29/&method=GET").json()
+    (endpoint,) = answer["endpoints"]
+    assert endpoint["route"] == "/ranked-29/"
+    assert endpoint["status_codes"] == {"200": 997_100, "404": 1}
+    assert answer["endpoint_count"] >= 30
+    assert routes(admin, "route=/ranked-29/&method=POST") == []
+    assert routes(admin, "route=/ranked-29/&sort=p95") == ["/ranked-29/"]
+    assert len(routes(admin, "method=GET&endpoints=3&sort=count")) == 3
+
+
+def test_a_route_that_is_not_known_has_no_points_and_says_so(admin: User) -> None:
+    client = Client()
+    client.force_login(admin)
+    answer = client.get("/api/metrics/series/?window=5m&method=PUT&route=/nowhere/")
+    assert answer.status_code == 200
+    assert (answer.json()["points"], answer.json()["histogram"]) == ([], [])
+    assert answer.json()["unavailable"] == {"points": "no request of PUT /nowhere/ is known"}
+    for url in ("/api/metrics/series/", "/api/metrics/database/"):
+        refused = client.get(f"{url}?window=5m&route=")
+        assert refused.status_code == 400
+        assert list(refused.json()["error"]["fields"]) == ["route"]
+
+
 @pytest.mark.parametrize(
     ("query", "field", "says"),
     [
@@ -68,6 +92,8 @@ def test_an_endpoint_has_its_share_of_database_time_and_its_queries(admin: User)
         ("endpoints=", "endpoints", "from 0 to 1000"),
         ("endpoints=%D9%A3", "endpoints", "from 0 to 1000"),
         (f"endpoints={'9' * 5000}", "endpoints", "from 0 to 1000"),
+        ("method=", "method", "1 to 1000 characters"),
+        (f"route={'/' * 1001}", "route", "1 to 1000 characters"),
         ("sort=name", "sort", "total, p95, count, errors, db"),
         ("sort=", "sort", "total, p95, count, errors, db"),
     ],

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.conftest import RunPython
 
-CountRequests = Callable[[Sequence[tuple[int, float]]], None]
+CountRequests = Callable[..., None]
 
 _SCRIPT = """
 from django.conf import settings
@@ -15,10 +15,11 @@ from bisect import bisect_left
 from monitoring.metrics.request_families import HIGHR_BOUNDS, http_metrics
 from monitoring.storage.fine_file import FineRow
 from monitoring.storage.values import add_all
-metrics, row = http_metrics(), FineRow("GET", "/a/")
+metrics, route = http_metrics(), {route!r}
+row = FineRow("GET", route)
 for status, seconds in {requests}:
-    metrics.requests.labels("GET", "/a/", str(status)).inc()
-    metrics.duration.labels("GET", "/a/").observe(seconds)
+    metrics.requests.labels("GET", route, str(status)).inc()
+    metrics.duration.labels("GET", route).observe(seconds)
     metrics.duration_highr.observe(seconds)
     add_all([(row[bisect_left(HIGHR_BOUNDS, seconds)], 1.0)])
 """
@@ -28,7 +29,7 @@ for status, seconds in {requests}:
 def count_requests(run_python: RunPython) -> CountRequests:
     """Count requests (status, seconds) in the test's own metrics directory, in a new process."""
 
-    def count(requests: Sequence[tuple[int, float]]) -> None:
-        run_python(_SCRIPT.format(requests=list(requests)))
+    def count(requests: Sequence[tuple[int, float]], route: str = "/a/") -> None:
+        run_python(_SCRIPT.format(requests=list(requests), route=route))
 
     return count

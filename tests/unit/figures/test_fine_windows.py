@@ -23,6 +23,7 @@ from monitoring.figures.ring_file import FINE_RING_FILE, start_afresh
 from monitoring.figures.snapshots import Snapshots
 from monitoring.figures.window import Window
 from monitoring.merging.layout import Line, Values
+from monitoring.merging.merge import shared_merger
 from monitoring.storage.fine_file import COUNTS
 from tests.unit.figures.conftest import CountRequests
 
@@ -49,12 +50,15 @@ def filled(*rows: dict[int, float]) -> Values:
 )
 def test_counts_come_back_from_their_bytes(rows: Sequence[dict[int, float]]) -> None:
     values = filled(*rows)
-    assert np.array_equal(FINE.unpack(FINE.pack(values), len(rows)), values)
+    assert np.array_equal(FINE.unpack(FINE.pack(values), len(rows), None), values)
+    chosen = np.array([len(rows) - 1, -1][: 2 if rows else 0], np.intp)
+    found = FINE.unpack(FINE.pack(values), len(rows), chosen)
+    assert np.array_equal(found, np.concatenate((values, filled({})))[chosen])
 
 
 def test_counts_that_are_none_do_no_harm() -> None:
     values = filled({1: math.nan, 2: math.inf, 3: -5.0, 4: 7.0})
-    found = FINE.unpack(FINE.pack(values), 1)
+    found = FINE.unpack(FINE.pack(values), 1, None)
     assert found[0, 4] == 7
     assert found[0, 3] == 0
     assert np.isfinite(found).all()
@@ -90,10 +94,10 @@ def test_snapshots_go_on_from_before_the_first_request(
     start_afresh(metrics_directory, counters_began=True)
     windows = FineWindows(metrics_directory)
     for _ in range(3):
-        windows.take()
+        windows.take(shared_merger(metrics_directory).merge())
     count_requests([(200, 0.01)])
     for _ in range(2):
-        windows.take()
+        windows.take(shared_merger(metrics_directory).merge())
     assert windows.increase(Window(0.001)).cumulative(0)[-1] == 0
     assert windows.increase(Window(None)).cumulative(0)[-1] == 1
 
@@ -140,7 +144,7 @@ def test_the_window_of_a_directory_is_what_was_counted_since_the_snapshot(
     start_afresh(metrics_directory, counters_began=True)
     windows = FineWindows(metrics_directory)
     count_requests([(200, 0.0003), (200, 0.0003)])
-    windows.take()
+    windows.take(shared_merger(metrics_directory).merge())
     count_requests([(200, 0.0003), (404, 0.9)])
     recent, whole = windows.increase(Window(0.001)), windows.increase(Window(None))
     assert recent.endpoints == whole.endpoints == (("GET", "/a/"),)

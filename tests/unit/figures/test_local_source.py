@@ -39,6 +39,7 @@ def test_a_window_has_its_own_figures_and_all_has_those_of_every_request(
             "method": "GET",
             "request_count": 3,
             "error_rate": pytest.approx(100 / 3),
+            "status_codes": {"200": 2, "404": 1},
             "avg_response_time": pytest.approx(70 / 3),
             "min_response_time": pytest.approx(20, rel=0.022),
             "max_response_time": pytest.approx(30, rel=0.022),

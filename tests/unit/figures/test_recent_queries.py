@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from monitoring.figures.ranking import Selection
 from monitoring.figures.recent_queries import recent
 from monitoring.instruments.databases.query_log import REPEATED, SLOW
 
@@ -67,3 +68,12 @@ def test_no_log_has_no_entries(tmp_path: Path) -> None:
     assert recent(None, SLOW) == []
     assert recent(tmp_path / "none.log", SLOW) == []
     assert recent(tmp_path, SLOW) == []
+
+
+def test_those_of_one_route_are_found_behind_those_of_others(tmp_path: Path) -> None:
+    log = tmp_path / "slow.log"
+    others = [{**entry(n), "route": "/b/", "method": "GET"} for n in range(2, 40)]
+    write(log, {**entry(1), "method": "GET"}, *others)
+    (found,) = recent(log, SLOW, Selection("GET", "/a/"))
+    assert found["duration_ms"] == 101.0
+    assert recent(log, SLOW, Selection("POST", "/a/")) == []

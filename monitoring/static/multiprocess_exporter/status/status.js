@@ -100,6 +100,16 @@ function share(value) {
   return isNumber(value) ? percent(100 * value) : MISSING;
 }
 
+// "no such route" → "No such route."
+function sentence(reason) {
+  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
+}
+
+// The address on this page of the view of one route.
+function fragmentOf({ method, route }) {
+  return `#${new URLSearchParams({ method, route })}`;
+}
+
 function clock(unixSeconds) {
   return new Date(unixSeconds * 1000).toLocaleTimeString(language, { hour12: false });
 }
@@ -666,59 +676,6 @@ class Poller {
   }
 }
 
-// strip.js
-// The status line: live, paused, gone or signed out. It keeps its place and size.
-
-const REFRESH_SECONDS = 5;
-
-let goneSince = null;
-let source = "";
-
-function show(state, text) {
-  byId("sp-strip").dataset.state = state;
-  document.getElementById("status-page").classList.toggle("sp-stale", state === "gone");
-  setText(byId("sp-state"), text);
-}
-
-function showLive(summary, paused) {
-  const back = goneSince !== null;
-  goneSince = null;
-  if (summary.fallback_reason) {
-    show("doubtful", `Figures of this host only: ${summary.fallback_reason}.`);
-  } else {
-    show(paused ? "paused" : "live", paused ? "Paused." : back ? "The server answers again." : "Live.");
-  }
-  const covered = summary.window.covered_seconds;
-  const where = summary.source === "prometheus" ? "from Prometheus" : "of this host";
-  const reach = covered === null ? "" : `, last ${span(covered)}`;
-  source = `Figures ${where}${reach} · updated ${clock(summary.timestamp)}`;
-  showRhythm(paused);
-}
-
-function showRhythm(paused) {
-  if (source) setText(byId("sp-updated"), paused ? source : `${source}, every ${REFRESH_SECONDS} s`);
-}
-
-function showPaused(paused) {
-  showRhythm(paused);
-  if (goneSince === null) show(paused ? "paused" : "live", paused ? "Paused." : "Live.");
-}
-
-function showDoubt(message) {
-  goneSince = null;
-  show("doubtful", message);
-}
-
-function showGone(message) {
-  goneSince ??= Date.now() / 1000;
-  show("gone", `${message} Since ${clock(goneSince)}; these figures are old. Trying again every ${REFRESH_SECONDS} s.`);
-}
-
-function showSignedOut(message, loginUrl) {
-  show("gone", `${message} `);
-  byId("sp-state").append(element("a", { href: loginUrl }, "Log in"), " to continue.");
-}
-
 // tables.js
 // The tables: rebuilt only when their rows change, sorted as the reader chose.
 
@@ -740,13 +697,13 @@ class Table {
     this.#order = order;
   }
 
-  show(rows) {
+  show(rows, empty = this.#empty) {
     this.#rows = rows;
-    const signature = JSON.stringify([rows, this.#order]);
+    const signature = JSON.stringify([rows, this.#order, empty]);
     if (signature === this.#shown) return;
     this.#shown = signature;
     if (rows.length) replaceKeepingFocus(this.#region, [this.#table()]);
-    else this.#message(this.#empty);
+    else this.#message(empty);
   }
 
   showReason(reason) {
@@ -814,6 +771,8 @@ function compare(a, b) {
   return (a ?? -Infinity) - (b ?? -Infinity);
 }
 
+const NO_REQUESTS_YET = "No requests in this window.";
+
 const code = (text) => element("code", {}, text);
 
 function statusWord(status) {
@@ -829,7 +788,12 @@ const figure = (head, field, format) => ({
 
 function routesTable(region) {
   const columns = [
-    { head: "Route", wide: true, cell: (row) => code(row.route), sort: (row) => row.route },
+    {
+      head: "Route",
+      wide: true,
+      cell: (row) => element("a", { href: fragmentOf(row), "data-key": fragmentOf(row) }, code(row.route)),
+      sort: (row) => row.route,
+    },
     { head: "Method", cell: (row) => row.method, sort: (row) => row.method },
     figure("95th percentile", "p95_response_time", durationText),
     figure("Average", "avg_response_time", durationText),
@@ -841,13 +805,13 @@ function routesTable(region) {
     figure("Queries", "queries_per_request", number),
   ];
   return new Table(region, columns, {
-    empty: "No requests in this window.",
+    empty: NO_REQUESTS_YET,
     key: (row) => `${row.method} ${row.route}`,
     order: { column: "95th percentile", descending: true },
   });
 }
 
-const SUBJECTS = { db: "Database", cache: "Cache", outgoing: "Outgoing HTTP" };
+const SUBJECTS = { db: "Database", cache: "Cache", outgoing: "Outgoing HTTP", rest: "All else" };
 
 // Rows: {subject, share, in_requests_ms, outside_requests_ms}
 function timeSpentTable(region) {
@@ -858,6 +822,26 @@ function timeSpentTable(region) {
     { head: "Outside requests", number: true, cell: (row) => durationText(row.outside_requests_ms) },
   ];
   return new Table(region, columns, { empty: "Nothing in this window.", key: (row) => row.subject });
+}
+
+// Rows: {subject, share, of_each}, the last in milliseconds of an average request.
+function routeSpentTable(region) {
+  const columns = [
+    { head: "Spent on", cell: (row) => SUBJECTS[row.subject] },
+    { head: "Of its time", number: true, cell: (row) => share(row.share) },
+    { head: "Of an average request", number: true, cell: (row) => durationText(row.of_each) },
+  ];
+  return new Table(region, columns, { empty: NO_REQUESTS_YET, key: (row) => row.subject });
+}
+
+// Rows: {status, requests, of}
+function statusCodesTable(region) {
+  const columns = [
+    { head: "Status", cell: (row) => statusWord(row.status) },
+    { head: "Requests", number: true, cell: (row) => count(row.requests) },
+    { head: "Share", number: true, cell: (row) => share(row.requests / row.of) },
+  ];
+  return new Table(region, columns, { empty: NO_REQUESTS_YET, key: (row) => row.status });
 }
 
 function slowRequestsTable(region) {
@@ -913,6 +897,202 @@ function notificationsTable(region, markRead) {
     },
   ];
   return new Table(region, columns, { empty: "No notifications.", key: (row) => row.id });
+}
+
+// route_search.js
+// The table of routes, and the search in it: what is searched is asked for, up to a number.
+
+const MOST_SEARCHED = 200;
+
+class RouteSearch {
+  #table;
+  #field;
+  #note;
+  #result;
+  #answer = null;
+  #isWide = false;
+
+  // `widen()` asks for the routes that `wanted` names.
+  constructor(card, widen) {
+    this.#table = routesTable(card.querySelector(".sp-scroll"));
+    this.#field = card.querySelector("input");
+    this.#note = card.querySelector("h2 small");
+    this.#result = card.querySelector("[role=status]");
+    this.#field.addEventListener("input", () => {
+      this.#show();
+      if (this.#words().length && !this.#isWide) widen();
+      this.#isWide = this.#words().length > 0;
+    });
+  }
+
+  // Parameters of the summary: as many routes as there are to search.
+  get wanted() {
+    return this.#words().length ? { endpoints: MOST_SEARCHED } : {};
+  }
+
+  show(answer) {
+    this.#answer = answer;
+    this.#show();
+  }
+
+  showReason(reason) {
+    this.#answer = null;
+    this.#table.showReason(reason);
+    setText(this.#result, "");
+  }
+
+  #words() {
+    return this.#field.value.toLowerCase().split(/\s+/).filter(Boolean);
+  }
+
+  #show() {
+    if (!this.#answer) return;
+    const { endpoints, endpoint_count: all } = this.#answer;
+    const words = this.#words();
+    const found = endpoints.filter(({ method, route }) => {
+      const name = `${method} ${route}`.toLowerCase();
+      return words.every((word) => name.includes(word));
+    });
+    this.#table.show(found, words.length && endpoints.length ? "No route has this in its name." : undefined);
+    const left = all - endpoints.length;
+    setText(this.#note, left > 0 ? `of the ${count(endpoints.length)} with the most time in total, of ${count(all)}` : `all ${count(all)}`);
+    const unsearched = left > 0 ? ` ${counted(left, "route")} with less time in total not searched.` : "";
+    setText(this.#result, words.length ? `${count(found.length)} of ${count(endpoints.length)} found.${unsearched}` : "");
+  }
+}
+
+// route_view.js
+// The view of one route: the fragment of the page's address names it, so that it can be linked and
+// the browser goes back from it. It shows and hides the parts of the page that belong to one view.
+
+const SITE_TITLE = document.title;
+const REST = "rest";
+const SHARES = { db: "db_share", cache: "cache_share", outgoing: "outgoing_share" };
+
+// What the fragment names: {method, route}, or null for the whole site.
+function named(fragment) {
+  const given = new URLSearchParams(fragment.slice(1));
+  const [method, route] = [given.get("method"), given.get("route")];
+  return method && route ? { method, route } : null;
+}
+
+class RouteView {
+  #page;
+  #heading = byId("sp-route-title");
+  #codes = statusCodesTable(byId("sp-codes"));
+  #spent = routeSpentTable(byId("sp-route-spent"));
+  #chosen = named(location.hash);
+
+  // `changed()` is called after the reader has gone to another view.
+  constructor(page, changed) {
+    this.#page = page;
+    addEventListener("hashchange", () => this.#go(changed));
+    this.#arrange();
+  }
+
+  get chosen() {
+    return this.#chosen;
+  }
+
+  // Shows an entry of the summary's endpoints; undefined without a request.
+  show(endpoint) {
+    const codes = Object.entries(endpoint?.status_codes ?? {});
+    this.#codes.show(codes.map(([status, requests]) => ({ status, requests, of: endpoint.request_count })));
+    this.#spent.show(endpoint ? spentRows(endpoint) : []);
+  }
+
+  showReason(reason) {
+    this.#codes.showReason(reason);
+    this.#spent.showReason(reason);
+  }
+
+  #go(changed) {
+    const next = named(location.hash);
+    // A link to a place on the page, such as "Skip to main content", leaves the view as it is.
+    if (!next && location.hash) return;
+    if (next?.method === this.#chosen?.method && next?.route === this.#chosen?.route) return;
+    const left = this.#chosen;
+    this.#chosen = next;
+    this.#arrange();
+    changed();
+    this.#focus(left);
+  }
+
+  #arrange() {
+    const view = this.#chosen ? "route" : "site";
+    for (const part of this.#page.querySelectorAll("[data-view]")) part.hidden = part.dataset.view !== view;
+    const name = this.#chosen ? `${this.#chosen.method} ${this.#chosen.route}` : "";
+    setText(this.#heading, name);
+    document.title = name ? `${name} | ${SITE_TITLE}` : SITE_TITLE;
+  }
+
+  // To what is new; on the way back, to where the reader was.
+  #focus(left) {
+    if (this.#chosen) this.#heading.focus();
+    else (this.#page.querySelector(`a[href="${CSS.escape(fragmentOf(left))}"]`) ?? byId("sp-search")).focus();
+  }
+}
+
+function spentRows(endpoint) {
+  const rows = Object.entries(SHARES).map(([subject, field]) => ({ subject, share: endpoint[field] }));
+  const known = rows.every(({ share }) => share !== null);
+  const rest = 1 - rows.reduce((sum, { share }) => sum + share, 0);
+  rows.push({ subject: REST, share: known ? Math.max(rest, 0) : null });
+  const average = endpoint.avg_response_time;
+  return rows.map((row) => ({ ...row, of_each: row.share === null || average === null ? null : row.share * average }));
+}
+
+// strip.js
+// The status line: live, paused, gone or signed out. It keeps its place and size.
+
+const REFRESH_SECONDS = 5;
+
+let goneSince = null;
+let source = "";
+
+function show(state, text) {
+  byId("sp-strip").dataset.state = state;
+  document.getElementById("status-page").classList.toggle("sp-stale", state === "gone");
+  setText(byId("sp-state"), text);
+}
+
+function showLive(summary, paused) {
+  const back = goneSince !== null;
+  goneSince = null;
+  if (summary.fallback_reason) {
+    show("doubtful", `Figures of this host only: ${summary.fallback_reason}.`);
+  } else {
+    show(paused ? "paused" : "live", paused ? "Paused." : back ? "The server answers again." : "Live.");
+  }
+  const covered = summary.window.covered_seconds;
+  const where = summary.source === "prometheus" ? "from Prometheus" : "of this host";
+  const reach = covered === null ? "" : `, last ${span(covered)}`;
+  source = `Figures ${where}${reach} · updated ${clock(summary.timestamp)}`;
+  showRhythm(paused);
+}
+
+function showRhythm(paused) {
+  if (source) setText(byId("sp-updated"), paused ? source : `${source}, every ${REFRESH_SECONDS} s`);
+}
+
+function showPaused(paused) {
+  showRhythm(paused);
+  if (goneSince === null) show(paused ? "paused" : "live", paused ? "Paused." : "Live.");
+}
+
+function showDoubt(message) {
+  goneSince = null;
+  show("doubtful", message);
+}
+
+function showGone(message) {
+  goneSince ??= Date.now() / 1000;
+  show("gone", `${message} Since ${clock(goneSince)}; these figures are old. Trying again every ${REFRESH_SECONDS} s.`);
+}
+
+function showSignedOut(message, loginUrl) {
+  show("gone", `${message} `);
+  byId("sp-state").append(element("a", { href: loginUrl }, "Log in"), " to continue.");
 }
 
 // thresholds.js
@@ -1074,18 +1254,26 @@ const times = (label, field, note, limits = []) => ({
   why: noRequests,
 });
 
-const TILES = [
-  {
-    field: "requests_per_second",
-    label: "Requests",
-    show: (summary) => ({
-      value: number(summary.requests_per_second),
-      unit: "/s",
-      note: `${count(summary.request_count)} in the window`,
-      raw: summary.requests_per_second,
-    }),
-    why: () => "no data yet",
-  },
+const REQUESTS = {
+  field: "requests_per_second",
+  label: "Requests",
+  show: (summary) => ({
+    value: number(summary.requests_per_second),
+    unit: "/s",
+    note: `${count(summary.request_count)} in the window`,
+    raw: summary.requests_per_second,
+  }),
+  why: () => "no data yet",
+};
+
+const PERCENTILES = [
+  times("Median", "median_response_time", "half of all responses"),
+  times("95th percentile", "p95_response_time", "19 of 20 responses", ["p95_response_time"]),
+  times("99th percentile", "p99_response_time", "99 of 100 responses"),
+];
+
+const SITE_TILES = [
+  REQUESTS,
   {
     field: "error_rate",
     label: "Error rate",
@@ -1122,9 +1310,7 @@ const TILES = [
     why: (summary) =>
       summary.source === "prometheus" ? "Prometheus scrapes no exporter" : "the source does not know",
   },
-  times("Median", "median_response_time", "half of all responses"),
-  times("95th percentile", "p95_response_time", "19 of 20 responses", ["p95_response_time"]),
-  times("99th percentile", "p99_response_time", "99 of 100 responses"),
+  ...PERCENTILES,
   {
     field: "active_sessions",
     label: "Active sessions",
@@ -1151,11 +1337,42 @@ function noRequests(summary) {
   return summary.request_count === 0 ? NO_REQUESTS : "not observed";
 }
 
+// Of an endpoint, with `requests_per_second`. No threshold is of a single route.
+const ROUTE_TILES = [
+  REQUESTS,
+  {
+    field: "error_rate",
+    label: "Error rate",
+    show: (endpoint) => ({
+      value: number(endpoint.error_rate),
+      unit: "%",
+      note: "status 400 and above",
+      raw: endpoint.error_rate,
+    }),
+    why: noRequests,
+  },
+  ...PERCENTILES.map((tile) => ({ ...tile, limits: [] })),
+  times("Average", "avg_response_time", "of all responses"),
+  times("Longest", "max_response_time", "of all responses"),
+  {
+    field: "queries_per_request",
+    label: "Queries",
+    show: (endpoint) => ({
+      value: number(endpoint.queries_per_request),
+      unit: "",
+      note: "for each request",
+      raw: endpoint.queries_per_request,
+    }),
+    why: noRequests,
+  },
+];
+
 class Tiles {
   #parts = new Map();
 
-  constructor(list) {
-    for (const tile of TILES) {
+  constructor(list, tiles) {
+    list.replaceChildren();
+    for (const tile of tiles) {
       const value = element("span", { class: "sp-value" }, MISSING);
       const unit = element("span", { class: "sp-unit" });
       const note = element("span", { class: "sp-note" }, "\u00a0");
@@ -1304,7 +1521,7 @@ class TimeCharts {
     // While there are few points, they fill the chart.
     this.#range = [Math.min(this.#points[0]?.time ?? end, end - MIN_RANGE_SECONDS), end];
     if (series.points.length === 0) {
-      this.showReason(NO_POINTS);
+      this.showReason(series.unavailable?.points ? sentence(series.unavailable.points) : NO_POINTS);
       return;
     }
     const times = this.#points.map((point) => point.time);
@@ -1382,6 +1599,7 @@ function stacked(points) {
 const REFRESH_MS = 5000;
 // Endpoints that query the database are asked only in every third round.
 const SELDOM = 3;
+const WAITING = "Waiting for the figures.";
 
 const page = byId("status-page");
 const urls = page.dataset;
@@ -1390,11 +1608,12 @@ const csrf = {
   token: page.querySelector("[name=csrfmiddlewaretoken]").value,
 };
 
-const tiles = new Tiles(byId("sp-tiles"));
+const view = new RouteView(page, viewChanged);
+let tiles = tilesOfView();
 const health = new Health(byId("sp-health"));
 const charts = new TimeCharts(page);
 const histogram = new Histogram(page);
-const routes = routesTable(byId("sp-routes"));
+const routes = new RouteSearch(byId("sp-routes-card"), askAtOnce);
 const timeSpent = timeSpentTable(byId("sp-spent"));
 const slowRequests = slowRequestsTable(byId("sp-requests"));
 const slowQueries = slowQueriesTable(byId("sp-queries"));
@@ -1407,25 +1626,37 @@ let rounds = 0;
 let summary = null;
 let thresholds = null;
 
-// The parts of a round: the endpoint, how often it is asked, what shows its answer, and what shows
-// the reason (`why`) when there is none.
+// The parts of a round: the endpoint, how often it is asked, and if only in the view of the whole
+// site; what shows its answer, and what shows the reason (`why`) when there is none.
 const parts = [
-  { url: () => `${urls.summary}?window=${chosenWindow()}`, mounted: urls.summary, show: showSummary, why: whyNoSummary },
+  {
+    url: () => inWindow(urls.summary, view.chosen ? {} : routes.wanted),
+    mounted: urls.summary,
+    show: (answer) => (view.chosen ? showRoute(answer) : showSummary(answer)),
+    why: whyNoSummary,
+  },
   {
     url: () => urls.thresholds,
     mounted: urls.thresholds,
+    ofSite: true,
     show: (answer) => showThresholds(answer.thresholds),
     why: whyNoThresholds,
   },
   {
-    url: () => `${urls.series}?window=${chosenWindow()}`,
+    url: () => inWindow(urls.series),
     mounted: urls.series,
     show: (answer) => [charts, histogram].forEach((chart) => chart.show(answer)),
     why: (reason) => [charts, histogram].forEach((chart) => chart.showReason(reason)),
   },
-  { url: () => urls.health, mounted: urls.health, show: (answer) => health.show(answer), why: (reason) => health.showReason(reason) },
   {
-    url: () => `${urls.database}?window=${chosenWindow()}`,
+    url: () => urls.health,
+    mounted: urls.health,
+    ofSite: true,
+    show: (answer) => health.show(answer),
+    why: (reason) => health.showReason(reason),
+  },
+  {
+    url: () => inWindow(urls.database),
     mounted: urls.database,
     seldom: true,
     show: (answer) => slowQueries.show(answer.slow_queries),
@@ -1435,6 +1666,7 @@ const parts = [
     url: () => urls.notifications,
     mounted: urls.notifications,
     seldom: true,
+    ofSite: true,
     show: showNotifications,
     why: (reason) => notifications.showReason(reason),
   },
@@ -1444,9 +1676,11 @@ const parts = [
 async function refresh(signal) {
   const isSeldom = rounds++ % SELDOM === 0;
   for (const part of parts) {
-    if (part.seldom && !isSeldom) continue;
+    if ((part.seldom && !isSeldom) || (part.ofSite && view.chosen)) continue;
     try {
-      part.show(await getJson(part.mounted ? part.url() : "", signal));
+      const answer = await getJson(part.mounted ? part.url() : "", signal);
+      if (signal.aborted) return; // it is of another window or view
+      part.show(answer);
     } catch (error) {
       if (!report(error, part)) {
         if (isSeldom) rounds = 0; // the next round asks the skipped parts
@@ -1479,15 +1713,27 @@ function report(error, part) {
 function showSummary(answer) {
   summary = answer;
   tiles.show(answer, thresholds);
-  routes.show(answer.endpoints);
+  routes.show(answer);
   timeSpent.show(Object.entries(answer.time_spent).map(([subject, spent]) => ({ subject, ...spent })));
   slowRequests.show(answer.slow_requests);
   showLive(answer, poller.paused);
   if (thresholds) alertLines.show(thresholds, answer);
 }
 
+// The summary of one route: figures of the site are not asked for, and not shown.
+function showRoute(answer) {
+  const [endpoint] = answer.endpoints;
+  const seconds = answer.window.covered_seconds;
+  if (endpoint) tiles.show({ ...endpoint, requests_per_second: seconds ? endpoint.request_count / seconds : null }, null);
+  else tiles.showReason("no requests in this window");
+  view.show(endpoint);
+  slowRequests.show(answer.slow_requests);
+  showLive(answer, poller.paused);
+}
+
 function whyNoSummary(reason) {
   summary = null;
+  view.showReason(reason);
   tiles.showReason(reason);
   routes.showReason(reason);
   timeSpent.showReason(reason);
@@ -1544,8 +1790,7 @@ async function evaluateNow() {
     const answer = await sendJson("POST", urls.checkAlerts, {}, csrf);
     const breached = answer.alerts.filter((alert) => alert.is_breached).length;
     setText(result, `${breached} of ${answer.alerts.length} above their limits; ${answer.sent.length} told.`);
-    rounds = 0;
-    poller.now();
+    askAtOnce();
   } catch (error) {
     setText(result, error.message);
   } finally {
@@ -1553,8 +1798,27 @@ async function evaluateNow() {
   }
 }
 
-function chosenWindow() {
-  return page.querySelector("[name=window]:checked").value;
+// With the window and the route that the reader has chosen.
+function inWindow(url, more = {}) {
+  const window = page.querySelector("[name=window]:checked").value;
+  return `${url}?${new URLSearchParams({ window, ...view.chosen, ...more })}`;
+}
+
+function tilesOfView() {
+  return new Tiles(byId("sp-tiles"), view.chosen ? ROUTE_TILES : SITE_TILES);
+}
+
+function askAtOnce() {
+  rounds = 0;
+  poller.now();
+}
+
+// No figure of the view before stays.
+function viewChanged() {
+  tiles = tilesOfView();
+  for (const part of [charts, histogram, slowRequests, slowQueries, view]) part.showReason(WAITING);
+  charts.setLimits(view.chosen ? {} : (thresholds ?? {}));
+  askAtOnce();
 }
 
 function togglePause() {
@@ -1567,8 +1831,5 @@ function togglePause() {
 byId("sp-pause").addEventListener("click", togglePause);
 byId("sp-check").addEventListener("click", evaluateNow);
 byId("sp-check").disabled = !urls.checkAlerts;
-page.querySelector(".sp-windows").addEventListener("change", () => {
-  rounds = 0;
-  poller.now();
-});
+page.querySelector(".sp-windows").addEventListener("change", askAtOnce);
 poller.start();
