@@ -159,8 +159,11 @@ def test_process_figures_of_each_worker_and_the_master_are_the_kernels(site: Sit
     assert sorted(owners.values()) == sorted(pids)
     for slot, pid in owners.items():
         expected = own_reading(pid)
-        for name in ("process_virtual_memory_bytes", "process_threads", "process_open_fds"):
+        for name in ("process_virtual_memory_bytes", "process_threads"):
             assert shown(name, slot) == expected[name], (slot, name)
+        # A thread that takes a snapshot has two files open for a moment.
+        name = "process_open_fds"
+        assert shown(name, slot) == pytest.approx(expected[name], abs=2)
         name = "process_resident_memory_bytes"
         assert shown(name, slot) == pytest.approx(expected[name], rel=0.25)
         # Ticks are sampled, and a virtual machine's lost time counts in one and not in the other:

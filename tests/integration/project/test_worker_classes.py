@@ -39,7 +39,10 @@ def test_views_that_query_are_answered_and_counted_over_kills(
         assert_nothing_lost(server, result)
         samples = server.scrape()
         counted = requests_by_series(samples)[QUERY.labels]
-        assert samples[series("http_request_queries_sum")] == 2 * counted
-        assert samples[series("gunicorn_worker_exits_total", reason="SIGKILL")] == 2
+        exits = samples[series("gunicorn_worker_exits_total", reason="SIGKILL")]
+        # A kill may fall between the stores of one request: it is counted, and its queries not.
+        queries = samples[series("http_request_queries_sum")]
+        assert queries in {2 * (counted - cut) for cut in range(int(exits) + 1)}
+        assert exits == 2
         assert samples[series("gunicorn_worker_boots_total")] == 4
         assert server.worker_slots() == ["web-0.lock", "web-1.lock"]

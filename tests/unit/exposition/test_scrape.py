@@ -64,7 +64,7 @@ def test_a_file_of_another_user_is_left_out(metrics_directory: Path) -> None:
     assert "from_1_total" not in body
 
 
-@pytest.mark.needs("rlimits")
+@pytest.mark.needs("rlimits", "proc")
 def test_a_scrape_without_descriptors_is_an_error_and_has_no_part_of_the_counts(
     metrics_directory: Path, run_python: RunPython
 ) -> None:

@@ -113,6 +113,7 @@ families.labels('x').inc()
     assert stock_samples(metrics_directory)["late_total", (("name", "x"),)] == 2
 
 
+@pytest.mark.needs("proc")  # and pidfd_open, which is Linux's
 def test_no_child_hangs_and_each_counts_exactly(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
