@@ -35,6 +35,7 @@ class MonitoringConfig(AppConfig):
         from monitoring.instruments.caches.instrument import instrument_caches  # noqa: PLC0415
         from monitoring.instruments.celery.loading import watch_celery  # noqa: PLC0415
         from monitoring.instruments.databases.instrument import instrument_databases  # noqa: PLC0415
+        from monitoring.instruments.outgoing.instrument import instrument_outgoing  # noqa: PLC0415
 
         setting_changed.connect(forget_settings)
         follow_users()
@@ -42,6 +43,7 @@ class MonitoringConfig(AppConfig):
             return
         instrument_databases()
         instrument_caches()
+        instrument_outgoing()
         watch_celery()
         _keep_snapshots()
 

@@ -12,6 +12,7 @@ from monitoring.metrics import (
     database_families,
     master_families,
     names,
+    outgoing_families,
     own_families,
     process_families,
     request_families,
@@ -120,6 +121,7 @@ def _sections() -> Iterator[tuple[str, list[_Row]]]:
         ],
     )
     yield "Caches", _stored(cache_families.cache_metrics())
+    yield "Outgoing HTTP", [_stored_row(outgoing_families.outgoing_duration())]
     yield "Celery", _stored(celery_families.celery_metrics())
     yield (
         "Processes",

@@ -19,6 +19,7 @@ def requests_by_route(options: RuleOptions) -> models.Dashboard:
         (
             ("All routes", (_table(),)),
             ("Chosen routes", _red()),
+            ("Where the time goes", _spent()),
             ("Distribution", _distribution()),
         ),
         options,
@@ -46,6 +47,7 @@ def _table() -> object:
     failed = rate(names.HTTP_REQUESTS, f'{_CHOSEN},status=~"5.."')
     slow = rate(names.HTTP_SLOW_REQUESTS, _CHOSEN)
     time = rate(_DURATION.sum, _CHOSEN)
+    database = rate(names.HTTP_REQUEST_DB_SECONDS, _CHOSEN)
     p95 = f"sum by (method, route, le) ({rate(_DURATION.bucket, _CHOSEN)})"
     return rows(
         "Routes",
@@ -58,6 +60,7 @@ def _table() -> object:
             ("Mean", "s", f"{by_route(time)} / {by_route(rate(_DURATION.count, _CHOSEN))}"),
             ("p95", "s", f"histogram_quantile(0.95, {p95})"),
             ("Slow", "reqps", by_route(slow)),
+            ("Database", "percentunit", f"{by_route(database)} / {by_route(time)}"),
         ),
         link=(
             "This route only",
@@ -124,6 +127,71 @@ def _red() -> tuple[object, ...]:
                     "histogram_quantile(0.95, "
                     f"sum by (route, le) ({rate(_DURATION.bucket, _CHOSEN)}))",
                     "{{route}}",
+                ),
+            ),
+        ),
+    )
+
+
+def _spent() -> tuple[object, ...]:
+    time = rate(_DURATION.sum, _CHOSEN)
+    database = rate(names.HTTP_REQUEST_DB_SECONDS, _CHOSEN)
+    queries = rate(names.HTTP_REQUEST_DB_QUERIES, _CHOSEN)
+    requests = rate(_DURATION.count, _CHOSEN)
+    calls = names.OUTGOING_HTTP_REQUEST_DURATION_SECONDS
+    subjects = {
+        "database": names.HTTP_REQUEST_DB_SECONDS,
+        "cache": names.HTTP_REQUEST_CACHE_SECONDS,
+        "outgoing": names.HTTP_REQUEST_OUTGOING_SECONDS,
+    }
+    return (
+        lines(
+            "Shares of the time",
+            "Of the time of the chosen routes: database queries, cache operations, outgoing HTTP "
+            "calls. What overlaps adds up, so it may be above 100 %.",
+            "percentunit",
+            tuple(
+                Query(f"sum({rate(name, _CHOSEN)}) / sum({time})", subject)
+                for subject, name in subjects.items()
+            ),
+        ),
+        lines(
+            "Database share by route",
+            "The part of each route's time in database queries.",
+            "percentunit",
+            (Query(f"sum by (route) ({database}) / sum by (route) ({time})", "{{route}}"),),
+        ),
+        lines(
+            "Queries for each request by route",
+            "On average. Much above 10 often means a query in a loop.",
+            "short",
+            (
+                Query(
+                    f"sum by (route) ({queries}) / sum by (route) ({requests})",
+                    "{{route}}",
+                ),
+            ),
+        ),
+        lines(
+            "Outgoing calls",
+            "HTTP calls of the site in a second by host and class of the answer; error: no answer.",
+            "reqps",
+            (
+                Query(
+                    f"sum by (host, status_class) ({rate(calls.count)})",
+                    "{{host}} {{status_class}}",
+                ),
+            ),
+            stacked=True,
+        ),
+        lines(
+            "Outgoing calls, p95 by host",
+            "95 of 100 calls have the headers of their answer within this time.",
+            "s",
+            (
+                Query(
+                    f"histogram_quantile(0.95, sum by (host, le) ({rate(calls.bucket)}))",
+                    "{{host}}",
                 ),
             ),
         ),

@@ -138,7 +138,7 @@ class SpentSerializer(serializers.Serializer[Any]):
 class TimeSpentSerializer(serializers.Serializer[Any]):
     db = SpentSerializer()
     cache = SpentSerializer()
-    outgoing = SpentSerializer()
+    outgoing = SpentSerializer(allow_null=True)
 
 
 class SummarySerializer(serializers.Serializer[Any]):

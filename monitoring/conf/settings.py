@@ -178,6 +178,11 @@ class Settings:
         " histogram, too, in protobuf: those with the most requests. 0: none.",
         "pairs",
     )
+    OUTGOING_HTTP: bool = _setting(
+        True,
+        values.boolean,
+        "Time the calls that this site makes with requests, urllib3, httpx and aiohttp.",
+    )
     PROMETHEUS_URL: str = _setting(
         "",
         values.url("http", "https"),

@@ -3,13 +3,14 @@
 import itertools
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from monitoring.conf import get_settings
 from monitoring.figures.cuts import cut
 from monitoring.figures.fine_windows import (
     FINE_BOUNDS,
@@ -139,10 +140,16 @@ class LocalSource:
         fine = fine_windows(self._directory).increase(window)
         places = {endpoint: place for place, endpoint in enumerate(fine.endpoints)}
         seconds = {endpoint: float(values[row]) for endpoint, row in plan.endpoint_sums.items()}
-        spent = {
-            subject: {endpoint: float(values[row]) for endpoint, row in rows.items()}
-            for subject, rows in plan.spent.items()
-        }
+
+        def db_seconds() -> dict[Endpoint, float]:
+            return {endpoint: float(values[row]) for endpoint, row in plan.spent["db"].items()}
+
+        def spent(endpoint: Endpoint) -> Spent:
+            rows = {subject: found.get(endpoint) for subject, found in plan.spent.items()}
+            return Spent(**{s: float(values[row]) for s, row in rows.items() if row is not None})
+
+        def sums(rows: Mapping[str, Collection[int]]) -> Spent:
+            return Spent(**{s: float(values[[*found]].sum()) for s, found in rows.items() if found})
 
         def p95() -> dict[Endpoint, float]:
             found = middle_quantiles(0.95, fine.cumulative()).tolist()
@@ -156,16 +163,16 @@ class LocalSource:
                 seconds.get(endpoint, 0.0),
                 0.0 if row is None else float(values[row]),
                 Buckets(FINE_BOUNDS, counts),
-                Spent(**{subject: found.get(endpoint, 0.0) for subject, found in spent.items()}),
+                spent(endpoint),
             )
 
-        first = ranking.first(requests, seconds, p95, spent["db"])
-        in_all = plan.spent_in_all.items()
+        first = ranking.first(requests, seconds, p95, db_seconds)
         return EndpointTraffic(
             [times(endpoint) for endpoint in first],
             covered_seconds=fine.covered_seconds,
-            spent=Spent(**{subject: sum(found.values()) for subject, found in spent.items()}),
-            spent_in_all=Spent(**{subject: float(values[rows].sum()) for subject, rows in in_all}),
+            spent=sums({subject: found.values() for subject, found in plan.spent.items()}),
+            spent_in_all=sums(plan.spent_in_all),
+            knows_outgoing=get_settings().OUTGOING_HTTP,
         )
 
     def intervals(self, window: Window, selection: Selection | None = None) -> Intervals:
@@ -178,7 +185,7 @@ class LocalSource:
                 found, counted = cut(self._snapshots, window, now), _whole
         now = found.moments[-1]
         offset = time.time() - now.time
-        is_known = bool(now.table.lines)
+        is_known = selection is None or bool(now.table.lines)
         intervals = [
             Interval(early.time + offset, late.time + offset, *counted(early, late))
             for early, late in itertools.pairwise(found.moments if is_known else ())

@@ -29,6 +29,7 @@ _FAMILIES = {
     names.family_of(names.DB_SLOW_QUERIES),
     names.family_of(names.CACHE_OPERATIONS),
     names.family_of(names.CACHE_OPERATION_SECONDS),
+    names.OUTGOING_HTTP_REQUEST_DURATION_SECONDS.family,
 }
 _FOREIGN = (foreign("django_db_"), foreign("django_cache_"))
 # A sum over slots may round differently after a slot is added: that is not a reset.
@@ -36,7 +37,10 @@ _ROUNDING = 1 - 1e-9
 _CUMULATIVE = {"counter", "histogram"}
 Child = tuple[str, Labels]
 # Percentiles of a route come from the fine files: figures/fine_windows.py.
-_UNUSED = names.HTTP_REQUEST_DURATION_SECONDS.bucket
+_UNUSED = {
+    names.HTTP_REQUEST_DURATION_SECONDS.bucket,
+    names.OUTGOING_HTTP_REQUEST_DURATION_SECONDS.bucket,
+}
 _OF_HISTOGRAMS = ("_bucket", "_count", "_sum")
 
 
@@ -97,7 +101,7 @@ class Extractor:
                 for family in merged.layout.families
                 if is_kept(family.name, family.type)
                 for row in range(family.start, family.stop)
-                if merged.layout.lines[row].name != _UNUSED
+                if merged.layout.lines[row].name not in _UNUSED
             ]
             self._rows = np.array(rows, np.intp)
             self._table = SeriesTable(tuple(merged.layout.lines[row] for row in rows))

@@ -190,7 +190,14 @@ class PrometheusSource:
             endpoints=(
                 EndpointTraffic()
                 if ranking is None
-                else _endpoints(client, ask, ranking, requests, covered)
+                else _endpoints(
+                    client,
+                    ask,
+                    ranking,
+                    requests,
+                    covered,
+                    knows_outgoing=self._settings.OUTGOING_HTTP,
+                )
             ),
         )
 
@@ -208,6 +215,8 @@ def _endpoints(
     ranking: Ranking,
     requests: Mapping[tuple[str, str, str], float],
     covered: float | None,
+    *,
+    knows_outgoing: bool,
 ) -> EndpointTraffic:
     """With the classic buckets, because not every Prometheus stores native histograms."""
     total = ask.added(names.HTTP_REQUEST_DURATION_SECONDS.sum)
@@ -220,7 +229,7 @@ def _endpoints(
         return _by_endpoint(client, f"histogram_quantile(0.95, {summed}) >= 0")
 
     spent, in_all = _spent(client, ask)
-    first = ranking.first(requests, seconds, p95, spent["db"])
+    first = ranking.first(requests, seconds, p95, lambda: spent["db"])
     buckets = _endpoint_buckets(client, ask, first)
     times = []
     for endpoint in first:
@@ -234,6 +243,7 @@ def _endpoints(
         covered_seconds=covered,
         spent=Spent(**{subject: sum(each.values()) for subject, each in spent.items()}),
         spent_in_all=in_all,
+        knows_outgoing=knows_outgoing,
     )
 
 

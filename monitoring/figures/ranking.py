@@ -45,9 +45,12 @@ class Ranking:
         requests: Mapping[tuple[str, str, str], float],
         seconds: Mapping[Endpoint, float],
         p95: Callable[[], Mapping[Endpoint, float]],
-        db_seconds: Mapping[Endpoint, float],
+        db_seconds: Callable[[], Mapping[Endpoint, float]],
     ) -> list[Endpoint]:
-        """Of those that have requests (by method, route, status); `p95` is asked if it decides."""
+        """Of those that have requests (by method, route, status).
+
+        `p95` and `db_seconds` are asked if they decide.
+        """
         counts: dict[Endpoint, float] = {}
         errors: dict[Endpoint, float] = {}
         for (method, route, status), count in requests.items():
@@ -64,7 +67,7 @@ class Ranking:
             case "errors":
                 values = errors
             case "db":
-                values = db_seconds
+                values = db_seconds()
             case _:
                 values = seconds
         active = [

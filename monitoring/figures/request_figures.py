@@ -29,6 +29,7 @@ _SHARES = {"db_share": "db", "cache_share": "cache", "outgoing_share": "outgoing
 _ROUNDING = 1e-9
 _TOO_COARSE = "the buckets of LATENCY_BUCKETS do not tell it"
 _NO_TIME = "no time of a request in this window"
+_NOT_TIMED = "OUTGOING_HTTP is off"
 _NOT_KEPT = "no request in the time that the percentiles of endpoints cover"
 
 
@@ -61,7 +62,8 @@ def request_figures(traffic: Traffic) -> dict[str, Any]:
             "busy": traffic.workers.busy,
         },
         "source": traffic.source,
-        "unavailable": reasons(_QUANTILES, traffic.duration),
+        "unavailable": reasons(_QUANTILES, traffic.duration)
+        | ({} if traffic.endpoints.knows_outgoing else {"time_spent.outgoing": _NOT_TIMED}),
     }
 
 
@@ -91,10 +93,15 @@ def _endpoints(traffic: Traffic) -> list[dict[str, Any]]:
     for (method, route, status), count in traffic.requests.items():
         by_endpoint[method, route][status] = count
     is_fine = traffic.endpoints.is_fine
-    return [
+    endpoints = [
         _endpoint(times, by_endpoint[times.endpoint], is_fine=is_fine)
         for times in traffic.endpoints.times
     ]
+    if not traffic.endpoints.knows_outgoing:
+        for endpoint in endpoints:
+            endpoint["outgoing_share"] = None
+            endpoint["unavailable"]["outgoing_share"] = _NOT_TIMED
+    return endpoints
 
 
 def _endpoint(
@@ -120,7 +127,7 @@ def _endpoint(
     }
 
 
-def _time_spent(traffic: Traffic) -> dict[str, dict[str, float | None]]:
+def _time_spent(traffic: Traffic) -> dict[str, dict[str, float | None] | None]:
     """Of all requests, and what is left of the whole site's: outside requests."""
     spent, in_all = asdict(traffic.endpoints.spent), asdict(traffic.endpoints.spent_in_all)
     return {
@@ -129,6 +136,8 @@ def _time_spent(traffic: Traffic) -> dict[str, dict[str, float | None]]:
             "in_requests_ms": 1000 * spent[subject],
             "outside_requests_ms": 1000 * _rest(in_all[subject], spent[subject]),
         }
+        if subject != "outgoing" or traffic.endpoints.knows_outgoing
+        else None
         for subject in _SHARES.values()
     }
 

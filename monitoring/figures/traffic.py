@@ -56,6 +56,7 @@ SPENT_IN_REQUESTS = {
 SPENT_IN_ALL = {
     "db": names.DB_QUERY_DURATION_HIGHR_SECONDS.sum,
     "cache": names.CACHE_OPERATION_SECONDS,
+    "outgoing": names.OUTGOING_HTTP_REQUEST_DURATION_SECONDS.sum,
     "queries": names.DB_QUERY_DURATION_HIGHR_SECONDS.count,
 }
 
@@ -80,6 +81,7 @@ class EndpointTraffic:
     covered_seconds: float | None = None  # by the buckets; None: unknown
     spent: Spent = Spent()  # of all endpoints, listed or not
     spent_in_all: Spent = Spent()  # with what ran outside requests
+    knows_outgoing: bool = True  # else outgoing calls are not timed
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,9 @@ DJANGO_CACHE_GET_FAIL = "django_cache_get_fail_total"
 CACHE_OPERATIONS = "cache_operations_total"
 CACHE_OPERATION_SECONDS = "cache_operation_seconds_total"
 
+# Outgoing HTTP.
+OUTGOING_HTTP_REQUEST_DURATION_SECONDS = HistogramNames("outgoing_http_request_duration_seconds")
+
 # Celery.
 CELERY_TASK_DURATION_SECONDS = HistogramNames("celery_task_duration_seconds")
 CELERY_TASK_QUEUE_SECONDS = HistogramNames("celery_task_queue_seconds")

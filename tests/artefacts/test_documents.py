@@ -41,7 +41,9 @@ OTHER_NAMES = {
     *("COMMIT", "COPY", "EXPLAIN", "GET", "HEAD", "POST", "PUT", "HUP", "USR2", "TERM", "SIGKILL"),
     *("INCR", "LPUSH", "FAILURE", "IGNORED", "REJECTED", "RETRY", "SUCCESS", "DEFINITIONS"),
 }
-OUR_PREFIXES = r"(?:http|db|django|cache|celery|process|gunicorn|monitoring|python_gc)_"
+OUR_PREFIXES = (
+    r"(?:(?:outgoing_)?http|db|django|cache|celery|process|gunicorn|monitoring|python_gc)_"
+)
 NOT_METRICS = {"django_prometheus", "monitoring_unread", "db_share", "cache_share"}
 OLD_NAMES = """
 from django.conf import settings

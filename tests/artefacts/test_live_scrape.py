@@ -75,7 +75,12 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
             celery_environment(work, directory, redis.url),
             app="live_tasks",
         ),
-        run_gunicorn(work / "web", directory=directory, REDIS_URL=redis.url) as server,
+        run_gunicorn(
+            work / "web",
+            directory=directory,
+            REDIS_URL=redis.url,
+            DJANGO_SETTINGS_MODULE="tests.database_site.settings",  # for a view that calls
+        ) as server,
         run_exporter(
             work / "exporter", directory=directory, env={"REDIS_URL": redis.url, **shared}
         ) as exporter,
@@ -136,6 +141,7 @@ def make_traffic(server: Gunicorn, seed: int) -> None:
     connection.request("GET", "/demo/ok/", headers={"X-Request-Start": f"t={time.time() - 0.01}"})
     assert connection.getresponse().status == 200
     connection.close()
+    assert server.get(f"/calling/?url=http://{server.address}/demo/ok/")[0] == 200
 
 
 def test_every_family_is_in_the_reference(prometheus: Prometheus) -> None:

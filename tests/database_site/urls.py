@@ -106,7 +106,15 @@ async def async_caching(request: HttpRequest, key: str) -> HttpResponse:
     return HttpResponse()
 
 
+def calling(request: HttpRequest) -> HttpResponse:
+    """A call of ?url=, with a library that nothing before has imported."""
+    import requests  # noqa: PLC0415
+
+    return HttpResponse(status=requests.get(request.GET["url"], timeout=10).status_code)
+
+
 urlpatterns = [
+    path("calling/", calling),
     path("plain/<int:count>/", plain),
     path("many/<int:count>/", many),
     path("transactions/", transactions),

@@ -88,3 +88,9 @@ def test_a_worker_that_answers_visitors_imports_none_of_them(tmp_path: Path) -> 
 
 def test_a_worker_that_a_session_asks_about_health_imports_none_of_them(tmp_path: Path) -> None:
     assert imported_for_admins(ASKED_ABOUT_HEALTH, tmp_path) == []
+
+
+def test_the_app_imports_no_http_library(tmp_path: Path) -> None:
+    tell = "import sys; print(sorted({'requests', 'urllib3', 'httpx', 'aiohttp'} & {*sys.modules}))"
+    output = run_script(f"{WORKER}\n{tell}", work=tmp_path)
+    assert output.splitlines()[-1] == "[]"

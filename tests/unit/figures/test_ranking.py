@@ -30,13 +30,13 @@ P95 = {A: 0.1, B: 0.2, C: 0.9}
 def test_endpoints_with_requests_are_sorted_by_each_figure(
     sort: str, expected: list[Endpoint]
 ) -> None:
-    assert Ranking(sort).first(REQUESTS, SECONDS, lambda: P95, DB) == expected
-    assert Ranking(sort, 2).first(REQUESTS, SECONDS, lambda: P95, DB) == expected[:2]
-    assert Ranking(sort, 0).first(REQUESTS, SECONDS, lambda: P95, DB) == []
+    assert Ranking(sort).first(REQUESTS, SECONDS, lambda: P95, lambda: DB) == expected
+    assert Ranking(sort, 2).first(REQUESTS, SECONDS, lambda: P95, lambda: DB) == expected[:2]
+    assert Ranking(sort, 0).first(REQUESTS, SECONDS, lambda: P95, lambda: DB) == []
 
 
-def test_p95_is_not_asked_unless_it_decides() -> None:
+def test_what_takes_long_is_not_asked_unless_it_decides() -> None:
     def fail() -> dict[Endpoint, float]:
         raise AssertionError
 
-    assert Ranking("count").first(REQUESTS, SECONDS, fail, DB) == [B, C, A]
+    assert Ranking("count").first(REQUESTS, SECONDS, fail, fail) == [B, C, A]

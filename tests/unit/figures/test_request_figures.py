@@ -150,3 +150,14 @@ def test_what_routes_did_not_spend_was_outside_requests() -> None:
         "in_requests_ms": 0,
         "outside_requests_ms": 0,
     }
+
+
+def test_with_outgoing_http_off_its_figures_are_null_with_a_reason() -> None:
+    found = traffic(0.1)
+    endpoints = replace(found.endpoints, knows_outgoing=False)
+    figures = request_figures(replace(found, endpoints=endpoints))
+    (endpoint,) = figures["endpoints"]
+    assert endpoint["outgoing_share"] is None
+    assert endpoint["unavailable"]["outgoing_share"] == "OUTGOING_HTTP is off"
+    assert figures["time_spent"]["outgoing"] is None
+    assert figures["unavailable"]["time_spent.outgoing"] == "OUTGOING_HTTP is off"

@@ -1,4 +1,4 @@
-"""The time that routes spend in queries and caches adds up to that of all, over 4 workers."""
+"""The time of routes in queries, caches and calls adds up to that of all, over 4 workers."""
 
 import os
 import signal
@@ -15,6 +15,7 @@ PAIRS = {
     "http_request_db_seconds_total": "db_query_duration_highr_seconds_sum",
     "http_request_db_queries_total": "db_query_duration_highr_seconds_count",
     "http_request_cache_seconds_total": "cache_operation_seconds_total",
+    "http_request_outgoing_seconds_total": "outgoing_http_request_duration_seconds_sum",
 }
 
 
@@ -30,7 +31,9 @@ def paths(begin: str) -> list[str]:
 def test_the_time_of_routes_adds_up_to_the_time_of_all(tmp_path: Path, shm_directory: Path) -> None:
     database = f"sqlite:///{tmp_path / 'db.sqlite3'}"
     with run_site(tmp_path, shm_directory, database) as server:
-        call(server, paths("a"))
+        url = f"/calling/?url=http://{server.address}/plain/1/"
+        server.get(url)
+        call(server, [*paths("a"), url, url])
         os.kill(server.workers()[0], signal.SIGKILL)
         server.wait_for_workers(4)
         call(server, paths("b"))

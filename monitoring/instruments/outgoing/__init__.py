@@ -1,0 +1,1 @@
+"""Times outgoing HTTP calls, whichever library makes them."""
