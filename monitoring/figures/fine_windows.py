@@ -1,11 +1,10 @@
 """Windows of the fine counts of routes: a ring of their own, and what was added since then.
 
 Beside the counts of its times, a snapshot has the requests of each endpoint by status class, so
-that both are of one moment. It has about 110 bytes for each method and route, so 1,000 routes need
-110 KB. Beyond the
-last minutes, two snapshots are 2 to 4 % of their age apart: the begin of a window is within 2 % of
-the right one, and a day takes about 250 of them. If they do not fit into MAX_BYTES, the distances
-grow: for 1,000 busy routes to 4 to 8 %.
+that both are of one moment. It has about 100 bytes for each method and route, so 1,000 routes need
+100 KB. Beyond the last minutes, two snapshots are 2 to 4 % of their age apart: the begin of a
+window is within 2 % of the right one, and a day takes about 250 of them. If they do not fit into
+MAX_BYTES, the distances grow: for 1,000 busy routes to 4 to 8 %.
 """
 
 import math
@@ -133,7 +132,7 @@ class _Plan:
     targets: Indices  # and where each is added
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)  # each entry keeps a layout alive
 def _plan(layout: Layout, endpoints: tuple[Endpoint, ...], selection: Selection) -> _Plan:
     fine = [place for place, each in enumerate(endpoints) if selection.has(*each)]
     lines = [_line(_TIMES, endpoints[place]) for place in fine]

@@ -111,6 +111,23 @@ def test_a_route_is_opened_and_left_by_keyboard_and_the_focus_follows(status: St
     assert not status.page.locator("#sp-codes").is_visible()
 
 
+def test_a_paused_page_opens_a_route_and_its_windows_and_rests_again(status: StatusPage) -> None:
+    status.with_clock().open_with_figures()
+    status.page.click("#sp-pause")
+    status.page.click(f'#sp-routes a[href="{SLOW}"]')
+    status.wait_for("its figures", lambda: status.value("max_response_time"))
+    status.wait_for("the end of the round", lambda: status.asked.count("database") >= 2)
+    with status.page.expect_response(lambda response: "series" in response.url) as caught:
+        status.page.check("[name=window][value='15m']", force=True)
+    query = parse_qs(urlsplit(caught.value.url).query)
+    assert query == {"window": ["15m"], "method": ["GET"], "route": ["/demo/slow/"]}
+    status.wait_for("the end of the round", lambda: status.asked.count("database") >= 3)
+    status.wait_for("rest", lambda: status.under_way == 0)
+    before = list(status.asked)
+    status.page.clock.run_for(60_000)
+    assert status.asked == before
+
+
 def test_a_route_that_nobody_asked_for_says_so(status: StatusPage) -> None:
     status.open(f"{STATUS}#method=GET&route=/none/<b>/")
     status.wait_for_state("Live.")
