@@ -19,6 +19,7 @@ import numpy as np
 
 from monitoring.figures.cuts import Cut, cut
 from monitoring.figures.moments import EMPTY_TABLE, Moment, SeriesTable, increase
+from monitoring.figures.quantile import Buckets
 from monitoring.figures.ranking import EVERY, Endpoint, Selection
 from monitoring.figures.ring_file import FINE_RING_FILE, RingRecord
 from monitoring.figures.snapshots import FINE_SECONDS, Kind, Snapshots, from_planes, planes, thin
@@ -33,6 +34,7 @@ from monitoring.primitives.per_process import per_process
 from monitoring.storage.fine_file import COUNTS
 
 FINE_BOUNDS = (*HIGHR_BOUNDS, math.inf)
+Counts = tuple[dict[str, float], Buckets]  # requests by status class, and times
 MAX_BYTES = 24 * 1024 * 1024
 
 _SHARE_OF_AGE = 1 / 50
@@ -81,10 +83,11 @@ class FineWindows:
             then, covered = self._snapshots.begin_of(window.seconds, now, now.table)
             return FineIncrease(self._endpoints, covered, then, now)
 
-    def cut(self, window: Window, selection: Selection, merged: Merged) -> Cut:
-        """The window of some endpoints: their times and requests, which `counts_of` tells apart."""
+    def cut(self, window: Window, selection: Selection, merged: Merged) -> tuple[Cut[Counts], bool]:
+        """The window of some endpoints, and whether they have any series."""
         with self._lock:
-            return cut(self._snapshots, window, self._with_requests(merged, selection))
+            now = self._with_requests(merged, selection)
+            return cut(self._snapshots, window, now, counts_between), bool(now.table.lines)
 
     def take(self, merged: Merged) -> None:
         """Keep a snapshot. Raises OSError and SnapshotTooLargeError."""
@@ -114,12 +117,13 @@ def fine_windows(directory: Path) -> FineWindows:
     return FineWindows(directory)
 
 
-def counts_of(table: SeriesTable, values: Values) -> tuple[list[float], dict[str, float]]:
-    """Of a cut's values: the cumulative counts of FINE_BOUNDS, and the requests by status class."""
-    times = [line.name == _TIMES for line in table.lines]
-    by_class = values[np.logical_not(times)].sum(axis=0).tolist()
+def counts_between(early: Moment, late: Moment) -> Counts:
+    """What was added to all lines of `late`: times, and requests."""
+    added = increase(early, late)
+    times = np.array([line.name == _TIMES for line in late.table.lines], bool)
+    by_class = added[~times].sum(axis=0).tolist()
     classes = {f"{digit}xx": count for digit, count in enumerate(by_class[:10]) if count}
-    return values[np.array(times, bool)].sum(axis=0).cumsum().tolist(), classes
+    return classes, Buckets(FINE_BOUNDS, added[times].sum(axis=0).cumsum().tolist())
 
 
 @dataclass(frozen=True, slots=True)
