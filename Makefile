@@ -40,7 +40,13 @@ run: setup
 	@MAKE_PID=$$PPID exec $(BIN)/python -m project.run
 
 test: setup test-tools lint
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	$(BIN)/python -m pytest $(IN_PARALLEL)
+	$(BIN)/python -m pytest -q $(IN_PARALLEL) --platform=macos $(ON_EACH_SYSTEM)
+	$(BIN)/python -m pytest -q $(IN_PARALLEL) --platform=windows $(ON_EACH_SYSTEM)
+
+# Of the unit tests, what is nearest to the system, and what tells of it (docs/platforms.md).
+IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+ON_EACH_SYSTEM := $(addprefix tests/unit/,api exposition merging metrics primitives processes storage test_checks.py)
 
 # `make test` has the newest pair of this machine. PAIRS chooses some: make test-matrix PAIRS="3.12-6.0"
 test-matrix: setup

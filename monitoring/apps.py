@@ -26,7 +26,7 @@ class MonitoringConfig(AppConfig):
         # Not in ready(), because models of other apps are imported before it and may build
         # metrics. It opens nothing. Under gunicorn, prepare() has already done it.
         storage.install()
-        at_fresh_start(_begin_snapshots)
+        at_fresh_start(_begin_anew)
 
     def ready(self) -> None:
         from monitoring import checks  # noqa: F401, PLC0415  (registers the system checks)
@@ -48,10 +48,12 @@ class MonitoringConfig(AppConfig):
         _keep_snapshots()
 
 
-def _begin_snapshots(directory: Path) -> None:
-    """As gunicorn's `prepare()` does: the snapshots are of counts that are gone."""
+def _begin_anew(directory: Path) -> None:
+    """The snapshots are of counts that are gone, and this server is no gunicorn with our hooks."""
     from monitoring.figures.ring_file import start_after_wipe  # noqa: PLC0415
+    from monitoring.processes.server_facts import forget_facts  # noqa: PLC0415
 
+    forget_facts(directory)
     start_after_wipe(directory)
 
 

@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from monitoring.instruments.requests.recorder import CLIENT_CLOSED_REQUEST, request_recorder
 from monitoring.instruments.requests.streams import watch_stream
 from monitoring.storage.self_report import report_error
+from monitoring.storage.worker_start import attach_worker
 
 __all__ = ["PerformanceMonitoringMiddleware"]
 
@@ -33,6 +34,7 @@ class PerformanceMonitoringMiddleware:
         if self._is_async:
             markcoroutinefunction(self)
         self._recorder = request_recorder()
+        attach_worker()
         got_request_exception.connect(count_exception)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:

@@ -30,8 +30,10 @@ from monitoring.figures.ranking import (
     Ranking,
     Selection,
 )
+from monitoring.figures.traffic import LOCAL
 from monitoring.figures.window import LOCAL_SECONDS, MOST_SECONDS, Window, WindowError, parse_window
 from monitoring.instruments.requests import sessions, slow_requests
+from monitoring.primitives.platform import processes
 from monitoring.storage.directory import configured_directory
 
 
@@ -95,6 +97,8 @@ class SummaryView(AdminView):
         figures = request_figures(traffic)
         if reason:
             figures["unavailable"]["active_sessions"] = reason
+        if traffic.source == LOCAL and (why := processes.why_unknown()):
+            figures["unavailable"]["workers"] = why
         return Response(
             {
                 **figures,

@@ -19,6 +19,7 @@ from monitoring.conf import Settings, parse_settings
 from monitoring.conf.health_table import HealthRole, own_checks_with
 from monitoring.errors import ForeignDirectoryError, MetricsDirectoryError
 from monitoring.instruments.databases.log_place import problem_of_log
+from monitoring.primitives.platform import files, processes
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage import one_host
 from monitoring.storage.client_internals import values_of_other_classes
@@ -83,6 +84,25 @@ def check_directory(
             )
         )
     return messages
+
+
+@register("monitoring")
+def check_platform(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    lacking = []
+    if not files.OPEN_FILES_MOVE:
+        lacking.append("gunicorn does not run here, and one server process is counted exactly")
+    if why := processes.why_unknown():
+        lacking.append(f"process metrics and busy workers are left out, because {why}")
+    if not lacking:
+        return []
+    return [
+        checks.Info(
+            f"Not everything works on this system: {'; '.join(lacking)}.",
+            hint="docs/platforms.md has the whole table. To see this no more, add "
+            "'monitoring.I002' to SILENCED_SYSTEM_CHECKS.",
+            id="monitoring.I002",
+        )
+    ]
 
 
 @register("monitoring")

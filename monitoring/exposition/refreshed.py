@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from monitoring.primitives.deadline import NoThreadError
-from monitoring.primitives.one_thread import Periodic
+from monitoring.primitives.one_thread import Periodic, threads_run
 from monitoring.primitives.per_process import per_process
 from monitoring.storage.self_report import report_failure
 
@@ -30,8 +30,10 @@ class Refreshed(Generic[T]):
         """The last answer; None before the first one, and when the last one is too old.
 
         The call that starts the thread waits up to `wait` seconds for an answer. Without a thread,
-        the next call tries again.
+        the next call tries again. None, too, in a process that runs no threads.
         """
+        if not threads_run():  # the log has said so at the start
+            return None
         try:
             if self._asking.ensure():
                 self._first().wait(wait)

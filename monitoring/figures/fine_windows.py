@@ -29,8 +29,8 @@ from monitoring.merging.layout import Indices, Layout, Line, Values
 from monitoring.merging.merge import Merged
 from monitoring.metrics import names
 from monitoring.metrics.request_families import HIGHR_BOUNDS
-from monitoring.primitives import boot_clock
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform import boot_clock
 from monitoring.storage.fine_file import COUNTS
 
 FINE_BOUNDS = (*HIGHR_BOUNDS, math.inf)

@@ -24,6 +24,7 @@ from monitoring.figures.ranking import Endpoint, Ranking, Selection
 from monitoring.figures.snapshots import Snapshots
 from monitoring.figures.traffic import (
     LOCAL,
+    NOT_TOLD,
     SPENT_IN_ALL,
     SPENT_IN_REQUESTS,
     EndpointTimes,
@@ -36,8 +37,8 @@ from monitoring.figures.window import Window
 from monitoring.merging.layout import Indices, Line, Values, bound_of
 from monitoring.merging.merge import Merged, shared_merger
 from monitoring.metrics import names
-from monitoring.primitives import boot_clock
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform import boot_clock, processes
 from monitoring.processes.process_metrics import read_states
 from monitoring.processes.saturation import count_busy
 from monitoring.processes.server_facts import read_facts
@@ -221,9 +222,13 @@ class LocalSource:
     def _workers(self, merged: Merged) -> Workers:
         facts = read_facts(self._directory)
         in_progress = merged.by_owner(names.HTTP_REQUESTS_IN_PROGRESS)
+        if processes.why_unknown():
+            return Workers(facts.workers if facts else None, None, None)
         states = read_states(self._directory, WEB)
         busy = count_busy(states, in_progress)
-        return Workers(facts.workers if facts else None, len(states), busy)
+        if facts is None:
+            return Workers(None, len(states), busy, NOT_TOLD)
+        return Workers(facts.workers, len(states), busy)
 
 
 @per_process

@@ -16,6 +16,7 @@ from monitoring.figures.prometheus_http import PrometheusClient, Row
 from monitoring.figures.quantile import Buckets, buckets_of
 from monitoring.figures.ranking import EVERY, Endpoint, Ranking, Selection
 from monitoring.figures.traffic import (
+    NOT_TOLD,
     PROMETHEUS,
     SPENT_IN_ALL,
     SPENT_IN_REQUESTS,
@@ -330,6 +331,7 @@ def _workers(client: PrometheusClient, ask: _Expressions) -> Workers:
         None if configured is None else round(configured),
         sum(states.values()) if states else None,
         states.get("busy") if states else None,
+        NOT_TOLD if states else "Prometheus scrapes no exporter",
     )
 
 

@@ -13,7 +13,7 @@ from monitoring.figures.quantile import (
     reasons,
 )
 from monitoring.figures.ranking import Endpoint
-from monitoring.figures.traffic import EndpointTimes, Traffic
+from monitoring.figures.traffic import EndpointTimes, Traffic, Workers
 
 _FIRST_ERROR = "400"
 _FIRST_SERVER_ERROR = "500"
@@ -63,7 +63,22 @@ def request_figures(traffic: Traffic) -> dict[str, Any]:
         },
         "source": traffic.source,
         "unavailable": reasons(_QUANTILES, traffic.duration)
+        | _unknown(traffic.workers)
         | ({} if traffic.endpoints.knows_outgoing else {"time_spent.outgoing": _NOT_TIMED}),
+    }
+
+
+def _unknown(workers: Workers) -> dict[str, str]:
+    """Why numbers of workers are None."""
+    numbers = {
+        "configured": workers.configured,
+        "alive": workers.alive,
+        "busy": workers.busy,
+    }
+    return {
+        f"workers.{name}": workers.unknown
+        for name, number in numbers.items()
+        if number is None and workers.unknown
     }
 
 

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitoring.primitives.boot_clock import boot_id, now
+from monitoring.primitives.platform import files
+from monitoring.primitives.platform.boot_clock import boot_id, now
 from monitoring.primitives.small_files import READ, WRITE, replace_whole, write_all
 
 RING_FILE = "snapshots.ring"
@@ -115,7 +116,7 @@ class RingReader:
         try:
             if os.fstat(descriptor).st_ino != self._inode:
                 return None
-            data = os.pread(descriptor, record.length, record.offset)
+            data = files.read_at(descriptor, record.length, record.offset)
         finally:
             os.close(descriptor)
         return data if zlib.crc32(data) == record.checksum else None
@@ -123,7 +124,7 @@ class RingReader:
     def _scan(self, descriptor: int, size: int) -> None:
         at = self._end
         while at + _HEAD_BYTES <= size:
-            record = _parse(os.pread(descriptor, _HEAD_BYTES, at), at)
+            record = _parse(files.read_at(descriptor, _HEAD_BYTES, at), at)
             if record is None:
                 at = _next_magic(descriptor, at + 1, size)
                 continue
@@ -166,5 +167,5 @@ def _parse(data: bytes, at: int) -> RingRecord | None:
 
 
 def _next_magic(descriptor: int, at: int, size: int) -> int:
-    found = os.pread(descriptor, min(size - at, MAX_BYTES), at).find(_MAGIC)
+    found = files.read_at(descriptor, min(size - at, MAX_BYTES), at).find(_MAGIC)
     return size if found < 0 else at + found

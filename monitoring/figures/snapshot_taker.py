@@ -9,8 +9,9 @@ from pathlib import Path
 
 from monitoring.figures.ring_file import SNAPSHOT_SECONDS
 from monitoring.primitives.lock_files import close_lock, lock_now, open_lock
-from monitoring.primitives.one_thread import Periodic
+from monitoring.primitives.one_thread import Periodic, threads_run
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform.forks import in_each_child
 from monitoring.storage import values
 from monitoring.storage.directory import configured_directory
 from monitoring.storage.process_lock import process_lock
@@ -27,7 +28,7 @@ class Election:
         self._directory = directory
         self._is_exporter = is_exporter
         self._descriptor = -1
-        os.register_at_fork(after_in_child=self.leave)
+        in_each_child(self.leave)
 
     def is_won(self) -> bool:
         """Try to take or keep the lock; returns whether this process holds it. Raises OSError."""
@@ -87,7 +88,7 @@ class _Taker:
 
 def run_in_web_server() -> None:
     """Start the thread if this process is a web worker. Never raises."""
-    if values.role() == WEB:
+    if values.role() == WEB and threads_run():
         ensure_running(configured_directory())
 
 

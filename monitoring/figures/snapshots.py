@@ -24,7 +24,7 @@ from monitoring.figures.moments import (
 )
 from monitoring.figures.ring_file import MAX_BYTES, RING_FILE, RingReader, RingRecord, start_record
 from monitoring.merging.layout import Indices, Values
-from monitoring.primitives.boot_clock import boot_id
+from monitoring.primitives.platform.boot_clock import boot_id
 
 FINE_SECONDS = ring_file.SNAPSHOT_SECONDS
 FINE_SPAN = 310.0  # a little more than five minutes

@@ -6,8 +6,8 @@ from monitoring.figures.fine_windows import fine_windows
 from monitoring.figures.moments import Extractor
 from monitoring.figures.snapshots import Snapshots
 from monitoring.merging.merge import shared_merger
-from monitoring.primitives import boot_clock
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform import boot_clock
 
 
 def take_snapshot(directory: Path) -> None:

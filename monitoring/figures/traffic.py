@@ -15,6 +15,8 @@ from monitoring.metrics import names
 LOCAL = "local"
 PROMETHEUS = "prometheus"
 
+NOT_TOLD = "only a gunicorn with this package's hooks tells how many workers it is to run"
+
 
 class SourceUnavailableError(MonitoringError):
     """The source cannot answer now. `code` is for programs, the message for people."""
@@ -26,11 +28,12 @@ class SourceUnavailableError(MonitoringError):
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Numbers of web workers; None if the source does not know."""
+    """Numbers of web workers; None if the source does not know, for the reason in `unknown`."""
 
     configured: int | None
     alive: int | None
     busy: int | None
+    unknown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

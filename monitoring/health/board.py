@@ -14,6 +14,8 @@ from typing import Any
 
 from monitoring.health.findings import Finding, Result, Status
 from monitoring.primitives.lock_files import locked
+from monitoring.primitives.platform import files
+from monitoring.primitives.platform.processes import is_alive
 from monitoring.primitives.small_files import write_all
 
 FILE = "health.json"
@@ -64,7 +66,7 @@ class Board:
 def _read(descriptor: int) -> dict[str, dict[str, Any]]:
     """The entries by part; empty if the file is damaged."""
     try:
-        entries = json.loads(os.pread(descriptor, _MAX_BYTES, 0))
+        entries = json.loads(files.read_at(descriptor, _MAX_BYTES, 0))
     except (ValueError, RecursionError):
         return {}
     if not isinstance(entries, dict):
@@ -100,11 +102,6 @@ def _result(entry: dict[str, Any]) -> Result | None:
 def _is_claimed(entry: dict[str, Any]) -> bool:
     try:
         pid, until = int(entry["claim"]["pid"]), float(entry["claim"]["until"])
-        if not time.monotonic() < until:
-            return False
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (KeyError, TypeError, ValueError, ProcessLookupError, OverflowError):
+    except (KeyError, TypeError, ValueError):
         return False
-    return True
+    return time.monotonic() < until and is_alive(pid)

@@ -7,7 +7,7 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from monitoring.primitives.deadline import NoThreadError
-from monitoring.primitives.one_thread import OneThread
+from monitoring.primitives.one_thread import OneThread, threads_run
 from monitoring.primitives.per_process import per_process
 from monitoring.storage import this_process
 from monitoring.storage.self_report import report_error
@@ -47,12 +47,13 @@ class Background(Generic[T]):
         self._queue = per_process(lambda: _Queue(name, work, limit, batch_seconds))
 
     def put(self, item: T, dropped_as: str | None) -> bool:
-        """Queue the item. If the queue is full, drop it, count the drop, and return False.
+        """Queue the item. If the queue is full, or the process runs no threads, drop it, count
+        the drop, and return False.
 
         `dropped_as` is the drop reason; None counts nothing, for callers that will try again.
         """
         queue = self._queue()
-        is_added = queue.add(item)
+        is_added = threads_run() and queue.add(item)
         if queue.start_thread() and self._flush:
             atexit.register(self.finish)
         if not is_added and dropped_as is not None:
@@ -91,6 +92,8 @@ class _Queue(Generic[T]):
         Every item asks, also one that finds the queue full: the system may have had no more threads
         before, and a job may have ended the thread (by SystemExit, say).
         """
+        if not threads_run():
+            return False
         try:
             return self._thread.ensure()
         except NoThreadError:

@@ -15,6 +15,7 @@ from prometheus_client.samples import Exemplar
 
 from monitoring.merging.layout import Layout, Values
 from monitoring.merging.reader import DamageReports, Labels
+from monitoring.primitives.platform import files
 from monitoring.primitives.small_files import READ
 from monitoring.storage.exemplars import (
     FILE_BYTES,
@@ -152,7 +153,7 @@ class ExemplarReader:
             descriptor = os.open(self._directory / name, READ)
             try:
                 inode = os.fstat(descriptor).st_ino
-                data = os.pread(descriptor, FILE_BYTES, 0)
+                data = files.read_at(descriptor, FILE_BYTES, 0)
             finally:
                 os.close(descriptor)
         except FileNotFoundError:

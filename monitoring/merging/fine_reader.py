@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from monitoring.merging.layout import Indices, Values
 from monitoring.merging.reader import EXHAUSTED, DamageReports
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform import files
 from monitoring.primitives.small_files import READ
 from monitoring.storage import values
 from monitoring.storage.directory import owner as directory_owner
@@ -63,7 +64,7 @@ class FineReader:
         self._directory = directory
         self._damage = DamageReports("fine", on_damage)
         self._lock = threading.Lock()
-        self._owner = os.geteuid()
+        self._owner = files.user()
         self._numbers: dict[Endpoint, int] = {}
         self._endpoints: tuple[Endpoint, ...] = ()
         self._known: dict[str, _Rows] = {}
@@ -157,7 +158,7 @@ class FineReader:
                 inode = status.st_ino
                 if status.st_uid not in (self._owner, 0):
                     raise ValueError("it belongs to another user")
-                head = os.pread(descriptor, ROWS_AT, 0)
+                head = files.read_at(descriptor, ROWS_AT, 0)
                 if len(head) < ROWS_AT:
                     raise ValueError(f"it is cut off at byte {len(head)}")
                 if head[HEADER_BYTES:] != LAYOUT:
@@ -169,7 +170,7 @@ class FineReader:
                     raise ValueError(f"the header claims {used} bytes in use")
                 if len(self._buffer) < used:
                     self._buffer = bytearray(used)
-                got = os.preadv(descriptor, [memoryview(self._buffer)[:used]], 0)
+                got = files.read_into(descriptor, memoryview(self._buffer)[:used], 0)
             finally:
                 os.close(descriptor)
         except FileNotFoundError:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.primitives.own_logger import OwnLogger
+from monitoring.primitives.platform import files
 from monitoring.primitives.small_files import READ
 from monitoring.storage.directory import owner as directory_owner
 from monitoring.storage.format import (
@@ -90,7 +91,7 @@ class MetricFile:
         self.timestamps: NDArray[np.float64] = np.empty(0)
         self.generation = 0
         self.damage: str | None = None
-        self._map: mmap.mmap | None = None
+        self._map: mmap.mmap | bytes | None = None
         self._mapped = 0
         self._cells: NDArray[np.float64] = np.empty(0)
         self._end = HEADER_BYTES
@@ -107,7 +108,9 @@ class MetricFile:
 
         Raises TruncatedError when the file has shrunk, OSError when it cannot be mapped.
         """
-        if self._map is None:
+        if isinstance(self._map, bytes):
+            self._copy_again()
+        elif self._map is None:
             self._open()
             if self._map is None:
                 return
@@ -135,7 +138,7 @@ class MetricFile:
     def _whole_size(self) -> int:
         """The file's size, by fstat; TruncatedError if it ends before the map."""
         assert self._map is not None
-        size = self._map.size()
+        size = self._mapped if isinstance(self._map, bytes) else self._map.size()
         if size < self._mapped:
             raise TruncatedError(self.path.name)
         return size
@@ -151,10 +154,17 @@ class MetricFile:
             self.inode = status.st_ino
             if status.st_size >= HEADER_BYTES:
                 size = min(status.st_size, MAX_FILE_BYTES)
-                self._map = mmap.mmap(descriptor, size, prot=mmap.PROT_READ)
+                self._map = files.view(descriptor, size)
                 self._use_map(size)
         finally:
             os.close(descriptor)
+
+    def _copy_again(self) -> None:
+        """Where files are not mapped (`files.view`), what a map would show by itself."""
+        copied, self._mapped = self._mapped, 0
+        self._open()
+        if self._mapped < copied:
+            raise TruncatedError(self.path.name)
 
     def _remap(self, size: int) -> None:
         # The mmap object keeps a descriptor of its own; a fresh open could be another file.
@@ -162,7 +172,7 @@ class MetricFile:
         try:
             if os.fstat(descriptor).st_ino != self.inode:
                 raise TruncatedError(self.path.name)  # replaced: the next scrape opens the new one
-            self._map = mmap.mmap(descriptor, size, prot=mmap.PROT_READ)
+            self._map = files.view(descriptor, size)
         finally:
             os.close(descriptor)
         self._use_map(size)
@@ -215,7 +225,7 @@ class DirectoryReader:
     def __init__(self, directory: Path, on_damage: Callable[[], None]) -> None:
         """`on_damage` is called once for each damaged file found."""
         self._directory = directory
-        self._owner = os.geteuid()
+        self._owner = files.user()
         self._damage = DamageReports("metric", on_damage)
         self._files: dict[str, MetricFile] = {}
         self.damaged = 0

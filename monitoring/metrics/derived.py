@@ -70,7 +70,9 @@ PROCESS_OPEN_FDS = DerivedFamily(names.PROCESS_OPEN_FDS, "Open file descriptors.
 PROCESS_MAX_FDS = DerivedFamily(
     names.PROCESS_MAX_FDS, "The most file descriptors the process may open.", _SLOT
 )
-WORKERS = DerivedFamily(names.GUNICORN_WORKERS, "Web workers by state, busy or idle.", ("state",))
+WORKERS = DerivedFamily(
+    names.GUNICORN_WORKERS, "Web workers of any server by state, busy or idle.", ("state",)
+)
 WORKERS_CONFIGURED = DerivedFamily(
     names.GUNICORN_WORKERS_CONFIGURED, "Workers that gunicorn is to run."
 )

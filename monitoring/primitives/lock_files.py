@@ -1,4 +1,4 @@
-"""Opens files and locks them with flock.
+"""Opens files and locks them.
 
 The kernel frees a lock when the last copy of its descriptor is closed, however the process dies. A
 forked child inherits copies, whoever forks it and when. So this module knows every open one and
@@ -6,7 +6,6 @@ closes it in the child. Nobody calls LOCK_UN there, because that would free the 
 """
 
 import contextlib
-import fcntl
 import os
 import threading
 import time
@@ -14,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monitoring.primitives.platform import files, locks
+from monitoring.primitives.platform.forks import at_fork, in_each_child
 from monitoring.primitives.small_files import CREATE, READ, WRITE, open_owned
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def make_guard() -> None:
     global _guard  # noqa: PLW0603
     if _guard is None:
         _guard = threading.RLock()
-        os.register_at_fork(
+        at_fork(
             before=_guard.acquire, after_in_parent=_guard.release, after_in_child=_guard.release
         )
 
@@ -53,7 +54,7 @@ def close_lock(descriptor: int) -> None:
     """Close the descriptor; in a forked child, which has no copy of it any more, do nothing."""
     with _guard or _no_guard:
         if _open.pop(descriptor, None) is not None:
-            os.close(descriptor)
+            locks.close(descriptor)
 
 
 def _opened(opening: Callable[[], int]) -> int:
@@ -74,7 +75,7 @@ def _close_in_child() -> None:
     _open.clear()
 
 
-os.register_at_fork(after_in_child=_close_in_child)  # before the guard's release
+in_each_child(_close_in_child)  # before the guard's release
 
 
 def lock_now(descriptor: int) -> bool:
@@ -84,7 +85,7 @@ def lock_now(descriptor: int) -> bool:
     and a lost descriptor would hold the lock until the process ends.
     """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.lock_now(descriptor)
     except BlockingIOError:
         return False
     return True
@@ -94,7 +95,7 @@ def is_locked(path: Path) -> bool:
     """Whether a live process holds the lock. Raises OSError if the file cannot be opened."""
     descriptor = _opened(lambda: os.open(path, READ))
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        locks.share_now(descriptor)
     except BlockingIOError:
         return True
     finally:
@@ -116,7 +117,7 @@ def locked(
     if owned:
         descriptor = _opened(lambda: open_owned(path, mode=mode))
     else:
-        descriptor = _opened(lambda: os.open(path, CREATE & ~os.O_NOFOLLOW, mode))
+        descriptor = _opened(lambda: os.open(path, CREATE & ~files.NO_FOLLOW, mode))
     try:
         _wait_for(descriptor, seconds)
         yield descriptor
@@ -126,12 +127,12 @@ def locked(
 
 def _wait_for(descriptor: int, seconds: float | None) -> None:
     if seconds is None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        locks.lock(descriptor)
         return
     deadline = time.monotonic() + seconds
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks.lock_now(descriptor)
             return
         except BlockingIOError:
             if time.monotonic() > deadline:

@@ -3,9 +3,23 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 
 from monitoring.primitives.deadline import NoThreadError
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform.forks import uwsgi_module
+
+NO_THREADS = "uWSGI runs no threads: set enable-threads"
+
+
+@cache
+def threads_run() -> bool:
+    """Whether threads run while the process answers nothing.
+
+    An older uWSGI without `enable-threads` keeps the interpreter's lock between two requests: a
+    thread would stop in the middle of its work, with locks held that other processes wait for.
+    """
+    return bool(getattr(uwsgi_module(), "has_threads", True))
 
 
 class OneThread:
@@ -25,8 +39,10 @@ class OneThread:
         """Start the thread if it does not run; returns whether this call has started it.
 
         `first` is called before the start, in the caller's thread. Raises NoThreadError if the
-        system gives no thread; the next call tries again.
+        system gives no thread, or runs none; the next call tries again.
         """
+        if not threads_run():
+            raise NoThreadError(NO_THREADS)
         # If another thread holds the lock, it starts the thread: there is no need to wait.
         if self._is_running() or not self._starting.acquire(blocking=False):
             return False

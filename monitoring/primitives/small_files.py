@@ -6,7 +6,6 @@ owner.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import threading
@@ -14,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.primitives.per_process import per_process
+from monitoring.primitives.platform import files, locks
 
-_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-READ = os.O_RDONLY | _SAFELY
-WRITE = os.O_RDWR | _SAFELY  # an existing file
+READ = os.O_RDONLY | files.SAFELY
+WRITE = os.O_RDWR | files.SAFELY  # an existing file
 CREATE = WRITE | os.O_CREAT
 DRAFT = CREATE | os.O_TRUNC
 
@@ -30,7 +29,7 @@ def _lock() -> threading.Lock:
 
 def give_to_owner(descriptor: int, directory: Path) -> None:
     """If root created the file, give it to the directory's owner (such as gunicorn's `user`)."""
-    if os.geteuid() == 0:
+    if files.is_root():
         status = directory.stat()
         os.fchown(descriptor, status.st_uid, status.st_gid)
 
@@ -85,9 +84,12 @@ def replace_whole(path: Path, data: bytes) -> None:
             try:
                 give_to_owner(descriptor, path.parent)
                 write_all(descriptor, data, 0)
-                draft.replace(path)
+                if files.OPEN_FILES_MOVE:
+                    draft.replace(path)
             finally:
-                os.close(descriptor)
+                locks.close(descriptor)
+            if not files.OPEN_FILES_MOVE:
+                files.replace(draft, path)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
@@ -110,7 +112,7 @@ def write_all(descriptor: int, data: bytes, at: int) -> None:
     """Write all bytes at the offset `at`. Raises OSError, perhaps after a part is written."""
     view = memoryview(data)
     while view:
-        written = os.pwrite(descriptor, view, at)
+        written = files.write_at(descriptor, view, at)
         view, at = view[written:], at + written
 
 
@@ -120,13 +122,13 @@ def _open_draft(draft: Path) -> int:
         draft.unlink(missing_ok=True)  # of a process with this pid, in another container say
         descriptor = os.open(draft, CREATE | os.O_EXCL, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            locks.lock(descriptor)
             if os.fstat(descriptor).st_nlink:
                 return descriptor
         except BaseException:
-            os.close(descriptor)
+            locks.close(descriptor)
             raise
-        os.close(descriptor)  # swept by another process before it was locked
+        locks.close(descriptor)  # swept by another process before it was locked
 
 
 def _sweep(path: Path) -> None:
@@ -134,7 +136,10 @@ def _sweep(path: Path) -> None:
         with contextlib.suppress(OSError):
             descriptor = os.open(draft, READ)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                draft.unlink()
+                locks.lock_now(descriptor)
+                if files.OPEN_FILES_MOVE:
+                    draft.unlink()
             finally:
-                os.close(descriptor)
+                locks.close(descriptor)
+            if not files.OPEN_FILES_MOVE:
+                draft.unlink()

@@ -1,1 +1,1 @@
-"""The host's processes seen from outside: /proc, gunicorn, listen queues."""
+"""The host's processes seen from outside: their figures, gunicorn, listen queues."""

@@ -1,36 +1,29 @@
-"""Process metrics of each slot, read from /proc: stock multiprocess mode has none.
+"""Process metrics of each slot: stock multiprocess mode has none.
 
 A slot's lock file names its owner by pid and start time, so a reused pid is never mistaken for it.
 A process takes about 60 µs: a hundred slots take 6 ms.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from prometheus_client.core import Metric
 
 from monitoring.metrics import derived
+from monitoring.primitives.platform import processes
+from monitoring.primitives.platform.processes import ProcessStat
 from monitoring.storage.slots import Owner, is_held, list_lock_files, read_owner
-
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """One live process; `start_seconds` is Unix time. None: this user lacks the permission."""
+    """One live process; `start_seconds` is Unix time. None: this user may not know it."""
 
     owner: Owner
-    state: str  # proc(5): R running, S sleeping, D in a disk wait, T stopped, Z dead
-    cpu_seconds: float
+    stat: ProcessStat
     start_seconds: float
-    resident_bytes: int
-    virtual_bytes: int
-    threads: int
     open_fds: int | None
     max_fds: float | None
 
@@ -45,18 +38,17 @@ class Slots:
 
 def read_slots(directory: Path) -> Slots:
     """Every slot, and the process that holds it. A process that cannot be read is left out."""
-    boot = _boot_seconds()
     states: Counter[tuple[str, str]] = Counter()
-    processes = []
+    found = []
     for path in list_lock_files(directory):
         role = path.name.partition("-")[0]
         held = is_held(path)
         states[role, "held" if held else "free"] += 1
         owner = read_owner(path) if held else None
-        process = _read_process(owner, boot) if owner else None
+        process = _read_process(owner) if owner else None
         if process is not None:
-            processes.append(process)
-    return Slots(states, tuple(processes))
+            found.append(process)
+    return Slots(states, tuple(found))
 
 
 def read_states(directory: Path, role: str) -> dict[str, str]:
@@ -65,9 +57,9 @@ def read_states(directory: Path, role: str) -> dict[str, str]:
     for path in list_lock_files(directory):
         if path.name.startswith(f"{role}-") and is_held(path):
             owner = read_owner(path)
-            fields = _stat_fields(owner) if owner else None
-            if owner is not None and fields is not None:
-                states[owner.slot] = fields[0]
+            stat = _stat_of_owner(owner) if owner else None
+            if owner is not None and stat is not None:
+                states[owner.slot] = stat.state
     return states
 
 
@@ -80,7 +72,7 @@ def slot_metrics(slots: Slots) -> Iterator[Metric]:
     yield from _process_metrics(slots.processes)
 
 
-def _process_metrics(processes: Iterable[ProcessState]) -> Iterator[Metric]:
+def _process_metrics(found: Iterable[ProcessState]) -> Iterator[Metric]:
     cpu = derived.PROCESS_CPU.new()
     resident = derived.PROCESS_RESIDENT.new()
     virtual = derived.PROCESS_VIRTUAL.new()
@@ -88,13 +80,14 @@ def _process_metrics(processes: Iterable[ProcessState]) -> Iterator[Metric]:
     threads = derived.PROCESS_THREADS.new()
     open_fds = derived.PROCESS_OPEN_FDS.new()
     max_fds = derived.PROCESS_MAX_FDS.new()
-    for process in processes:
+    for process in found:
+        stat = process.stat
         labels = [process.owner.slot, process.owner.role]
-        cpu.add_metric(labels, process.cpu_seconds)
-        resident.add_metric(labels, process.resident_bytes)
-        virtual.add_metric(labels, process.virtual_bytes)
+        cpu.add_metric(labels, stat.cpu_seconds)
+        resident.add_metric(labels, stat.resident_bytes)
+        virtual.add_metric(labels, stat.virtual_bytes)
         started.add_metric(labels, process.start_seconds)
-        threads.add_metric(labels, process.threads)
+        threads.add_metric(labels, stat.threads)
         if process.open_fds is not None:
             open_fds.add_metric(labels, process.open_fds)
         if process.max_fds is not None:
@@ -102,66 +95,20 @@ def _process_metrics(processes: Iterable[ProcessState]) -> Iterator[Metric]:
     yield from (cpu, resident, virtual, started, threads, open_fds, max_fds)
 
 
-def _read_process(owner: Owner, boot: float) -> ProcessState | None:
+def _read_process(owner: Owner) -> ProcessState | None:
     """The owner's process; None if it is gone, or is in another pid namespace."""
-    fields = _stat_fields(owner)
-    if fields is None:
+    stat = _stat_of_owner(owner)
+    if stat is None:
         return None
-    root = Path(f"/proc/{owner.pid}")
     return ProcessState(
-        owner=owner,
-        state=fields[0],
-        cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND,
-        start_seconds=boot + owner.start_ticks / _TICKS_PER_SECOND,
-        resident_bytes=int(fields[21]) * _PAGE_BYTES,
-        virtual_bytes=int(fields[20]),
-        threads=int(fields[17]),
-        open_fds=_open_fds(root),
-        max_fds=_max_fds(root),
+        owner,
+        stat,
+        start_seconds=processes.started_at(stat.start),
+        open_fds=processes.open_files_of(owner.pid),
+        max_fds=processes.file_limit_of(owner.pid),
     )
 
 
-def _stat_fields(owner: Owner) -> list[str] | None:
-    """The fields of /proc/<pid>/stat from the state on; None if the owner is gone."""
-    try:
-        with open(f"/proc/{owner.pid}/stat") as file:  # noqa: PTH123  (half the time of a Path)
-            stat = file.read()
-        # The name in parentheses may contain anything: fields are counted after its end.
-        fields = stat[stat.rindex(")") + 2 :].split()
-        return fields if int(fields[19]) == owner.start_ticks else None
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def _open_fds(root: Path) -> int | None:
-    try:
-        return len(os.listdir(root / "fd"))  # noqa: PTH208  (counts without making paths)
-    except OSError:
-        return None
-
-
-def _max_fds(root: Path) -> float | None:
-    try:
-        limits = (root / "limits").read_text()
-    except OSError:
-        return None
-    for line in limits.splitlines():
-        if line.startswith("Max open files"):
-            soft = line.split()[3]
-            return float("inf") if soft == "unlimited" else float(soft)
-    return None
-
-
-@cache
-def _boot_seconds() -> float:
-    """When the machine started, in Unix seconds; 0 without /proc/stat.
-
-    Read once: the kernel's figure moves when the clock is set, and a start time must not.
-    """
-    try:
-        for line in Path("/proc/stat").read_text().splitlines():
-            if line.startswith("btime "):
-                return float(line.split()[1])
-    except (OSError, ValueError):
-        pass
-    return 0.0
+def _stat_of_owner(owner: Owner) -> ProcessStat | None:
+    stat = processes.stat_of(owner.pid)
+    return None if stat is None or stat.start != owner.start_ticks else stat

@@ -19,7 +19,7 @@ def gunicorn_metrics(
 ) -> Iterator[Metric]:
     """`gunicorn_*` families; `in_progress` is the number of requests in each slot's process."""
     workers = WORKERS.new()
-    states = {p.owner.slot: p.state for p in slots.processes if p.owner.role == WEB}
+    states = {p.owner.slot: p.stat.state for p in slots.processes if p.owner.role == WEB}
     busy = count_busy(states, in_progress)
     workers.add_metric(["busy"], busy)
     workers.add_metric(["idle"], len(states) - busy)

@@ -23,6 +23,11 @@ def write_facts(directory: Path, facts: ServerFacts) -> None:
     write_json(directory / _FILE, asdict(facts))
 
 
+def forget_facts(directory: Path) -> None:
+    """Delete the file of a gunicorn that another server has followed. Raises OSError."""
+    (directory / _FILE).unlink(missing_ok=True)
+
+
 def read_facts(directory: Path) -> ServerFacts | None:
     """The facts; None if there is no gunicorn, or its file cannot be understood."""
     record = read_json(directory / _FILE, _MAX_BYTES)

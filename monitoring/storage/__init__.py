@@ -4,13 +4,13 @@ Only this package assigns slots. The file format is known here and in monitoring
 reads the files.
 """
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitoring.storage import this_process
 from monitoring.storage.directory import configured_directory, private_directory
-from monitoring.storage.slots import TEST, WEB, role_of
+from monitoring.storage.server_role import role_of_process
+from monitoring.storage.slots import MASTER, TEST, WEB
 
 if TYPE_CHECKING:
     from monitoring.storage.slots import Slot
@@ -28,14 +28,15 @@ def install(role: str | None = None, directory: Path | str | None = None) -> Non
     afresh; gunicorn's hooks give it, because `prepare()` has done that. Idempotent; opens no file.
     """
     if role is not None or directory is not None or not this_process.is_declared():
-        chosen_role = role or role_of(sys.argv)
+        chosen_role = role or role_of_process()
         if directory is not None:
             chosen = Path(directory).absolute()
         elif chosen_role == TEST:
-            chosen = private_directory()
+            chosen = private_directory(this_process.give_back)
         else:
             chosen = configured_directory()
-        this_process.declare(chosen_role, chosen, finds_start=role is None and chosen_role == WEB)
+        finds_start = role is None and chosen_role in (WEB, MASTER)
+        this_process.declare(chosen_role, chosen, finds_start=finds_start)
     # Here, because prometheus-client and the value class have locks: see process_lock.
     from monitoring.storage import values  # noqa: PLC0415
 

@@ -7,11 +7,11 @@ same metric would wait for itself. What the locks protect is whole at every mome
 has the interpreter's lock: dictionaries to which complete objects are added.
 """
 
-import os
 import threading
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from monitoring.primitives.platform.forks import in_each_child
 from monitoring.storage import client_internals
 
 if TYPE_CHECKING:
@@ -39,4 +39,4 @@ def _free_in_child() -> None:
             lock._at_fork_reinit()  # type: ignore[attr-defined]  # as the standard library does
 
 
-os.register_at_fork(after_in_child=_free_in_child)
+in_each_child(_free_in_child)

@@ -3,7 +3,6 @@
 import atexit
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
@@ -16,6 +15,8 @@ from pathlib import Path
 
 from monitoring.errors import ForeignDirectoryError, MetricsDirectoryError
 from monitoring.primitives.lock_files import close_lock, lock_now, open_lock
+from monitoring.primitives.platform import files, locks
+from monitoring.primitives.platform.forks import in_each_child
 from monitoring.primitives.small_files import (
     CREATE,
     READ,
@@ -43,11 +44,14 @@ _NOT_FOR_US = {errno.EACCES, errno.EPERM, errno.EROFS}  # another user may, or a
 def default_directory(anchor: Path | None = None) -> Path:
     """A directory in memory for this user and project, named by `anchor` (default: the cwd)."""
     project = hashlib.sha256(str((anchor or Path.cwd()).resolve()).encode()).hexdigest()[:8]
-    return _memory() / f"django-metrics-{os.geteuid()}-{project}"
+    return _memory() / f"django-metrics-{files.user()}-{project}"
 
 
-def private_directory() -> Path:
-    """A directory in memory for a test run and its workers, deleted when the run ends."""
+def private_directory(give_back: Callable[[], object]) -> Path:
+    """A directory in memory for a test run and its workers, deleted when the run ends.
+
+    `give_back` closes this process's files in it, where open ones cannot be deleted.
+    """
     if (inherited := os.environ.get(_TEST_DIRECTORY)) and Path(inherited).is_dir():
         return Path(inherited)
     try:
@@ -59,6 +63,8 @@ def private_directory() -> Path:
 
     def delete() -> None:
         if os.getpid() == creator:  # not a forked child
+            if not files.OPEN_FILES_MOVE:
+                give_back()
             shutil.rmtree(path, ignore_errors=True)
 
     atexit.register(delete)
@@ -109,7 +115,7 @@ def ensure(path: Path, setting: str = ENVIRONMENT_VARIABLE, *, create: bool = Tr
             f"{setting}={path}: is not a directory (links are not followed)"
         )
     _check_owner(path, status, setting)
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if files.HAS_OWNERS and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         is_shared = status.st_mode & stat.S_ISVTX  # such as /tmp, which we must not chmod
         advice = "name a directory of its own" if is_shared else "chmod it to 0700"
         raise MetricsDirectoryError(
@@ -124,10 +130,10 @@ def ensure(path: Path, setting: str = ENVIRONMENT_VARIABLE, *, create: bool = Tr
 
 
 def _check_owner(path: Path, status: os.stat_result, setting: str) -> None:
-    if status.st_uid != os.geteuid() and not _was_given(path, status):
+    if not files.is_ours(status) and not _was_given(path, status):
         raise ForeignDirectoryError(
             f"{setting}={path}: is owned by uid {status.st_uid}, this process runs as "
-            f"uid {os.geteuid()}; name a directory of its own, or chown it"
+            f"uid {files.user()}; name a directory of its own, or chown it"
         )
 
 
@@ -159,7 +165,7 @@ def give_to(path: Path, uid: int, gid: int) -> None:
     Only root's own directory, or one that root has given away before; `ensure` refuses others.
     """
     status = path.lstat()
-    if os.geteuid() != 0 or status.st_uid == uid:
+    if not files.is_root() or status.st_uid == uid:
         return
     if status.st_uid != 0 and not _was_given(path, status):
         return
@@ -183,7 +189,7 @@ def _note_given(path: Path, status: os.stat_result) -> None:
 
 def _was_given(path: Path, status: os.stat_result) -> bool:
     """Whether this process is root, and root made the directory and gave it to its owner."""
-    if os.geteuid() != 0:
+    if not files.is_root():
         return False
     try:
         descriptor = os.open(path / _GIVEN, READ)
@@ -214,7 +220,7 @@ class MasterLock:
         self._directory = directory
         self._path = directory / _MASTER_LOCK
         self._descriptor = open_lock(self._path)
-        os.register_at_fork(after_in_child=self.leave)
+        in_each_child(self.leave)
 
     @property
     def is_deleted(self) -> bool:
@@ -238,10 +244,10 @@ class MasterLock:
 
     def _share(self) -> None:
         """Share the lock; the wait for another server that starts now is bounded."""
-        deadline = time.monotonic() + _SHARE_SECONDS
+        deadline = time.monotonic() + (_SHARE_SECONDS if locks.CAN_SHARE else 0.0)
         while True:
             try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                locks.share_now(self._descriptor)
                 return
             except BlockingIOError:
                 if time.monotonic() > deadline:  # it is suspended: rather count without the lock
@@ -286,4 +292,4 @@ def _unowned(lock: Path) -> Iterator[bool]:
     try:
         yield lock_now(descriptor)
     finally:
-        os.close(descriptor)
+        locks.close(descriptor)

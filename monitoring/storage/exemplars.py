@@ -21,6 +21,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
+from monitoring.primitives.platform import files
 from monitoring.primitives.small_files import CREATE, READ, give_to_owner, is_at
 
 DIRECT_RECORDS = 338  # as many as that histogram has buckets: metrics/request_families.py
@@ -119,7 +120,7 @@ class ExemplarFile:
         """Raises OSError when there is no space."""
         self._path = path
         # Reserved before it is mapped: on a full file system a write into a hole is a SIGBUS.
-        os.posix_fallocate(descriptor, 0, FILE_BYTES)
+        files.reserve(descriptor, FILE_BYTES)
         self._map = mmap.mmap(descriptor, FILE_BYTES)
         self._descriptor = descriptor
         self._map[: len(MAGIC)] = MAGIC
@@ -172,7 +173,7 @@ def _is_usable(path: Path) -> bool:
         return True
     try:
         size = os.fstat(descriptor).st_size
-        magic = os.pread(descriptor, len(MAGIC), 0)
+        magic = files.read_at(descriptor, len(MAGIC), 0)
     finally:
         os.close(descriptor)
     return size == 0 or (size == FILE_BYTES and magic in (MAGIC, bytes(len(MAGIC))))

@@ -4,7 +4,7 @@ import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from monitoring.primitives.boot_clock import boot_id
+from monitoring.primitives.platform.boot_clock import boot_id
 from monitoring.primitives.small_files import read_json, write_json
 
 MOUNTS = Path("/proc/self/mountinfo")

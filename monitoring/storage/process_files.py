@@ -23,6 +23,7 @@ from monitoring.storage.own_counters import (
     DROP_UNUSABLE_DIRECTORY,
     OwnCounters,
 )
+from monitoring.storage.server_role import role_after_fork
 from monitoring.storage.server_start import join
 from monitoring.storage.slot_file import Cells
 from monitoring.storage.slots import Slot
@@ -67,10 +68,7 @@ class ProcessFiles:
         What was counted there stays in its files, as a dead process's counts do.
         """
         if self.slot is not None and (role, directory) != (self.slot.role, self.directory):
-            self._leave()
-            if self._joined is not None:
-                self._joined.leave()
-                self._joined = None
+            self.give_back()
         self.role, self.directory, self.finds_start = role, directory, finds_start
 
     def welcome(self, value: Placed) -> None:
@@ -191,6 +189,15 @@ class ProcessFiles:
         self._joined = None  # the lock closed the child's copy itself
         self._own.forget()
         self._busy = False
+        if self.finds_start:
+            self.role = role_after_fork(self.role)
+
+    def give_back(self) -> None:
+        """Give the slot back; what was counted stays in its files."""
+        self._leave()
+        if self._joined is not None:
+            self._joined.leave()
+            self._joined = None
 
     def _leave(self) -> None:
         """Forget the slot and its files. Values find their places in the next slot's."""

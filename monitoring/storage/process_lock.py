@@ -6,11 +6,11 @@ it is forked, would inherit a lock that its greenlets cannot wait for.
 """
 
 import contextlib
-import os
 import threading
 from typing import TYPE_CHECKING
 
 from monitoring.primitives.lock_files import make_guard
+from monitoring.primitives.platform.forks import at_fork
 
 if TYPE_CHECKING:
     from threading import RLock
@@ -31,9 +31,7 @@ def make_process_lock() -> "RLock":
         # who opens a slot's lock file does.
         make_guard()
         _lock = threading.RLock()
-        os.register_at_fork(
-            before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-        )
+        at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
     return _lock
 
 

@@ -10,7 +10,8 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
-from monitoring.primitives.boot_clock import boot_id
+from monitoring.primitives.platform.boot_clock import boot_id
+from monitoring.primitives.platform.processes import arguments_of, stat_of
 from monitoring.primitives.small_files import read_json, write_json
 from monitoring.storage.directory import MasterLock
 from monitoring.storage.one_host import mark_host
@@ -24,7 +25,7 @@ _MOST_ANCESTORS = 32
 _INTERPRETERS = ("python", "pypy")
 _OPTIONS_WITH_VALUE = ("-X", "-W")
 
-Process = tuple[int, int]  # pid, and its start in clock ticks since boot: a pid is used again
+Process = tuple[int, int]  # pid, and its `ProcessStat.start`: a pid is used again
 
 _calls: list[Callable[[Path], None]] = []
 
@@ -71,20 +72,21 @@ def _follow_wipe(directory: Path) -> list[str]:
 
 
 def find_server() -> Process | None:
-    """The topmost process of this process's server: itself, or its master. None without /proc.
+    """The topmost process of this process's server: itself, or its master. None if unknown.
 
     A server that starts a new worker in place of an old one goes on; one that ended does not.
     """
-    own = _arguments(os.getpid())
+    own = arguments_of(os.getpid())
     found = os.getpid()
     for _ in range(_MOST_ANCESTORS):
-        parent = _parent(found)
-        arguments = _arguments(parent)
+        stat = stat_of(found)
+        parent = stat.parent if stat else 0
+        arguments = arguments_of(parent) if parent > 0 else []
         if not arguments or not (arguments == own or is_server(arguments)):
             break
         found = parent
-    ticks = _start_ticks(found)
-    return None if ticks is None else (found, ticks)
+    start = _start(found)
+    return None if start is None else (found, start)
 
 
 def is_server(arguments: Sequence[str]) -> bool:
@@ -116,39 +118,14 @@ def _without_interpreter(arguments: Sequence[str]) -> list[str]:
     return rest
 
 
-def _arguments(pid: int) -> list[str]:
-    """The command line; empty if it is unknown."""
-    if pid <= 0:
-        return []
-    try:
-        text = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-    except OSError:
-        return []
-    return text.rstrip("\0").split("\0") if text.rstrip("\0") else []
-
-
-def _fields(pid: int) -> list[str]:
-    """Those of /proc/PID/stat from the third on (proc(5)); empty if it is unknown."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return []
-    return stat[stat.rindex(")") + 2 :].split()
-
-
-def _parent(pid: int) -> int:
-    fields = _fields(pid)
-    return int(fields[1]) if fields else 0
-
-
-def _start_ticks(pid: int) -> int | None:
-    fields = _fields(pid)
+def _start(pid: int) -> int | None:
+    stat = stat_of(pid)
     # A zombie has ended, though its parent has not noticed.
-    return int(fields[19]) if fields and fields[0] not in "ZX" else None
+    return None if stat is None or stat.state in "ZX" else stat.start
 
 
 def _is_alive(process: Process) -> bool:
-    return _start_ticks(process[0]) == process[1]
+    return _start(process[0]) == process[1]
 
 
 def _read(directory: Path) -> list[Process]:

@@ -1,6 +1,6 @@
 """One metric file of a slot, open for writing by the slot's owner alone.
 
-Space is always reserved (posix_fallocate) before it is mapped: a full file system is an OSError
+Space is always reserved before it is mapped: a full file system is an OSError
 here, at a known place, and never a SIGBUS in the middle of a request.
 """
 
@@ -14,6 +14,7 @@ from operator import add
 from pathlib import Path
 
 from monitoring.primitives.interruptions import in_one_step
+from monitoring.primitives.platform import files
 from monitoring.primitives.small_files import DRAFT, WRITE, give_to_owner, is_at, read_bounded
 from monitoring.storage.format import (
     HEADER_BYTES,
@@ -89,7 +90,7 @@ class SlotFile(Cells):
         header = pack_used(self._used) + self.mark
         return (
             os.fstat(self._descriptor).st_size >= self._size
-            and os.pread(self._descriptor, HEADER_BYTES, 0) == header
+            and files.read_at(self._descriptor, HEADER_BYTES, 0) == header
         )
 
     def is_at(self, path: Path) -> bool:
@@ -121,8 +122,12 @@ class SlotFile(Cells):
     def forget(self) -> None:
         """Close the file; its values must be bound to another one (after a fork)."""
         self.cells = None
-        del self._map
-        os.close(self._descriptor)
+        if self._size:
+            del self._map
+            self._size = 0
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def _encode(self, key: str) -> bytes:
         """A complete entry with values of 0."""
@@ -146,11 +151,11 @@ class SlotFile(Cells):
         smallest = _round_up(needed)
         generous = max(smallest, self._size + min(self._size, _MAX_STEP_BYTES), _INITIAL_BYTES)
         try:
-            os.posix_fallocate(self._descriptor, 0, generous)
+            files.reserve(self._descriptor, generous)
         except OSError as error:
             if error.errno != errno.ENOSPC or generous == smallest:
                 raise
-            os.posix_fallocate(self._descriptor, 0, smallest)
+            files.reserve(self._descriptor, smallest)
             generous = smallest
         self._remap(generous)
 
@@ -162,7 +167,7 @@ class SlotFile(Cells):
     def _adopt(self, size: int) -> Scan:
         """Map an existing file and learn its entries. Raises OSError if there is no space."""
         # Files of other writers may have holes: fill them before they are mapped.
-        os.posix_fallocate(self._descriptor, 0, _round_up(size))
+        files.reserve(self._descriptor, _round_up(size))
         self._remap(_round_up(size))
         used = read_used(self._map)
         if used == 0:  # its writer died before the header was written
@@ -210,9 +215,9 @@ def open_slot_file(path: Path, kind: type[SlotFile] = SlotFile) -> SlotFile:
                 return file
         fresh = _create(path, kind, replaces=file, damage=damage)
     except BaseException:
-        os.close(descriptor)
+        file.forget()
         raise
-    os.close(descriptor)
+    file.forget()
     return fresh
 
 
@@ -277,13 +282,13 @@ def _continuing(new: SlotFile, old: SlotFile) -> list[Callable[[], object]]:
     new._set_mark(old.mark)
     entries = memoryview(new._map)[HEADER_BYTES : old._used]
     # Read, not copied from the map: if the file is cut short meanwhile, that would be a SIGBUS.
-    copy = partial(os.preadv, old._descriptor, [entries], HEADER_BYTES)
-    if copy() < len(entries):
+    copy = files.reading_into(old._descriptor, entries, HEADER_BYTES)
+    if ([step() for step in copy][-1] or 0) < len(entries):
         raise OSError(errno.EIO, "it was cut short meanwhile")
     new._positions = dict(old._positions)
     new._used = old._used
     new._map[0:4] = pack_used(new._used)
-    return [copy]
+    return [*copy]
 
 
 def _adding(new: SlotFile, earlier: SlotFile, *, sums: bool) -> list[Callable[[], object]]:
@@ -315,7 +320,8 @@ def _create(
 ) -> SlotFile:
     """Make the file complete under another name first: no reader ever sees an empty one.
 
-    Not by `replace_whole`: the descriptor stays open, and the slot's lock keeps others away.
+    Not by `replace_whole`: the descriptor stays open, and the slot's lock keeps others away. Where
+    open files cannot be moved, it is opened once more, and what it replaces is closed.
     """
     temporary = path.with_suffix(".tmp")
     file = kind(os.open(temporary, DRAFT, 0o600), damage)
@@ -328,12 +334,24 @@ def _create(
             kept = path.with_name(path.name + ".damaged")
             kept.unlink(missing_ok=True)
             os.link(path, kept)
-        temporary.replace(path)
+        if files.OPEN_FILES_MOVE:
+            temporary.replace(path)
+            return file
+        file.forget()
+        if replaces is not None:
+            replaces.forget()
+        files.replace(temporary, path)
     except BaseException:
-        os.close(file._descriptor)
+        file.forget()
         temporary.unlink(missing_ok=True)
         raise
-    return file
+    again = kind(os.open(path, WRITE), damage)
+    try:
+        again._adopt(os.fstat(again._descriptor).st_size)
+    except BaseException:
+        again.forget()
+        raise
+    return again
 
 
 def _decode(raw_key: bytes) -> str | None:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePath
 from monitoring.errors import NoFreeSlotError
 from monitoring.primitives.interruptions import is_interruption
 from monitoring.primitives.lock_files import close_lock, is_locked, lock_now, open_lock
+from monitoring.primitives.platform import processes
 from monitoring.primitives.small_files import is_at, read_json, write_all
 from monitoring.storage.process_lock import process_lock
 
@@ -46,10 +47,7 @@ _LOCK_FILE = re.compile(r"(?P<role>[a-z][a-z0-9]{0,15})-(?P<number>\d{1,4})\.loc
 
 def role_of(arguments: Sequence[str]) -> str:
     """The role for a `sys.argv`: web, exporter, celery, manage, test or python."""
-    if not arguments:
-        return OTHER
-    path = PurePath(arguments[0])
-    program = path.parent.name if path.name == "__main__.py" else path.name
+    program = program_of(arguments)
     if program in _WEB_SERVERS:
         return WEB
     if program == "celery":
@@ -59,6 +57,12 @@ def role_of(arguments: Sequence[str]) -> str:
     if program in _MANAGE:
         return _COMMANDS.get(next(iter(arguments[1:]), ""), MANAGE)
     return OTHER
+
+
+def program_of(arguments: Sequence[str]) -> str:
+    """The program's name for a `sys.argv`, by `python -m` as well; empty if it is unknown."""
+    path = PurePath(next(iter(arguments), ""))
+    return path.parent.name if path.name == "__main__.py" else path.name
 
 
 def is_housekeeping(arguments: Sequence[str]) -> bool:
@@ -101,7 +105,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The process named in a lock file; `start_ticks` (proc(5), field 22) detects a reused pid."""
+    """The process named in a lock file; `start_ticks` is `ProcessStat.start`."""
 
     role: str
     number: int
@@ -213,19 +217,15 @@ def list_lock_files(directory: Path) -> list[Path]:
     return [directory / match.string for match in found]
 
 
-def start_ticks(pid: int) -> int:
-    """Clock ticks from boot to the start of `pid`. Raises OSError if there is no such process."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return int(stat[stat.rindex(")") + 2 :].split()[19])
-
-
 def _write_owner(slot: Slot) -> None:
     pid = os.getpid()
+    stat = processes.stat_of(pid)
+    if stat is None:  # the lock itself holds, only process metrics miss this slot
+        return
     try:
-        record = json.dumps({"pid": pid, "start_ticks": start_ticks(pid)})
+        record = json.dumps({"pid": pid, "start_ticks": stat.start})
         os.ftruncate(slot.descriptor, 0)
         write_all(slot.descriptor, record.encode(), 0)
-    except OSError as error:
+    except OSError as error:  # no space
         if is_interruption(error):
             raise
-        # No /proc or no space: the lock itself holds, only process metrics miss this slot.

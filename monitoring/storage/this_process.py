@@ -7,6 +7,7 @@ process_lock.
 import os
 from pathlib import Path
 
+from monitoring.primitives.platform.forks import in_each_child
 from monitoring.storage import slots
 from monitoring.storage.directory import ENVIRONMENT_VARIABLE
 from monitoring.storage.process_files import ProcessFiles
@@ -14,7 +15,7 @@ from monitoring.storage.process_lock import process_lock
 
 files = ProcessFiles()
 # Registered before the lock's release, so a child forgets the files while it still holds the lock.
-os.register_at_fork(after_in_child=files.leave_in_child)
+in_each_child(files.leave_in_child)
 
 _is_declared = False
 
@@ -31,6 +32,12 @@ def declare(role: str, directory: Path, *, finds_start: bool = False) -> None:
     # For prometheus-client's own code and for child processes.
     os.environ[ENVIRONMENT_VARIABLE] = str(directory)
     _is_declared = True
+
+
+def give_back() -> None:
+    """Close this process's files, and leave its slot to the next one."""
+    with process_lock():
+        files.give_back()
 
 
 def is_declared() -> bool:

@@ -5,7 +5,7 @@ from project.settings import MIDDLEWARE as _MIDDLEWARE
 from project.settings import MONITORING as _MONITORING
 
 ROOT_URLCONF = "tests.chaos.urls"
-MIDDLEWARE = [*_MIDDLEWARE, "tests.chaos.served_by.served_by"]
+MIDDLEWARE = [*_MIDDLEWARE, "tests.servers.served_by.served_by"]
 _IGNORED: list[str] = _MONITORING["IGNORE_ROUTES"]  # type: ignore[assignment]
 
 # A check may wait for the processor: what is disturbed is the site, not the machine's speed.

@@ -14,12 +14,12 @@ import hypothesis
 import pytest
 
 from monitoring import storage
-from tests.paths import ROOT
+from tests.paths import MEMORY, ROOT
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-_directory = tempfile.mkdtemp(prefix="monitoring-unit-", dir="/dev/shm")
+_directory = tempfile.mkdtemp(prefix="monitoring-unit-", dir=MEMORY)
 atexit.register(shutil.rmtree, _directory, ignore_errors=True)
 storage.install(role="pytest", directory=_directory)
 # Examples take as long as a busy machine needs.

@@ -10,6 +10,8 @@ import pytest
 
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.needs("flock")
+
 FORBIDDEN = ("django", "asgiref", "prometheus_client", "concurrent", "numpy", "rest_framework")
 # Every hook that the master calls; after the fork, the one that a worker calls before it patches.
 HOOKS = """

@@ -9,6 +9,8 @@ from monitoring import gunicorn_hooks
 from monitoring.gunicorn_hooks import child_exit, exit_reason
 from monitoring.metrics.master_families import EXITS
 
+pytestmark = pytest.mark.needs("flock")
+
 
 def count(reason: str) -> float:
     return EXITS.of(reason).get()

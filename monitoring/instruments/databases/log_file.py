@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from monitoring.primitives.lock_files import locked
+from monitoring.primitives.platform import files
 
 _MODE = 0o640
 
@@ -31,7 +32,7 @@ class SharedLogFile:
             if self._max_bytes and self._size() + len(data) > self._max_bytes:
                 self._rotate()
             # Unlike our other files, it may be a link, and belongs to its creator.
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | files.OWN
             descriptor = os.open(self._path, flags, _MODE)
             try:
                 _append(descriptor, data)
@@ -60,7 +61,7 @@ class SharedLogFile:
 
 def _append(descriptor: int, data: bytes) -> None:
     size = os.fstat(descriptor).st_size
-    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+    if size and files.read_at(descriptor, 1, size - 1) != b"\n":
         data = b"\n" + data  # ends a line that a crash left incomplete
     written = os.write(descriptor, data)
     if written < len(data):  # the disk is full

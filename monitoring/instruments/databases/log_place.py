@@ -8,6 +8,7 @@ from django.conf import settings as django_settings
 
 from monitoring.conf import Settings
 from monitoring.errors import MetricsDirectoryError
+from monitoring.primitives.platform import files
 from monitoring.storage import directory, this_process
 from monitoring.storage.slots import TEST
 
@@ -54,10 +55,10 @@ def problem_of_log(settings: Settings) -> str:
 def _ensured_default(*, create: bool = True) -> Path:
     """A file for this user and project, in a directory that nobody else may write to."""
     project = hashlib.sha256(str(base_directory().resolve()).encode()).hexdigest()[:8]
-    parent = _kept() / f"django-monitoring-{os.geteuid()}-{project}"
+    parent = _kept() / f"django-monitoring-{files.user()}-{project}"
     directory.ensure(parent, _SETTING, create=create)
     # `ensure` lets root use anyone's. Here the name is guessable, and links in it are followed.
-    if os.path.lexists(parent) and parent.lstat().st_uid != os.geteuid():
+    if os.path.lexists(parent) and not files.is_ours(parent.lstat()):
         raise MetricsDirectoryError(f"{_SETTING}={parent}: is owned by another user")
     return parent / _NAME
 

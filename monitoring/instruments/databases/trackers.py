@@ -5,7 +5,6 @@ The current tracker is a context variable: async code and the threads in which D
 see it. A thread that a project starts itself begins without one.
 """
 
-import os
 import threading
 from asyncio import Task
 from contextvars import ContextVar
@@ -18,6 +17,7 @@ from monitoring.instruments.databases.caller import caller
 from monitoring.instruments.databases.normalise import MAX_INPUT
 from monitoring.instruments.databases.statement_text import known_text
 from monitoring.metrics.request_families import DB
+from monitoring.primitives.platform.forks import in_each_child
 
 _MAX_STATEMENTS = 1000  # different statements that are counted for one request
 
@@ -161,7 +161,7 @@ def _renew_locks_in_child() -> None:
         tracker = tracker.parent
 
 
-os.register_at_fork(after_in_child=_renew_locks_in_child)
+in_each_child(_renew_locks_in_child)
 
 
 def is_within_request() -> bool:

@@ -29,6 +29,7 @@ from monitoring.conf import get_settings
 from monitoring.errors import RedisUnavailableError
 from monitoring.instruments.background import Background
 from monitoring.primitives.interruptions import is_interruption
+from monitoring.primitives.one_thread import NO_THREADS, threads_run
 from monitoring.storage.self_report import report_error
 
 if TYPE_CHECKING:
@@ -259,6 +260,8 @@ def count_active() -> tuple[int | None, str | None]:
     redis = redis_store(READ_SECONDS)
     if redis is None:
         return None, no_redis_reason()
+    if not threads_run():
+        return None, NO_THREADS
     try:
         return redis.run(_count), None
     except RedisUnavailableError:

@@ -3,13 +3,13 @@
 A place that is torn or damaged is skipped. What a request's payload means is opaque here.
 """
 
-import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from monitoring.primitives.lock_files import locked
+from monitoring.primitives.platform import files
 from monitoring.primitives.small_files import read_bounded
 
 FILE = "slow_requests.ring"
@@ -27,7 +27,7 @@ def add(directory: Path, payloads: Iterable[bytes]) -> int:
     """
     left_out = 0
     with locked(directory / FILE) as descriptor:
-        data = os.pread(descriptor, PLACES * PLACE_BYTES, 0)
+        data = files.read_at(descriptor, PLACES * PLACE_BYTES, 0)
         number = max((number for number, _ in _places(data)), default=0)
         for payload in payloads:
             if len(payload) > PAYLOAD_BYTES:
@@ -35,7 +35,7 @@ def add(directory: Path, payloads: Iterable[bytes]) -> int:
                 continue
             number += 1
             place = _pack(number, payload).ljust(PLACE_BYTES, b"\0")
-            os.pwrite(descriptor, place, number % PLACES * PLACE_BYTES)
+            files.write_at(descriptor, place, number % PLACES * PLACE_BYTES)
     return left_out
 
 

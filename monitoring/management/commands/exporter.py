@@ -1,7 +1,6 @@
 """`manage.py exporter`: serve the merged registry from a process of its own."""
 
 import os
-import resource
 import signal
 import ssl
 import threading
@@ -15,11 +14,12 @@ from monitoring import storage
 from monitoring.conf import get_settings
 from monitoring.errors import MonitoringError
 from monitoring.figures import snapshot_taker
+from monitoring.primitives.platform.processes import raise_file_limit
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage.slots import EXPORTER
 
 DEFAULT_BIND = "127.0.0.1:9464"
-_WANTED_FILES = 16_384  # open files
+_WANTED_FILES = 16_384  # often 1024 are allowed; each metric file and each connection needs one
 
 
 class Command(BaseCommand):
@@ -79,7 +79,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"--bind {options['bind']}: {error.strerror or error}; choose another address"
             ) from error
-        _raise_file_limit()
+        raise_file_limit(_WANTED_FILES)
         _stop_on_signals(server)
         storage.attach()
         snapshot_taker.ensure_running(directory, is_exporter=True)
@@ -108,14 +108,6 @@ def parse_bind(value: str) -> tuple[str, int]:
             f"--bind {value}: allowed is HOST:PORT, such as {DEFAULT_BIND} or [::1]:9464"
         )
     return bare, int(port)
-
-
-def _raise_file_limit() -> None:
-    """Raise the soft limit, often 1024: each metric file and each connection needs a descriptor."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _WANTED_FILES if hard == resource.RLIM_INFINITY else min(_WANTED_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _stop_on_signals(server: Any) -> None:

@@ -104,6 +104,9 @@ def test_prometheus_answers_the_union_and_local_its_own(
             assert local["unavailable"].pop("active_sessions") == "REDIS_URL is not set"
             matchers = {"instance": server.address}
             remote = figures_from(prometheus, PROMETHEUS_MATCHERS=matchers)
+            for name in ("configured", "alive", "busy"):
+                reason = remote["unavailable"].pop(f"workers.{name}")
+                assert reason == "Prometheus scrapes no exporter"
             for name in remote.keys() - APART - {"endpoints"}:
                 assert remote[name] == pytest.approx(local[name]), name
             for subject, spent in remote["time_spent"].items():

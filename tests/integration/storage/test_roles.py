@@ -37,6 +37,8 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "host.s
     "calls_exporter.py": "import sys\nimport django\ndjango.setup()\n"
     "from django.core.management import call_command\n"
     "call_command('exporter', bind=sys.argv[1])\n",
+    "mule.py": "import time\nfrom prometheus_client import Counter\n"
+    "Counter('mule', 'M.').inc()\ntime.sleep(60)\n",
     "hooks.conf.py": "from monitoring.gunicorn_hooks import *\nprepare()\n",
     "early/__init__.py": "",
     "early/apps.py": """
@@ -75,6 +77,11 @@ class Waits(SimpleTestCase):
 }
 
 GUNICORN = ("gunicorn", "host_wsgi", "-b", "127.0.0.1:{port}", "-w", "2")
+GRANIAN = ("granian", "--port", "{port}", "--workers", "2")
+HYPERCORN = ("hypercorn", "host_asgi:application", "--bind", "127.0.0.1:{port}", "-w", "2")
+UWSGI = ("uwsgi", "--http-socket", "127.0.0.1:{port}", "--module", "host_wsgi", "--processes", "2")
+# What a process holds before it knows that it is no script, or that it is a worker itself.
+GIVEN_BACK = {"calls_exporter.py": {"python-0"}, UWSGI: {"master-0"}}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +95,24 @@ GUNICORN = ("gunicorn", "host_wsgi", "-b", "127.0.0.1:{port}", "-w", "2")
         ((*GUNICORN, "-c", "hooks.conf.py"), ["master-0", "web-0", "web-1"]),
         ((*GUNICORN, "-c", "hooks.conf.py", "--preload"), ["master-0", "web-0", "web-1"]),
         (GUNICORN, ["web-0", "web-1"]),
+        ((*GUNICORN, "--preload"), ["master-0"]),
+        (("manage.py", "runserver", "{port}"), ["master-0", "web-0"]),
         (("uvicorn", "host_asgi:application", "--port", "{port}"), ["web-0"]),
+        (
+            ("uvicorn", "host_asgi:application", "--port", "{port}", "--workers", "2"),
+            ["web-0", "web-1"],
+        ),
+        ((*GRANIAN, "--interface", "wsgi", "host_wsgi:application"), ["web-0", "web-1"]),
+        ((*GRANIAN, "--interface", "asgi", "host_asgi:application"), ["web-0", "web-1"]),
+        (HYPERCORN, ["web-0", "web-1"]),
+        ((*HYPERCORN, "--reload"), ["master-0", "web-0", "web-1"]),
+        (("daphne", "host_asgi:application", "--port", "{port}"), ["web-0"]),
+        (UWSGI, ["web-0", "web-1"]),
+        ((*UWSGI, "--master"), ["master-0", "web-0", "web-1"]),
+        ((*UWSGI, "--master", "--lazy-apps"), ["web-0", "web-1"]),
+        ((*UWSGI, "--master", "--py-call-osafterfork"), ["master-0", "web-0", "web-1"]),
+        ((*UWSGI, "--master", "--py-call-uwsgi-fork-hooks"), ["master-0", "web-0", "web-1"]),
+        ((*UWSGI, "--master", "--mule=mule.py"), ["master-0", "python-0", "web-0", "web-1"]),
         (("celery", "-A", "host_celery", "worker", "-P", "solo"), ["celery-0"]),
         (("celery", "-A", "host_celery", "beat", "-s", "beat.db"), ["celery-0"]),
     ],
@@ -100,7 +124,7 @@ def test_a_process_that_measures_before_its_command_runs_holds_the_slot_of_its_r
     with running(tmp_path, command, PROMETHEUS_MULTIPROC_DIR=str(shm_directory)):
         wait_for(f"{held}", lambda: held_slots(shm_directory) == held)
     made = {path.stem for path in list_lock_files(shm_directory)}
-    given_back = {"python-0"} if command[0] == "calls_exporter.py" else set()
+    given_back = GIVEN_BACK.get(command, GIVEN_BACK.get(command[0], set()))
     assert made == {*held, *given_back}
 
 

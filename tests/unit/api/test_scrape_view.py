@@ -26,6 +26,7 @@ def test_a_scrape_is_not_cached() -> None:
     assert Client().get(URL)["Cache-Control"] == "no-store"
 
 
+@pytest.mark.needs("owners")
 def test_a_directory_that_another_user_made_anew_is_a_503_without_figures() -> None:
     directory = configured_directory()
     os.chown(directory, 65534, 65534)

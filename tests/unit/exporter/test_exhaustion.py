@@ -1,5 +1,7 @@
 """Without descriptors for another connection, silent ones give way, and accepting pauses."""
 
+import pytest
+
 from tests.unit.conftest import RunPython
 
 SERVER = """\
@@ -34,6 +36,7 @@ def limit(more):
 """
 
 
+@pytest.mark.needs("rlimits")
 def test_idle_connections_give_way_when_descriptors_are_exhausted(run_python: RunPython) -> None:
     said = run_python(
         SERVER
@@ -50,6 +53,7 @@ os.waitpid(child, 0)
     assert said.split() == ["True"]
 
 
+@pytest.mark.needs("rlimits")
 def test_accepting_pauses_when_descriptors_are_exhausted(run_python: RunPython) -> None:
     said = run_python(
         SERVER
@@ -79,6 +83,7 @@ os.waitpid(child, 0)
     assert sorted(said.split()) == ["True", "True"]
 
 
+@pytest.mark.needs("rlimits")
 def test_without_a_place_and_a_silent_connection_the_next_one_gets_503(
     run_python: RunPython,
 ) -> None:

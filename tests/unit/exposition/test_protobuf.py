@@ -29,6 +29,7 @@ from monitoring.exposition.protobuf import NATIVE_FAMILY, ProtobufRenderer
 from monitoring.merging.exemplar_reader import Exemplars
 from monitoring.merging.merge import Merged, Merger
 from monitoring.metrics.request_families import HIGHR_BOUNDS
+from tests.paths import MEMORY
 from tests.unit.exposition.protobuf_decoder import (
     TYPES,
     Message,
@@ -46,7 +47,7 @@ FIRST_INDEX = -224  # HIGHR_BOUNDS begins at 2^(-224/16)
 
 @contextmanager
 def new_directory() -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    directory = Path(tempfile.mkdtemp(dir=MEMORY))
     try:
         yield directory
     finally:

@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable
 
+import pytest
+
 from monitoring.exposition.refreshed import Refreshed
 from tests.unit.conftest import RunPython
 
@@ -33,6 +35,7 @@ def test_figures_come_back_after_a_time_without_threads() -> None:
     assert figures.get(LONG) == 7
 
 
+@pytest.mark.needs("fork")
 def test_a_forked_child_asks_for_itself(run_python: RunPython) -> None:
     output = run_python(
         """

@@ -51,6 +51,7 @@ def test_scrapes_one_after_the_other_see_the_counts_of_the_moment(metrics_direct
     file.close()
 
 
+@pytest.mark.needs("owners")
 def test_a_file_of_another_user_is_left_out(metrics_directory: Path) -> None:
     scraper = Scraper(metrics_directory)
     for name, owner in (("counter_web-0.db", os.geteuid()), ("counter_web-1.db", 65534)):
@@ -63,6 +64,7 @@ def test_a_file_of_another_user_is_left_out(metrics_directory: Path) -> None:
     assert "from_1_total" not in body
 
 
+@pytest.mark.needs("rlimits")
 def test_a_scrape_without_descriptors_is_an_error_and_has_no_part_of_the_counts(
     metrics_directory: Path, run_python: RunPython
 ) -> None:
@@ -227,6 +229,7 @@ def test_a_directory_that_cannot_be_read_is_told(make: object, metrics_directory
     assert not scraper.is_readable()
 
 
+@pytest.mark.needs("fork")
 def test_a_worker_forked_in_the_middle_of_a_scrape_can_answer_one(run_python: RunPython) -> None:
     """The parent holds the scraper's lock at the fork; its child must not wait for it."""
     output = run_python("""

@@ -14,6 +14,7 @@ from prometheus_client.utils import floatToGoString
 
 from monitoring.exposition.text import TextRenderer
 from monitoring.merging.merge import Merger
+from tests.paths import MEMORY
 from tests.unit.exposition.highr_files import write_highr
 from tests.unit.exposition.openmetrics import openmetrics, parsed
 from tests.unit.merging.stock_entries import MODES, no_damage
@@ -87,7 +88,7 @@ def without_nan(samples: Samples) -> Samples:
 @settings(max_examples=150, deadline=None)
 @given(st.lists(children(), max_size=12))
 def test_any_directory_can_be_read_strictly_and_says_what_stock_says(given_: list[Child]) -> None:
-    directory = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    directory = Path(tempfile.mkdtemp(dir=MEMORY))
     try:
         write(directory, given_)
         families = parsed(openmetrics(Merger(directory, no_damage).merge()))

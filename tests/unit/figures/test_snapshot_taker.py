@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from monitoring.figures.snapshot_taker import LOCK_FILE, Election
 from monitoring.storage.slots import EXPORTER, take
 from tests.unit.conftest import RunPython
@@ -14,6 +16,7 @@ assert election.is_won()
 """
 
 
+@pytest.mark.needs("fork")
 def test_a_forked_child_does_not_keep_its_dead_parent_s_lock(
     metrics_directory: Path, run_python: RunPython
 ) -> None:
@@ -61,6 +64,7 @@ def test_workers_leave_the_snapshots_to_a_second_exporter_that_outlives_the_firs
     worker.leave()
 
 
+@pytest.mark.needs("moves")
 def test_an_emptied_directory_is_elected_in_anew(metrics_directory: Path) -> None:
     first = Election(metrics_directory, is_exporter=False)
     assert first.is_won()
@@ -71,6 +75,7 @@ def test_an_emptied_directory_is_elected_in_anew(metrics_directory: Path) -> Non
     second.leave()
 
 
+@pytest.mark.needs("fork")
 def test_a_thread_of_its_own_for_each_process(
     metrics_directory: Path, run_python: RunPython
 ) -> None:

@@ -11,6 +11,7 @@ from monitoring.figures.traffic import SourceUnavailableError
 from monitoring.figures.window import Window
 
 
+@pytest.mark.needs("owners")
 @pytest.mark.parametrize("read", [read_traffic, read_intervals, read_counted])
 def test_a_directory_that_another_user_made_anew_has_no_figures(
     read: Callable[[Window], object], metrics_directory: Path, monkeypatch: pytest.MonkeyPatch

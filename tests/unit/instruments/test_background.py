@@ -206,6 +206,7 @@ def names():
 """
 
 
+@pytest.mark.needs("fork")
 def test_a_forked_child_starts_with_an_empty_queue_and_a_thread_of_its_own(
     run_python: RunPython,
 ) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.unit.conftest import RunPython
 from tests.unit.stock import stock_samples
 
@@ -31,6 +33,7 @@ print(gc.get_stats()[2]['collections'])
     assert samples["python_gc_collections_total", labels] == int(printed) >= 3
 
 
+@pytest.mark.needs("fork")
 def test_a_forked_child_does_not_count_its_parents_collections(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -52,6 +55,7 @@ os.wait()
     assert stock_samples(metrics_directory)["python_gc_collections_total", labels] == 1
 
 
+@pytest.mark.needs("fork")
 def test_a_child_that_is_forked_in_the_middle_of_a_tick_has_ticks_of_its_own(
     run_python: RunPython,
 ) -> None:
@@ -79,6 +83,7 @@ go_on.set()
     assert output.strip() == "ticked"
 
 
+@pytest.mark.needs("moves")
 def test_a_deleted_directory_is_made_again_with_all_its_counts(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -106,6 +111,7 @@ values.tend()
     assert (metrics_directory / "web-0.lock").exists()
 
 
+@pytest.mark.needs("moves")
 def test_one_deleted_file_is_made_again_in_the_same_slot(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -128,6 +134,7 @@ this_process.drop('no_slot')
     assert [path.name for path in metrics_directory.glob("*.db")] == ["counter_web-0.db"]
 
 
+@pytest.mark.needs("moves")
 def test_while_the_directory_cannot_be_made_the_process_goes_on(
     run_python: RunPython, metrics_directory: Path
 ) -> None:

@@ -148,6 +148,7 @@ def test_a_damaged_record_leaves_its_place_to_the_next_slot(metrics_directory: P
     assert read.damaged == 0  # as one that is being written
 
 
+@pytest.mark.needs("moves")
 def test_files_may_go_shrink_and_come_back_between_reads(metrics_directory: Path) -> None:
     read = Read(metrics_directory, routes=50)
     slot = Slot(metrics_directory, "web-0")
@@ -175,6 +176,7 @@ def test_a_file_that_is_being_made_is_not_damaged(metrics_directory: Path) -> No
     assert read.damaged == 0
 
 
+@pytest.mark.needs("pipes")
 @pytest.mark.parametrize("kind", ["text", "cut", "pipe", "directory", "link", "loop"])
 def test_what_is_no_exemplar_file_is_counted_once_and_costs_only_itself(
     metrics_directory: Path, kind: str
@@ -239,6 +241,7 @@ def test_any_bytes_are_read_without_an_exception_and_without_an_exemplar(
         assert read() == {}
 
 
+@pytest.mark.needs("moves")
 @given(st.floats(), st.floats())
 def test_numbers_of_every_kind_are_read_without_an_exception(
     value: float, timestamp: float

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import tempfile
 from pathlib import Path
 
@@ -119,6 +118,7 @@ def test_no_count_is_lost_and_none_appears_twice(
             each.close()
 
 
+@pytest.mark.needs("moves")
 def test_a_file_that_was_replaced_is_learnt_anew(tmp_path: Path) -> None:
     slot, found = Slot(tmp_path, "web-0"), Found(tmp_path)
     slot.count("/a/", 1)
@@ -197,10 +197,13 @@ def test_endpoints_of_files_long_gone_are_forgotten(tmp_path: Path) -> None:
     assert len(found.endpoints) <= 2000
 
 
+@pytest.mark.needs("rlimits")
 def test_without_free_descriptors_nothing_is_read_rather_than_a_part(tmp_path: Path) -> None:
     Slot(tmp_path, "web-0").count("/a/", 1)
     found = Found(tmp_path)
     found.read()
+    import resource  # noqa: PLC0415  (Windows has none)
+
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest = os.open(tmp_path, os.O_RDONLY)
     os.close(lowest)

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from monitoring.exposition.text import TextRenderer
 from monitoring.merging.merge import Merger
+from tests.paths import MEMORY
 from tests.unit.merging.stock_entries import Entry, entries, no_damage, write_entries
 from tests.unit.stock import (
     Samples,
@@ -41,7 +42,7 @@ def rendered(merger: Merger, renderer: TextRenderer) -> Samples:
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.lists(entries(), max_size=25), min_size=1, max_size=3))
 def test_any_directory_read_once_or_while_it_grows(steps: list[list[Entry]]) -> None:
-    directory = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    directory = Path(tempfile.mkdtemp(dir=MEMORY))
     try:
         merger, renderer = Merger(directory, no_damage), TextRenderer()
         for step in steps:

@@ -127,6 +127,7 @@ def test_an_entry_with_a_damaged_key_costs_only_itself(tmp_path: Path) -> None:
     assert damage.count == 1
 
 
+@pytest.mark.needs("signals")
 def test_a_dead_process_is_not_in_the_live_gauges_any_more(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -140,6 +141,7 @@ def test_a_dead_process_is_not_in_the_live_gauges_any_more(
     assert list(merged.samples("busy")) == []
 
 
+@pytest.mark.needs("pipes")
 def test_what_is_no_file_is_neither_followed_nor_waited_for(tmp_path: Path) -> None:
     write(tmp_path, "counter_1.db", {"a": 1})
     os.mkfifo(tmp_path / "counter_2.db")
@@ -189,6 +191,7 @@ def test_no_bytes_make_the_reader_fail(chance: random.Random, garbage: bytes, le
         assert len(merged.values) <= 4096
 
 
+@pytest.mark.needs("moves")
 @settings(max_examples=150, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_nothing_done_to_a_file_between_two_scrapes_makes_the_reader_fail(

@@ -36,6 +36,7 @@ class _Callable:
         raise _SoftLimitError
 
 
+@pytest.mark.needs("signals")
 @pytest.mark.parametrize(
     "handler",
     [_plain, _with_rest, _that_resets_itself, _Callable(), functools.partial(_plain)],
@@ -141,6 +142,7 @@ def _total(samples: Mapping[tuple[str, tuple[tuple[str, str], ...]], float], nam
     return sum(value for (found, _), value in samples.items() if found == name)
 
 
+@pytest.mark.needs("signals")
 def test_a_query_that_was_run_is_counted_once_and_whole(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -152,6 +154,7 @@ def test_a_query_that_was_run_is_counted_once_and_whole(
     assert _total(samples, "monitoring_dropped_total") == 0
 
 
+@pytest.mark.needs("signals")
 def test_a_cache_operation_is_counted_whole_or_not_at_all(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -166,6 +169,7 @@ def test_a_cache_operation_is_counted_whole_or_not_at_all(
     assert _total(samples, "monitoring_dropped_total") == 0
 
 
+@pytest.mark.needs("signals")
 def test_a_request_that_was_answered_is_counted_once_and_whole(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -177,6 +181,7 @@ def test_a_request_that_was_answered_is_counted_once_and_whole(
     assert _total(samples, "monitoring_dropped_total") == 0
 
 
+@pytest.mark.needs("signals")
 def test_files_stay_whole_while_series_are_made(
     run_python: RunPython, metrics_directory: Path
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.primitives.lock_files import close_lock, is_locked, lock_now, locked, open_lock
+from monitoring.primitives.platform import files
 from tests.unit.conftest import RunPython
 
 
@@ -46,6 +47,7 @@ def test_a_lock_that_is_only_looked_for_is_not_made(tmp_path: Path) -> None:
     assert not is_locked(path)
 
 
+@pytest.mark.needs("proc")
 def test_who_waits_with_a_deadline_gets_an_error_and_leaves_no_descriptor(tmp_path: Path) -> None:
     path = tmp_path / "a"
     holder = try_lock(path)
@@ -91,8 +93,8 @@ def test_many_threads_write_one_after_the_other(tmp_path: Path) -> None:
     def add() -> None:
         for _ in range(50):
             with locked(path, 30) as descriptor:
-                number = int(os.pread(descriptor, 10, 0) or 0)
-                os.pwrite(descriptor, str(number + 1).encode(), 0)
+                number = int(files.read_at(descriptor, 10, 0) or 0)
+                files.write_at(descriptor, str(number + 1).encode(), 0)
 
     threads = [threading.Thread(target=add) for _ in range(8)]
     for thread in threads:
@@ -102,6 +104,7 @@ def test_many_threads_write_one_after_the_other(tmp_path: Path) -> None:
     assert path.read_bytes() == b"400"
 
 
+@pytest.mark.needs("signals")
 def test_a_killed_holder_holds_no_more(metrics_directory: Path, run_python: RunPython) -> None:
     run_python(
         """
@@ -113,6 +116,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert not is_locked(metrics_directory / "a.lock")
 
 
+@pytest.mark.needs("fork")
 def test_a_child_that_closes_its_copy_frees_nothing(
     metrics_directory: Path, run_python: RunPython
 ) -> None:
@@ -132,6 +136,7 @@ print(is_locked(path))
     assert output.strip() == "True"
 
 
+@pytest.mark.needs("fork")
 def test_a_child_forked_at_any_moment_keeps_no_lock(run_python: RunPython, tmp_path: Path) -> None:
     run_python(
         f"""
@@ -168,6 +173,7 @@ assert not held and not left, (held, left)
     )
 
 
+@pytest.mark.needs("fork")
 def test_a_child_forked_while_it_is_held_neither_keeps_nor_frees_it(
     run_python: RunPython, tmp_path: Path
 ) -> None:

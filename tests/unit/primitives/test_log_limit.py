@@ -50,6 +50,7 @@ def test_of_many_threads_one_passes() -> None:
         assert sum(threads.map(ask, range(count))) == 1
 
 
+@pytest.mark.needs("fork")
 def test_a_fork_while_a_thread_asks_leaves_a_child_that_can(run_python: RunPython) -> None:
     output = run_python(
         """

@@ -64,6 +64,7 @@ def test_a_process_that_got_no_thread_gets_one_later() -> None:
     assert done.wait(LONG)
 
 
+@pytest.mark.needs("fork")
 def test_a_forked_child_has_a_thread_of_its_own(run_python: RunPython) -> None:
     output = run_python(
         """

@@ -3,6 +3,8 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from monitoring.primitives.per_process import per_process
 from tests.unit.conftest import RunPython
 
@@ -51,6 +53,7 @@ def test_many_threads_that_come_at_once_get_one_object() -> None:
     assert make() is made[0]
 
 
+@pytest.mark.needs("fork")
 def test_a_forked_child_and_its_child_have_their_own(run_python: RunPython) -> None:
     output = run_python(
         """

@@ -1,7 +1,6 @@
 """A small file is whole or the old one, and no link or pipe leads its writer elsewhere."""
 
 import os
-import resource
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -26,6 +25,8 @@ from tests.unit.conftest import RunPython
 @contextmanager
 def full_disk(room: int) -> Iterator[None]:
     """No file of this process may grow beyond so many bytes: a write stops there, then fails."""
+    import resource  # noqa: PLC0415  (Windows has none)
+
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
     try:
@@ -45,6 +46,7 @@ def test_the_new_file_stands_in_the_place_of_the_old_one(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.needs("rlimits")
 def test_a_full_disk_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
     path = tmp_path / "facts.json"
     replace_whole(path, b"old")
@@ -59,6 +61,7 @@ def test_a_directory_that_is_gone_is_an_error(tmp_path: Path) -> None:
         replace_whole(tmp_path / "gone" / "facts.json", b"")
 
 
+@pytest.mark.needs("fork")
 def test_many_threads_and_processes_leave_one_whole_file(
     metrics_directory: Path, run_python: RunPython
 ) -> None:
@@ -108,6 +111,7 @@ def test_drafts_that_killed_processes_left_go_and_one_being_written_stays(tmp_pa
     assert set(tmp_path.iterdir()) == {path, foreign}
 
 
+@pytest.mark.needs("rlimits")
 def test_three_killed_writers_leave_room_for_the_fourth(
     tmp_path: Path, run_python: RunPython
 ) -> None:
@@ -130,6 +134,7 @@ for _ in range(3):
     assert not list(tmp_path.glob("*.tmp"))
 
 
+@pytest.mark.needs("links")
 def test_no_link_is_followed(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
@@ -151,6 +156,7 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     assert not path.is_symlink()
 
 
+@pytest.mark.needs("pipes")
 def test_reading_is_bounded_and_waits_for_no_pipe(tmp_path: Path) -> None:
     path = tmp_path / "large"
     path.write_bytes(b"x" * 5000)
@@ -172,6 +178,7 @@ def test_a_program_that_is_started_inherits_no_descriptor(tmp_path: Path) -> Non
         os.close(descriptor)
 
 
+@pytest.mark.needs("moves")
 def test_readers_see_a_whole_file_while_it_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "facts.json"
     replace_whole(path, b"0" * 1000)
@@ -205,6 +212,7 @@ def test_json_that_is_damaged_is_none(data: bytes, tmp_path: Path) -> None:
     assert read_json(path, 100_000) is None
 
 
+@pytest.mark.needs("links")
 def test_json_that_is_missing_too_long_or_a_link_is_none(tmp_path: Path) -> None:
     path, link = tmp_path / "facts.json", tmp_path / "link.json"
     assert read_json(path, 1000) is None

@@ -18,6 +18,7 @@ def listener(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
         yield bound
 
 
+@pytest.mark.needs("proc")
 def test_connections_that_nobody_accepts_are_counted(listener: socket.socket) -> None:
     address, port = listener.getsockname()[:2]
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
@@ -30,6 +31,7 @@ def test_connections_that_nobody_accepts_are_counted(listener: socket.socket) ->
         client.close()
 
 
+@pytest.mark.needs("proc")
 def test_the_kernels_own_limit_is_known() -> None:
     limit = somaxconn()
     assert limit is not None

@@ -41,6 +41,7 @@ def metrics(directory: Path) -> list[Metric]:
     return list(slot_metrics(read_slots(directory)))
 
 
+@pytest.mark.needs("proc")
 def test_the_figures_are_the_kernels(
     holder: "subprocess.Popen[bytes]", metrics_directory: Path
 ) -> None:
@@ -107,4 +108,4 @@ def test_threads_are_counted(metrics_directory: Path) -> None:
         process.stdout.readline()
         (state,) = read_slots(metrics_directory).processes
         process.kill()
-    assert state.threads == 4
+    assert state.stat.threads == 4

@@ -17,7 +17,7 @@ from monitoring.storage.directory import (
     ensure,
     give_to,
 )
-from tests.paths import ROOT
+from tests.paths import MEMORY, ROOT
 from tests.unit.conftest import run_script
 from tests.unit.stock import stock_samples
 
@@ -27,12 +27,13 @@ NOBODY = 65534
 @pytest.fixture
 def open_parent() -> Iterator[Path]:
     """A directory that every user can pass through."""
-    path = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    path = Path(tempfile.mkdtemp(dir=MEMORY))
     path.chmod(0o711)
     yield path
     shutil.rmtree(path)
 
 
+@pytest.mark.needs("owners")
 def test_the_default_tells_projects_and_users_apart(tmp_path: Path) -> None:
     here, there = default_directory(tmp_path / "a"), default_directory(tmp_path / "b")
     assert here != there
@@ -74,6 +75,7 @@ print(own != live, worker.stdout.strip() == own, os.path.isdir(own), os.listdir(
     assert done.stdout.split() == ["True", "True", "True", "[]"]
 
 
+@pytest.mark.needs("fork")
 def test_a_test_run_has_its_own_and_leaves_nothing_behind() -> None:
     script = """
 import os, sys
@@ -107,6 +109,7 @@ def test_it_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
 
 
+@pytest.mark.needs("owners")
 def test_a_directory_of_another_user_is_refused(open_parent: Path) -> None:
     directory = open_parent / "metrics"
     output = run_script(
@@ -125,6 +128,7 @@ except Exception as error:
     assert "name a directory of its own" in output
 
 
+@pytest.mark.needs("owners")
 def test_root_refuses_a_directory_that_another_user_made(open_parent: Path) -> None:
     """It may hold its files open, or cut them short; root neither works in it nor takes it over."""
     directory = open_parent / "metrics"
@@ -138,6 +142,7 @@ def test_root_refuses_a_directory_that_another_user_made(open_parent: Path) -> N
     assert directory.stat().st_uid == NOBODY
 
 
+@pytest.mark.needs("owners")
 def test_root_s_note_of_another_directory_is_none(open_parent: Path) -> None:
     ours, theirs = open_parent / "ours", open_parent / "theirs"
     for path in (ours, theirs):
@@ -158,12 +163,14 @@ def test_a_check_makes_no_directory(tmp_path: Path) -> None:
         ensure(tmp_path / "file" / "b", create=False)
 
 
+@pytest.mark.needs("owners")
 def test_a_shared_directory_is_not_to_be_made_private(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
     with pytest.raises(MetricsDirectoryError, match=r"name a directory of its own$"):
         ensure(tmp_path)
 
 
+@pytest.mark.needs("owners")
 def test_a_root_master_hands_it_to_the_user_of_its_workers(open_parent: Path) -> None:
     """As gunicorn does with `user` and `group`: prepare as root, fork, drop privileges, serve."""
     directory = open_parent / "metrics"
@@ -198,6 +205,7 @@ print(storage.attach().name)
     assert stock_samples(directory)["gunicorn_worker_boots_total", ()] == 2
 
 
+@pytest.mark.needs("fork")
 def test_a_master_prepares_once_however_often_its_configuration_is_read(
     open_parent: Path,
 ) -> None:

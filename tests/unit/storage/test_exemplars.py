@@ -88,6 +88,7 @@ def test_a_file_of_another_layout_is_replaced(metrics_directory: Path, content: 
     assert path.read_bytes() == MAGIC.ljust(FILE_BYTES, b"\0")
 
 
+@pytest.mark.needs("links")
 def test_a_link_is_not_followed(metrics_directory: Path) -> None:
     target = metrics_directory / "precious"
     target.write_text("precious")
@@ -105,6 +106,7 @@ def test_a_process_without_exemplars_makes_no_file(
     assert said(metrics_directory) == {}
 
 
+@pytest.mark.needs("fork")
 def test_a_forked_child_writes_to_its_own(run_python: RunPython, metrics_directory: Path) -> None:
     run_python(
         _PUT
@@ -123,6 +125,7 @@ os.waitpid(child, 0)
     }
 
 
+@pytest.mark.needs("fork")
 def test_a_child_that_leaves_does_not_take_the_parents_file_away(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -150,6 +153,7 @@ def test_a_fresh_server_wipes_those_of_free_slots_only(
     assert list(said(metrics_directory)) == [exemplar_file_name(slot.name)]
 
 
+@pytest.mark.needs("moves")
 def test_a_file_or_directory_deleted_while_in_use_comes_back(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -199,6 +203,7 @@ put('written')
     assert said(metrics_directory) == {"exemplars_web-0.bin": "written"}
 
 
+@pytest.mark.needs("signals")
 def test_a_signal_handler_may_leave_one(run_python: RunPython, metrics_directory: Path) -> None:
     run_python(
         _PUT

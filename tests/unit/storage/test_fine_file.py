@@ -93,6 +93,7 @@ def test_each_bucket_of_each_route_is_counted_in_its_place(
     }
 
 
+@pytest.mark.needs("signals")
 def test_the_next_owner_of_the_slot_counts_on(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -101,6 +102,7 @@ def test_the_next_owner_of_the_slot_counts_on(
     assert counted(metrics_directory) == {("web-0", "/a/", 7): 2}
 
 
+@pytest.mark.needs("fork")
 def test_a_forked_child_counts_in_its_own(run_python: RunPython, metrics_directory: Path) -> None:
     run_python(
         _COUNT
@@ -116,6 +118,7 @@ count('/a/', 1)
     assert counted(metrics_directory) == {("web-0", "/a/", 1): 2, ("web-1", "/a/", 1): 1}
 
 
+@pytest.mark.needs("moves")
 def test_a_file_that_is_deleted_while_in_use_comes_back_with_its_counts(
     run_python: RunPython, metrics_directory: Path
 ) -> None:

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.unit.conftest import RunPython
 from tests.unit.stock import stock_samples
+
+pytestmark = pytest.mark.needs("fork")
 
 _FORKS = """
 import itertools, select

@@ -59,6 +59,7 @@ def test_every_bucket_that_the_process_made_is_there_before_it_counts(
     assert buckets(metrics_directory) == {}
 
 
+@pytest.mark.needs("fork")
 def test_a_forked_child_sets_aside_what_the_last_owner_of_its_slot_left(
     run_python: RunPython, metrics_directory: Path
 ) -> None:

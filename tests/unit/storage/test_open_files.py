@@ -9,6 +9,8 @@ from tests.servers.small_disk import small_disk
 from tests.unit.conftest import RunPython, run_script
 from tests.unit.stock import stock_samples
 
+pytestmark = pytest.mark.needs("moves")
+
 _BEGIN = """
 import logging, resource, shutil
 logging.basicConfig(stream=sys.stdout, format='%(message)s')

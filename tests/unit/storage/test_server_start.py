@@ -59,12 +59,14 @@ def test_what_outlives_a_server_or_serves_nothing_is_none(arguments: list[str]) 
     assert not is_server(arguments)
 
 
+@pytest.mark.needs("proc")
 def test_a_process_without_a_server_above_it_is_its_own() -> None:
     found = find_server()
     assert found is not None
     assert Path(f"/proc/{found[0]}").exists()
 
 
+@pytest.mark.needs("signals")
 def test_the_next_server_begins_at_zero(metrics_directory: Path) -> None:
     for _ in range(2):
         run_script(COUNT + "os.kill(os.getpid(), signal.SIGKILL)", metrics_directory)
@@ -86,6 +88,7 @@ def test_a_role_that_is_given_leaves_the_counts_alone(metrics_directory: Path) -
     assert requests(metrics_directory) == 10
 
 
+@pytest.mark.needs("fork")
 def test_a_forked_worker_goes_on_when_its_parent_has_ended(metrics_directory: Path) -> None:
     """As a server that becomes a daemon after it has loaded the application."""
     run_script(
@@ -105,6 +108,7 @@ os._exit(0)
     assert requests(metrics_directory) == 7
 
 
+@pytest.mark.needs("moves")
 def test_a_directory_deleted_under_a_server_is_no_fresh_start(metrics_directory: Path) -> None:
     told = run_script(
         HEAR
@@ -138,6 +142,7 @@ def test_a_directory_that_cannot_be_joined_still_counts(metrics_directory: Path)
     assert requests(metrics_directory) == 5
 
 
+@pytest.mark.needs("flock")
 def test_a_wipe_that_fails_keeps_no_other_server_waiting(metrics_directory: Path) -> None:
     (metrics_directory / "counter_web-7.db").mkdir()  # which no file operation deletes
     told = run_script(

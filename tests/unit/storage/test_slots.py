@@ -23,6 +23,7 @@ def test_nothing_is_opened_before_the_first_write(
     assert list(metrics_directory.iterdir()) == []
 
 
+@pytest.mark.needs("signals")
 def test_the_next_process_continues_the_counts_of_the_dead_one(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -32,6 +33,7 @@ def test_the_next_process_continues_the_counts_of_the_dead_one(
     assert lock_files(metrics_directory) == ["web-0.lock"]
 
 
+@pytest.mark.needs("signals")
 def test_processes_that_live_together_have_different_slots(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -59,6 +61,7 @@ for child in children:
     assert stock_samples(metrics_directory)["requests_total", ()] == 31
 
 
+@pytest.mark.needs("fork")
 def test_a_slot_is_free_although_a_child_of_its_dead_owner_lives(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -83,6 +86,7 @@ print(storage.attach().name)
     assert output.strip() == "web-0"
 
 
+@pytest.mark.needs("fork")
 def test_a_live_owner_keeps_its_slot_when_its_child_starts_or_ends(
     run_python: RunPython,
 ) -> None:
@@ -102,6 +106,7 @@ os.wait()
     assert output.split() == ["web-0", "web-1"]
 
 
+@pytest.mark.needs("signals")
 def test_live_gauges_of_the_last_owner_are_dropped_other_gauges_stay(
     run_python: RunPython, metrics_directory: Path
 ) -> None:

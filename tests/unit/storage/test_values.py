@@ -4,6 +4,7 @@ import dis
 from pathlib import Path
 from typing import Any
 
+import pytest
 from prometheus_client.mmap_dict import mmap_key
 
 from monitoring.storage.format import metric_key
@@ -40,6 +41,7 @@ threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
     assert samples["h_sum", ()] == 20_000
 
 
+@pytest.mark.needs("fork")
 def test_a_fork_while_threads_write_neither_hangs_nor_loses(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -70,6 +72,7 @@ Path(os.environ['PROMETHEUS_MULTIPROC_DIR'], 'written').write_text(str(written[0
     assert len(list(metrics_directory.glob("web-*.lock"))) == 2
 
 
+@pytest.mark.needs("fork")
 def test_children_of_a_preload_master_do_not_repeat_its_counts(
     run_python: RunPython, metrics_directory: Path
 ) -> None:
@@ -118,6 +121,7 @@ c.inc()
     assert samples["monitoring_dropped_total", (("reason", "directory"),)] == 1000
 
 
+@pytest.mark.needs("signals")
 def test_a_signal_handler_may_write_metrics(run_python: RunPython, metrics_directory: Path) -> None:
     """Stock prometheus-client deadlocks when a handler interrupts a write."""
     run_python(

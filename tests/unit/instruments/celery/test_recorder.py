@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.unit.conftest import RunPython
 from tests.unit.stock import stock_samples
 
 
+@pytest.mark.needs("moves")
 def test_at_each_heartbeat_deleted_files_come_back(
     run_python: RunPython, metrics_directory: Path
 ) -> None:

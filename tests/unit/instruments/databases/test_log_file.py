@@ -39,6 +39,7 @@ def assert_whole(directory: Path) -> None:
     assert seen == Counter((f"w{n}", line) for n in range(PROCESSES) for line in range(LINES))
 
 
+@pytest.mark.needs("fork")
 def test_rotation_by_size_under_eight_processes_keeps_every_line(tmp_path: Path) -> None:
     path = tmp_path / "slow.log"
     writers = start_writers(path, 20_000)
@@ -97,6 +98,7 @@ def test_a_line_that_a_crash_left_unfinished_does_not_swallow_the_next_one(tmp_p
     assert path.read_text() == "half a li\nnext\n"
 
 
+@pytest.mark.needs("rlimits")
 def test_a_full_disk_is_an_error_and_leaves_whole_lines(tmp_path: Path) -> None:
     """A limit on file sizes stands for the full disk: it takes a part of the second line."""
     script = (

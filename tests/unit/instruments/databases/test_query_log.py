@@ -31,6 +31,7 @@ def write(settings: Settings, lines: int = 1) -> None:
         log.write(facts, ("SELECT 1", "sqlite"), Origin(None, None), {})
 
 
+@pytest.mark.needs("owners")
 def test_by_default_the_log_is_in_a_directory_of_the_users_own(kept: Path) -> None:
     write(Settings())
     (parent,) = kept.iterdir()
@@ -40,6 +41,7 @@ def test_by_default_the_log_is_in_a_directory_of_the_users_own(kept: Path) -> No
     assert '"event": "slow_query"' in (parent / "slow_queries.log").read_text()
 
 
+@pytest.mark.needs("owners")
 @pytest.mark.parametrize("spoil", ["others may write", "a link"])
 def test_a_default_place_that_is_not_safe_switches_the_log_off_and_counts_nothing(
     kept: Path, spoil: str, monkeypatch: pytest.MonkeyPatch

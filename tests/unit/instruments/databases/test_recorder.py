@@ -91,6 +91,7 @@ class _Interrupting:
         return 3
 
 
+@pytest.mark.needs("signals")
 def test_an_interruption_just_behind_a_failed_query_hides_no_failure() -> None:
     recorder = query_recorder("default", "sqlite", double=False)
     before = executed()

@@ -34,7 +34,8 @@ def test_a_payload_that_is_too_long_is_left_out_and_counted(tmp_path: Path) -> N
 def test_a_torn_place_costs_only_itself(tmp_path: Path) -> None:
     slow_request_file.add(tmp_path, numbered(1, 2, 3))
     descriptor = os.open(tmp_path / FILE, os.O_RDWR)
-    os.pwrite(descriptor, b"torn", 2 * PLACE_BYTES + 20)
+    os.lseek(descriptor, 2 * PLACE_BYTES + 20, os.SEEK_SET)
+    os.write(descriptor, b"torn")
     os.close(descriptor)
     assert slow_request_file.read(tmp_path) == numbered(1, 3)
     slow_request_file.add(tmp_path, numbered(4))
