@@ -19,6 +19,7 @@ def requests_by_route(options: RuleOptions) -> models.Dashboard:
         (
             ("All routes", (_table(),)),
             ("Chosen routes", _red()),
+            ("Percentiles by route", _percentiles_by_route()),
             ("Where the time goes", _spent()),
             ("Distribution", _distribution()),
         ),
@@ -118,18 +119,27 @@ def _red() -> tuple[object, ...]:
                 ),
             ),
         ),
+    )
+
+
+def _percentiles_by_route() -> tuple[object, ...]:
+    native = f"sum by (route) ({rate(_DURATION.family, _CHOSEN)})"
+    classic = f"sum by (route, le) ({rate(_DURATION.bucket, _CHOSEN)})"
+    return tuple(
         lines(
-            "p95 by route",
-            "95 of 100 requests of the route are answered within this time.",
+            f"p{of_100} by route",
+            f"{of_100} of 100 requests of the route are answered within this time: to 4 % where "
+            "the data source stores native histograms, else interpolated within LATENCY_BUCKETS.",
             "s",
             (
                 Query(
-                    "histogram_quantile(0.95, "
-                    f"sum by (route, le) ({rate(_DURATION.bucket, _CHOSEN)}))",
+                    f"histogram_quantile({of_100 / 100:g}, {native}) "
+                    f"or histogram_quantile({of_100 / 100:g}, {classic})",
                     "{{route}}",
                 ),
             ),
-        ),
+        )
+        for of_100 in (50, 95, 99)
     )
 
 
@@ -200,6 +210,7 @@ def _spent() -> tuple[object, ...]:
 
 def _distribution() -> tuple[object, ...]:
     chosen = series(_DURATION.bucket, _CHOSEN)
+    native = series(_DURATION.family, _CHOSEN)
     every = series(names.HTTP_REQUEST_DURATION_HIGHR_SECONDS.bucket)
     return (
         buckets(
@@ -208,8 +219,14 @@ def _distribution() -> tuple[object, ...]:
             f"sum by (le) (increase({chosen}[$__rate_interval]))",
         ),
         buckets(
+            "Durations of the chosen routes, fine",
+            "With 16 buckets for each doubling. Only where the data source stores native "
+            "histograms.",
+            f"sum (increase({native}[$__rate_interval]))",
+        ),
+        buckets(
             "Durations of all requests, fine",
-            "As beside, with 16 buckets for each doubling, over all routes.",
+            "With 16 buckets for each doubling, over all routes.",
             f"sum by (le) (increase({every}[$__rate_interval]))",
         ),
     )

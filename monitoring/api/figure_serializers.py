@@ -41,11 +41,11 @@ SORT = OpenApiParameter(
     " percentile, by requests, by requests with a status of 400 and above, or by their time in"
     " database queries.",
 )
-_NAME = {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS}
-METHOD = OpenApiParameter(
-    "method", _NAME, description="Only what is of endpoints with this method."
-)
-ROUTE = OpenApiParameter("route", _NAME, description="Only what is of endpoints with this route.")
+# No maxLength: a client that tries one character more would find the server's own limit of a URL.
+_NAME = {"type": "string", "minLength": 1}
+_SELECTS = f"Only what is of endpoints with this {{}}; at most {MOST_CHARACTERS} characters."
+METHOD = OpenApiParameter("method", _NAME, description=_SELECTS.format("method"))
+ROUTE = OpenApiParameter("route", _NAME, description=_SELECTS.format("route"))
 
 
 def _number(help_text: str, **more: Any) -> serializers.FloatField:

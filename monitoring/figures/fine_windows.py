@@ -1,11 +1,10 @@
 """Windows of the fine counts of routes: a ring of their own, and what was added since then.
 
 Beside the counts of its times, a snapshot has the requests of each endpoint by status class, so
-that both are of one moment. It has about 110 bytes for each method and route, so 1,000 routes need
-110 KB. Beyond the
-last minutes, two snapshots are 2 to 4 % of their age apart: the begin of a window is within 2 % of
-the right one, and a day takes about 250 of them. If they do not fit into MAX_BYTES, the distances
-grow: for 1,000 busy routes to 4 to 8 %.
+that both are of one moment. It has about 100 bytes for each method and route, so 1,000 routes need
+100 KB. Beyond the last minutes, two snapshots are 2 to 4 % of their age apart: the begin of a
+window is within 2 % of the right one, and a day takes about 250 of them. If they do not fit into
+MAX_BYTES, the distances grow: for 1,000 busy routes to 4 to 8 %.
 """
 
 import math
@@ -20,6 +19,7 @@ import numpy as np
 
 from monitoring.figures.cuts import Cut, cut
 from monitoring.figures.moments import EMPTY_TABLE, Moment, SeriesTable, increase
+from monitoring.figures.quantile import Buckets
 from monitoring.figures.ranking import EVERY, Endpoint, Selection
 from monitoring.figures.ring_file import FINE_RING_FILE, RingRecord
 from monitoring.figures.snapshots import FINE_SECONDS, Kind, Snapshots, from_planes, planes, thin
@@ -34,6 +34,7 @@ from monitoring.primitives.platform import boot_clock
 from monitoring.storage.fine_file import COUNTS
 
 FINE_BOUNDS = (*HIGHR_BOUNDS, math.inf)
+Counts = tuple[dict[str, float], Buckets]  # requests by status class, and times
 MAX_BYTES = 24 * 1024 * 1024
 
 _SHARE_OF_AGE = 1 / 50
@@ -82,10 +83,11 @@ class FineWindows:
             then, covered = self._snapshots.begin_of(window.seconds, now, now.table)
             return FineIncrease(self._endpoints, covered, then, now)
 
-    def cut(self, window: Window, selection: Selection, merged: Merged) -> Cut:
-        """The window of some endpoints: their times and requests, which `counts_of` tells apart."""
+    def cut(self, window: Window, selection: Selection, merged: Merged) -> tuple[Cut[Counts], bool]:
+        """The window of some endpoints, and whether they have any series."""
         with self._lock:
-            return cut(self._snapshots, window, self._with_requests(merged, selection))
+            now = self._with_requests(merged, selection)
+            return cut(self._snapshots, window, now, counts_between), bool(now.table.lines)
 
     def take(self, merged: Merged) -> None:
         """Keep a snapshot. Raises OSError and SnapshotTooLargeError."""
@@ -115,12 +117,13 @@ def fine_windows(directory: Path) -> FineWindows:
     return FineWindows(directory)
 
 
-def counts_of(table: SeriesTable, values: Values) -> tuple[list[float], dict[str, float]]:
-    """Of a cut's values: the cumulative counts of FINE_BOUNDS, and the requests by status class."""
-    times = [line.name == _TIMES for line in table.lines]
-    by_class = values[np.logical_not(times)].sum(axis=0).tolist()
+def counts_between(early: Moment, late: Moment) -> Counts:
+    """What was added to all lines of `late`: times, and requests."""
+    added = increase(early, late)
+    times = np.array([line.name == _TIMES for line in late.table.lines], bool)
+    by_class = added[~times].sum(axis=0).tolist()
     classes = {f"{digit}xx": count for digit, count in enumerate(by_class[:10]) if count}
-    return values[np.array(times, bool)].sum(axis=0).cumsum().tolist(), classes
+    return classes, Buckets(FINE_BOUNDS, added[times].sum(axis=0).cumsum().tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ class _Plan:
     targets: Indices  # and where each is added
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)  # each entry keeps a layout alive
 def _plan(layout: Layout, endpoints: tuple[Endpoint, ...], selection: Selection) -> _Plan:
     fine = [place for place, each in enumerate(endpoints) if selection.has(*each)]
     lines = [_line(_TIMES, endpoints[place]) for place in fine]

@@ -1,6 +1,5 @@
 """Reads this host's figures: its merged registry now minus the snapshot at the window's start."""
 
-import itertools
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +13,7 @@ from monitoring.conf import get_settings
 from monitoring.figures.cuts import cut
 from monitoring.figures.fine_windows import (
     FINE_BOUNDS,
-    counts_of,
+    Counts,
     fine_windows,
     middle_quantiles,
 )
@@ -179,24 +178,21 @@ class LocalSource:
     def intervals(self, window: Window, selection: Selection | None = None) -> Intervals:
         merged = shared_merger(self._directory).merge()
         if selection is not None:
-            found, counted = fine_windows(self._directory).cut(window, selection, merged), _selected
+            found, is_known = fine_windows(self._directory).cut(window, selection, merged)
         else:
             with self._lock:
                 now = self._extractor.moment(merged, boot_clock.now())
-                found, counted = cut(self._snapshots, window, now), _whole
-        now = found.moments[-1]
-        offset = time.time() - now.time
-        is_known = bool(now.table.lines)
-        intervals = [
-            Interval(early.time + offset, late.time + offset, *counted(early, late))
-            for early, late in itertools.pairwise(found.moments if is_known else ())
-        ]
+                found, is_known = cut(self._snapshots, window, now, _between), True
+        offset = time.time() - found.now
         return Intervals(
             source=LOCAL,
             covered_seconds=found.covered_seconds,
             step_seconds=found.step_seconds,
-            intervals=intervals,
-            duration=counted(found.then, now)[1],
+            intervals=[
+                Interval(start + offset, end + offset, *counts)
+                for start, end, counts in (found.parts if is_known else ())
+            ],
+            duration=found.whole[1],
             is_known=is_known,
         )
 
@@ -241,17 +237,12 @@ def local_source(directory: Path) -> LocalSource:
     return LocalSource(directory)
 
 
-def _whole(early: Moment, late: Moment) -> tuple[dict[str, float], Buckets]:
+def _between(early: Moment, late: Moment) -> Counts:
     plan, values = _plan(late.table), increase(early, late)
     classes = {
         name: float(count) for name, rows in plan.classes.items() if (count := values[rows].sum())
     }
     return classes, plan.duration.buckets(values)
-
-
-def _selected(early: Moment, late: Moment) -> tuple[dict[str, float], Buckets]:
-    counts, classes = counts_of(late.table, increase(early, late))
-    return classes, Buckets(FINE_BOUNDS, counts)
 
 
 @lru_cache(maxsize=2)

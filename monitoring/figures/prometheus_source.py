@@ -143,7 +143,7 @@ class PrometheusSource:
             by_status = rows(names.HTTP_REQUESTS, "status")
             by_bound = rows(times_of.bucket, "le")
             whole = _summed_buckets(client, ask.added(times_of.bucket, *chosen))
-        is_known = selection is None or bool(by_status or by_bound)
+        is_known = selection is None or bool(by_status or by_bound or whole.total)
         return Intervals(
             source=PROMETHEUS,
             covered_seconds=covered,

@@ -3,7 +3,7 @@
 import json
 import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -121,22 +121,24 @@ class Snapshots:
                 return moment
         return None
 
-    def spread(self, begin: float, step: float, only: SeriesTable | None = None) -> list[Moment]:
+    def spread(
+        self, begin: float, step: float, only: SeriesTable | None = None
+    ) -> Iterator[Moment]:
         """The first moment in each `step` (seconds) from `begin` on, oldest first."""
         start = self.start()
         if start is None:
-            return []
+            return
         records = [r for r in self._reader.records() if r.kind == ring_file.SNAPSHOT]
         if start.counters_began:
             records.insert(0, RingRecord(ring_file.START, 0, start.time, 0, 0, 0))
-        first: dict[int, Moment] = {}
+        last: int | None = None
         for record in records:
             place = int(record.time // step)
-            if record.time >= begin and place not in first:
+            if record.time >= begin and place != last:
                 moment = self._moment(record, only)
                 if moment is not None:
-                    first[place] = moment
-        return list(first.values())
+                    last = place
+                    yield moment
 
     def add(self, moment: Moment) -> None:
         """Append a moment. Raises OSError (such as a full disk) and SnapshotTooLargeError.

@@ -14,11 +14,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from monitoring.metrics import names
 from tests.artefacts.documents import documents
 from tests.artefacts.queries import (
     RULES,
@@ -59,10 +61,24 @@ ALERTS = rule_queries("alert")
 PANELS = panel_queries()
 RUNBOOK = [Query("runbook", code) for _, code in documents()["docs/runbook.md"].blocks]
 EVERY = RECORDINGS + ALERTS + PANELS + RUNBOOK
+# What only a Prometheus that stores native histograms has.
+NATIVE = {names.HTTP_REQUEST_DURATION_SECONDS.family}
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Two that scrape the same exporter, one with the feature of native histograms."""
+
+    classic: Prometheus
+    native: Prometheus
+
+    def of(self, name: str) -> Prometheus:
+        """The one that has the metric."""
+        return self.native if name in NATIVE else self.classic
 
 
 @pytest.fixture(scope="module")
-def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     work = tmp_path_factory.mktemp("live")
     directory = Path("/dev/shm") / f"monitoring-test-{os.getpid()}-live"
     (work / "live_tasks.py").write_text(TASKS)
@@ -87,6 +103,12 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         run_prometheus(
             work / "prometheus", [exporter.address], path="/metrics", rules=f"{RULES}/*.yml"
         ) as running,
+        run_prometheus(
+            work / "native",
+            [exporter.address],
+            "--enable-feature=native-histograms",
+            path="/metrics",
+        ) as native,
     ):
         for seed in range(2):
             make_trouble(work / "web", directory)
@@ -98,14 +120,19 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         wait_for("the exit", lambda: running.query("gunicorn_worker_exits_total"))
         last = "job:http_requests_over_target:ratio_rate3d >= 0"
         wait_for("the last rule of the longest chain", lambda: running.query(last))
-        # Two more scrapes: rates of what came last have two samples.
+        # Two more scrapes of each: rates of what came last have two samples.
         merges = running.value("monitoring_merges_total") or 0
-        wait_for("scrapes", lambda: running.query(f"monitoring_merges_total >= {merges + 3}"))
-        yield running
+        wait_for("scrapes", lambda: running.query(f"monitoring_merges_total >= {merges + 5}"))
+        yield Stores(running, native)
     with contextlib.suppress(FileNotFoundError):
         for path in directory.iterdir():
             path.unlink()
         directory.rmdir()
+
+
+@pytest.fixture
+def prometheus(stores: Stores) -> Prometheus:
+    return stores.classic
 
 
 TROUBLE = """
@@ -153,14 +180,18 @@ def test_every_family_is_in_the_reference(prometheus: Prometheus) -> None:
     assert {name for name in found if not any(re.fullmatch(one, name) for one in known)} == set()
 
 
-def test_every_selector_finds_a_series(prometheus: Prometheus) -> None:
-    wanted = {selector.text: query.place for query in EVERY for selector in selectors(query.expr)}
-    assert len(wanted) > 80
-    dead = {text: place for text, place in wanted.items() if not prometheus.query(f"count({text})")}
+def test_every_selector_finds_a_series(stores: Stores) -> None:
+    wanted = {selector: query.place for query in EVERY for selector in selectors(query.expr)}
+    assert len({selector.text for selector in wanted}) > 80
+    dead = {
+        selector.text: place
+        for selector, place in wanted.items()
+        if not stores.of(selector.name).query(f"count({selector.text})")
+    }
     assert dead == {}
 
 
-def test_every_grouped_label_is_on_a_series(prometheus: Prometheus) -> None:
+def test_every_grouped_label_is_on_a_series(stores: Stores) -> None:
     on_series: dict[str, set[str]] = {}
     missing = set()
     for query in EVERY:
@@ -168,7 +199,7 @@ def test_every_grouped_label_is_on_a_series(prometheus: Prometheus) -> None:
             there: set[str] = set()
             for name in grouping.metrics:
                 if name not in on_series:
-                    found = prometheus.query(name)
+                    found = stores.of(name).query(name)
                     on_series[name] = {label for item in found for label in item["metric"]}
                 there |= on_series[name]
             missing |= {(query.place, label) for label in grouping.labels - there}
@@ -186,9 +217,15 @@ def test_every_recording_rule_has_recorded_a_number(prometheus: Prometheus) -> N
     assert [each.place for each in RECORDINGS if not has_number(prometheus, each.place)] == []
 
 
-def test_every_panel_shows_a_number(prometheus: Prometheus) -> None:
+def test_every_panel_shows_a_number(stores: Stores) -> None:
     assert len(PANELS) > 40
-    assert [query for query in PANELS if not has_number(prometheus, query.expr)] == []
+    asked = {query: {selector.name for selector in selectors(query.expr)} for query in PANELS}
+    assert [
+        query
+        for query, metrics in asked.items()
+        if (metrics & NATIVE and not has_number(stores.native, query.expr))
+        or (metrics - NATIVE and not has_number(stores.classic, query.expr))
+    ] == []
 
 
 def test_a_healthy_site_under_traffic_with_failures_fires_only_what_it_should(
@@ -210,4 +247,10 @@ def test_a_healthy_site_under_traffic_with_failures_fires_only_what_it_should(
 
 
 def has_number(prometheus: Prometheus, expr: str) -> bool:
-    return any(not math.isnan(float(item["value"][1])) for item in prometheus.query(expr))
+    """Or a native histogram that is not empty."""
+    return any(
+        float(item["histogram"][1]["count"]) > 0
+        if "histogram" in item
+        else not math.isnan(float(item["value"][1]))
+        for item in prometheus.query(expr)
+    )

@@ -30,6 +30,7 @@ def answers_for(status: StatusPage, route: str) -> dict[str, Any]:
     status.wait_for("all parts", lambda: "/api/metrics/database/" in found)
     status.page.click("#sp-pause")
     status.wait_for("the end of the round", lambda: status.under_way == 0)
+    status.wait_for("its last part", lambda: status.text("#sp-queries"))
     return {path: response.json() for path, response in found.items()}
 
 
@@ -38,7 +39,7 @@ def test_a_route_is_found_by_a_part_of_its_name(status: StatusPage) -> None:
     everything = shown_routes(status)
     with status.page.expect_response(lambda response: "endpoints=200" in response.url):
         status.page.fill("#sp-search", "GET  Items")
-    assert shown_routes(status) == ["/demo/items/<int:pk>/"]
+    status.wait_for("it alone", lambda: shown_routes(status) == ["/demo/items/<int:pk>/"])
     assert status.text("#sp-routes-card [role=status]") == f"1 of {len(everything)} found."
     status.page.fill("#sp-search", "nowhere")
     assert status.text("#sp-routes") == "No route has this in its name."
@@ -85,7 +86,8 @@ def test_the_view_of_a_route_has_its_figures_alone(status: StatusPage) -> None:
     assert total == sum(sum(p["status_classes"].values()) for p in series["points"])
     assert f"{total} requests in the window" in status.text("#sp-histogram .sp-legend")
     status.page.click("#sp-latency summary")
-    assert status.page.locator("#sp-latency tbody tr").count() == len(series["points"])
+    rows = status.page.locator("#sp-latency tbody tr")
+    status.wait_for("its table", lambda: rows.count() == len(series["points"]))
     for hidden in ("#sp-health", "#sp-routes", "#sp-alerts", "#sp-notifications"):
         assert not status.page.locator(hidden).is_visible()
     assert "notifications" not in status.asked
@@ -109,6 +111,23 @@ def test_a_route_is_opened_and_left_by_keyboard_and_the_focus_follows(status: St
     status.page.click("text=All routes")
     assert status.page.locator("#sp-alerts").is_visible()
     assert not status.page.locator("#sp-codes").is_visible()
+
+
+def test_a_paused_page_opens_a_route_and_its_windows_and_rests_again(status: StatusPage) -> None:
+    status.with_clock().open_with_figures()
+    status.page.click("#sp-pause")
+    status.page.click(f'#sp-routes a[href="{SLOW}"]')
+    status.wait_for("its figures", lambda: status.value("max_response_time"))
+    status.wait_for("the end of the round", lambda: status.asked.count("database") >= 2)
+    with status.page.expect_response(lambda response: "series" in response.url) as caught:
+        status.page.check("[name=window][value='15m']", force=True)
+    query = parse_qs(urlsplit(caught.value.url).query)
+    assert query == {"window": ["15m"], "method": ["GET"], "route": ["/demo/slow/"]}
+    status.wait_for("the end of the round", lambda: status.asked.count("database") >= 3)
+    status.wait_for("rest", lambda: status.under_way == 0)
+    before = list(status.asked)
+    status.page.clock.run_for(60_000)
+    assert status.asked == before
 
 
 def test_a_route_that_nobody_asked_for_says_so(status: StatusPage) -> None:

@@ -2,7 +2,7 @@
 // the browser goes back from it. It shows and hides the parts of the page that belong to one view.
 
 import { byId, setText } from "./dom.js";
-import { fragmentOf } from "./format.js";
+import { fragmentOf, isNumber } from "./format.js";
 import { routeSpentTable, statusCodesTable } from "./tables.js";
 
 const SITE_TITLE = document.title;
@@ -73,11 +73,18 @@ export class RouteView {
   }
 }
 
+// A part that is not measured is in the rest.
 function spentRows(endpoint) {
-  const rows = Object.entries(SHARES).map(([subject, field]) => ({ subject, share: endpoint[field] }));
-  const known = rows.every(({ share }) => share !== null);
-  const rest = 1 - rows.reduce((sum, { share }) => sum + share, 0);
-  rows.push({ subject: REST, share: known ? Math.max(rest, 0) : null });
+  const parts = Object.entries(SHARES).map(([subject, field]) => ({
+    subject,
+    share: endpoint[field],
+    why: endpoint.unavailable[field],
+  }));
+  const known = parts.map(({ share }) => share).filter(isNumber);
+  const rest = known.length ? Math.max(1 - known.reduce((sum, share) => sum + share, 0), 0) : null;
   const average = endpoint.avg_response_time;
-  return rows.map((row) => ({ ...row, of_each: row.share === null || average === null ? null : row.share * average }));
+  return [...parts, { subject: REST, share: rest }].map((row) => ({
+    ...row,
+    of_each: isNumber(row.share) && isNumber(average) ? row.share * average : null,
+  }));
 }

@@ -148,11 +148,11 @@ export function timeSpentTable(region) {
   return new Table(region, columns, { empty: "Nothing in this window.", key: (row) => row.subject });
 }
 
-// Rows: {subject, share, of_each}, the last in milliseconds of an average request.
+// Rows: {subject, share, why, of_each}: why there is no share; milliseconds of an average request.
 export function routeSpentTable(region) {
   const columns = [
     { head: "Spent on", cell: (row) => SUBJECTS[row.subject] },
-    { head: "Of its time", number: true, cell: (row) => share(row.share) },
+    { head: "Of its time", number: true, cell: (row) => row.why ?? share(row.share) },
     { head: "Of an average request", number: true, cell: (row) => durationText(row.of_each) },
   ];
   return new Table(region, columns, { empty: NO_REQUESTS_YET, key: (row) => row.subject });

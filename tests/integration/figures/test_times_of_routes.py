@@ -60,6 +60,19 @@ def assert_between(shown: Callable[[str, str], Any], times: Times, error: float)
             assert low * (1 - error) <= seconds <= high * (1 + error), (route, name, low, high)
 
 
+def assert_points(series: Any, inside: list[float], outside: list[float]) -> None:
+    """Each request is in one point of its route, and each point has times of this route alone."""
+    busy = [point for point in series["points"] if point["status_classes"]]
+    assert sum(point["status_classes"]["2xx"] for point in busy) == len(outside)
+    assert sum(bar["count"] for bar in series["histogram"]) == len(outside)
+    assert series["unavailable"] == {}
+    for point in busy:
+        times = [point[f"{name}_response_time"] / 1000 for name in PERCENTILES]
+        assert times == sorted(times)
+        assert inside[0] * (1 - JSON_ERROR) <= times[0] <= times[-1]
+        assert times[-1] <= outside[-1] * (1 + JSON_ERROR)
+
+
 def load(server: Gunicorn, times: int = 1) -> None:
     for routes in (REQUESTS, SLOWEST):
         for route, count in routes.items():
@@ -127,6 +140,11 @@ def test_percentiles_of_routes_are_right_wherever_they_are_shown(
         assert abs(spans["endpoints_covered_seconds"] - spans["covered_seconds"]) < 1
         assert counted(since) == counts
         assert_between(of(since), recent, JSON_ERROR)
+
+        for route, (inside, outside) in recent.items():
+            url = f"/api/metrics/series/?window={math.ceil(time.monotonic() - snapshot) + 4}s"
+            series = ask(server, admin, f"{url}&method=GET&route={route}")
+            assert_points(series, inside, outside)
 
         both = {
             route: (sorted(inside + recent[route][0]), sorted(outside + recent[route][1]))

@@ -824,11 +824,11 @@ function timeSpentTable(region) {
   return new Table(region, columns, { empty: "Nothing in this window.", key: (row) => row.subject });
 }
 
-// Rows: {subject, share, of_each}, the last in milliseconds of an average request.
+// Rows: {subject, share, why, of_each}: why there is no share; milliseconds of an average request.
 function routeSpentTable(region) {
   const columns = [
     { head: "Spent on", cell: (row) => SUBJECTS[row.subject] },
-    { head: "Of its time", number: true, cell: (row) => share(row.share) },
+    { head: "Of its time", number: true, cell: (row) => row.why ?? share(row.share) },
     { head: "Of an average request", number: true, cell: (row) => durationText(row.of_each) },
   ];
   return new Table(region, columns, { empty: NO_REQUESTS_YET, key: (row) => row.subject });
@@ -1033,13 +1033,20 @@ class RouteView {
   }
 }
 
+// A part that is not measured is in the rest.
 function spentRows(endpoint) {
-  const rows = Object.entries(SHARES).map(([subject, field]) => ({ subject, share: endpoint[field] }));
-  const known = rows.every(({ share }) => share !== null);
-  const rest = 1 - rows.reduce((sum, { share }) => sum + share, 0);
-  rows.push({ subject: REST, share: known ? Math.max(rest, 0) : null });
+  const parts = Object.entries(SHARES).map(([subject, field]) => ({
+    subject,
+    share: endpoint[field],
+    why: endpoint.unavailable[field],
+  }));
+  const known = parts.map(({ share }) => share).filter(isNumber);
+  const rest = known.length ? Math.max(1 - known.reduce((sum, share) => sum + share, 0), 0) : null;
   const average = endpoint.avg_response_time;
-  return rows.map((row) => ({ ...row, of_each: row.share === null || average === null ? null : row.share * average }));
+  return [...parts, { subject: REST, share: rest }].map((row) => ({
+    ...row,
+    of_each: isNumber(row.share) && isNumber(average) ? row.share * average : null,
+  }));
 }
 
 // strip.js
