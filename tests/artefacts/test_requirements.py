@@ -43,8 +43,17 @@ def test_pip_may_take_the_django_prometheus_that_fits_the_project_s_django() -> 
     assert allowed == ["2.5.0", "2.6.0.dev22"]
 
 
-def test_the_core_needs_three_packages() -> None:
-    assert {each.name for each in requirements()} == {"django", "numpy", "prometheus-client"}
+def test_the_core_needs_three_packages_and_psutil_where_there_is_no_proc() -> None:
+    def needed(system: str) -> set[str]:
+        return {
+            each.name
+            for each in requirements()
+            if each.marker is None or each.marker.evaluate({"sys_platform": system})
+        }
+
+    core = {"django", "numpy", "prometheus-client"}
+    assert needed("linux") == core
+    assert needed("darwin") == needed("win32") == core | {"psutil"}
 
 
 def test_all_has_what_our_features_use_and_the_reference_project_has_more() -> None:
