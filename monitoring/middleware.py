@@ -72,7 +72,6 @@ class PerformanceMonitoringMiddleware:
         if started is None:
             return cast(HttpResponseBase, await self.get_response(request))
         try:
-            self._recorder.note_task(request)
             response = cast(HttpResponseBase, await self.get_response(request))
         except BaseException as error:
             try:

@@ -36,8 +36,7 @@ _blocks = BoundedNames(_MAX_BLOCKS, OTHER)
 def report_slow(alias: str, vendor: str, sql: Any, seconds: float, cursor: Any) -> None:
     """Queue a slow query for the log."""
     moment, rows, tracker = time(), _rows(cursor), request_tracker()
-    task = None if tracker is None else tracker.task
-    origin = replace(_origin(None if tracker is None else tracker.request), caller=caller(task))
+    origin = replace(_origin(None if tracker is None else tracker.request), caller=caller())
     if isinstance(sql, str | bytes):
         sql = sql[: MAX_INPUT + 1]
 

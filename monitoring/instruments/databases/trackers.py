@@ -6,10 +6,8 @@ see it. A thread that a project starts itself begins without one.
 """
 
 import threading
-from asyncio import Task
 from contextvars import ContextVar
 from time import perf_counter
-from typing import Any
 
 from django.http import HttpRequest
 
@@ -52,7 +50,7 @@ class RequestTracker(Tracker):
     `is_answering` until the middleware has its answer, whose content may be streamed after that.
     `spent` has the seconds of queries (DB), cache operations (CACHE) and outgoing calls (OUTGOING);
     None before the first. Those that overlap, in threads or tasks, add up to more than the time.
-    `task` is the one of an async request. `callers` has who asked for a statement when it was run
+    `callers` has who asked for a statement when it was run
     more than `repeated_limit` times; None before the first.
     """
 
@@ -63,7 +61,6 @@ class RequestTracker(Tracker):
         "request",
         "spent",
         "statements",
-        "task",
     )
 
     def __init__(self, parent: Tracker | None, request: HttpRequest, repeated_limit: int) -> None:
@@ -73,7 +70,6 @@ class RequestTracker(Tracker):
         self.request: HttpRequest | None = request
         self.is_answering = True
         self.repeated_limit = repeated_limit
-        self.task: Task[Any] | None = None
         self.spent: dict[str, float] | None = None
         self.statements: dict[_Statement, int] = {}
         self.callers: dict[_Statement, str | None] | None = None
@@ -90,7 +86,7 @@ class RequestTracker(Tracker):
             if known is not None:
                 self.statements[key] = known + 1
                 if known == self.repeated_limit:
-                    self.callers = {**(self.callers or {}), key: caller(self.task)}
+                    self.callers = {**(self.callers or {}), key: caller()}
             elif len(self.statements) < _MAX_STATEMENTS:
                 self.statements[key] = 1
 

@@ -5,7 +5,6 @@ of a request are made together under one lock. No method raises an error of ours
 handler raises passes.
 """
 
-import asyncio
 import sys
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -110,14 +109,6 @@ class RequestRecorder:
                 raise
             report_error("a request's start could not be recorded")
         return perf_counter()
-
-    def note_task(self, request: HttpRequest) -> None:
-        """Remember the current task, whose queries run in threads of Django's."""
-        try:
-            request.monitoring_queries.task = asyncio.current_task()  # type: ignore[attr-defined]
-        except Exception as error:  # no loop of asyncio's, or a `begin` that failed
-            if is_interruption(error):
-                raise
 
     def begin_stream(self, request: HttpRequest) -> None:
         """Its answer is ready, and its content follows. `finish` counts it at the end of that."""

@@ -151,9 +151,20 @@ def test_a_middleware_around_a_view_is_not_the_caller_of_the_views_query(logged:
     assert of_middleware["route"] == "_middleware"
 
 
-def test_a_query_that_is_awaited_names_the_line_that_awaits_it(logged: Any) -> None:
-    with override_settings(MIDDLEWARE=[MIDDLEWARE]):
-        async_to_sync(AsyncClient().get)("/async/")
+SYNC = f"{__name__}.own_middleware"
+
+
+@pytest.mark.parametrize("stack", [[MIDDLEWARE], [MIDDLEWARE, SYNC]], ids=["async", "sync"])
+@pytest.mark.parametrize("server", ["asgi", "wsgi"])
+def test_a_query_that_is_awaited_names_the_line_that_awaits_it(
+    logged: Any, server: str, stack: list[str]
+) -> None:
+    """Also below a middleware that is sync only, and under WSGI: the view has a task of its own."""
+    with override_settings(MIDDLEWARE=stack):
+        if server == "asgi":
+            async_to_sync(AsyncClient().get)("/async/")
+        else:
+            Client().get("/async/")
     (line,) = logged()
     number = line_of("await Threshold.objects.acount()")
     assert line["caller"] == f"{HERE}:{number}:inner"
