@@ -82,13 +82,15 @@ class CacheView(AdminView):
         window = window_of(request, LOCAL_SECONDS)
         counted = read_counted(window)
         servers: dict[str, dict[str, Any] | None] = {}
-        unavailable = {}
+        unavailable: dict[str, str] = {}
         for server in redis_servers():
             servers[server.name] = None
             try:
                 servers[server.name] = asdict(redis_info(server, self.seconds_left()))
             except RedisUnavailableError as error:
                 unavailable[server.name] = str(error)
+        if not servers:
+            unavailable["redis"] = "no cache of CACHES is Redis"
         return Response(
             {
                 **cache_figures(counted.lines, counted.added, list(django_settings.CACHES)),

@@ -332,7 +332,9 @@ class CacheSerializer(serializers.Serializer[Any]):
     redis_servers = serializers.DictField(
         child=RedisSerializer(allow_null=True), help_text="By cache alias, or REDIS_URL."
     )
-    unavailable = _reasons("Why a server's figures are null, by its name in redis_servers.")
+    unavailable = _reasons(
+        "Why a server's figures are null, by its name in redis_servers; `redis`: there is none."
+    )
     window = WindowSerializer()
     source = Choice(choices=[LOCAL])  # type: ignore[assignment]
     timestamp = _number("Unix seconds.")

@@ -66,7 +66,7 @@ SERVERS = {
     "gunicorn-uvicorn-worker": _gunicorn("-k", "uvicorn_worker.UvicornWorker", _ASGI),
     "uvicorn": WebServer(("uvicorn", "--port", "PORT", "--workers", "3", _ASGI), 3),
     "granian-wsgi": _granian("wsgi", _WSGI),
-    "granian-asgi": _granian("asgi", _ASGI),
+    "granian-asgi": _granian("asginl", _ASGI),
     "hypercorn": WebServer(_HYPERCORN, 3, respawns=False),
     "daphne": WebServer(("daphne", "--port", "PORT", _ASGI), 1, respawns=False, reloads=False),
     "uwsgi": _uwsgi(),
