@@ -247,8 +247,8 @@ class Settings:
         values.path_or_default,
         "Log file of slow and repeated queries, one JSON object per line. A relative path starts at"
         " BASE_DIR if the project has one. None, the default: `/var/tmp/django-monitoring-<user"
-        " id>-<hash of BASE_DIR>/slow_queries.log`, or no log if this process may not write there. Empty: no"
-        " log.",
+        " id>-<hash of BASE_DIR>/slow_queries.log`, or no log if this process may not write there."
+        " Empty: no log.",
     )
     SLOW_QUERY_LOG_BACKUPS: int = _setting(
         5, values.integer(1, 1000), "Number of older SLOW_QUERY_LOG files that are kept.", "files"

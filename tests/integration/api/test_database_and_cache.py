@@ -106,7 +106,9 @@ def test_only_admins_may_ask(tmp_path: Path, shm_directory: Path) -> None:
         status, answer = get_json(server, DATABASE, token)
         assert status == 200
         assert answer["connections"]["default"]["pages"]["page_size"] > 0
-        assert get_json(server, CACHE, token)[1]["redis"] is None
+        cache = get_json(server, CACHE, token)[1]
+        assert cache["redis"] is None
+        assert cache["unavailable"] == {"redis": "no cache of CACHES is Redis"}
 
 
 def test_a_stopped_and_a_lost_postgresql_are_a_503_within_the_deadline(

@@ -819,7 +819,7 @@ function timeSpentTable(region) {
     { head: "Spent on", cell: (row) => SUBJECTS[row.subject] },
     { head: "Of their time", number: true, cell: (row) => share(row.share) },
     { head: "In requests", number: true, cell: (row) => durationText(row.in_requests_ms) },
-    { head: "Outside requests", number: true, cell: (row) => durationText(row.outside_requests_ms) },
+    { head: "Outside", number: true, cell: (row) => durationText(row.outside_requests_ms) },
   ];
   return new Table(region, columns, { empty: "Nothing in this window.", key: (row) => row.subject });
 }
