@@ -62,4 +62,10 @@ def _entries(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _shown(entry: dict[str, Any], event: str) -> dict[str, Any]:
-    return {"timestamp": entry["timestamp"], **{name: entry.get(name) for name in _KEPT[event]}}
+    kept = {name: _encodable(entry.get(name)) for name in _KEPT[event]}
+    return {"timestamp": entry["timestamp"], **kept}
+
+
+def _encodable(value: Any) -> Any:
+    """Without the lone surrogates that JSON can write and UTF-8 cannot."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value

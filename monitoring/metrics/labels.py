@@ -87,12 +87,15 @@ class Routes:
         return self._ignored.match(name) is not None
 
 
-def static_prefix(static_url: str | None) -> str | None:
+def static_prefix(static_url: object) -> str | None:
     """The paths of static files begin with this; None if they cannot be told from others.
 
-    `static_url` is Django's STATIC_URL: a path with the script's prefix, or a URL on another host.
+    `static_url` is Django's STATIC_URL: a path, or a URL on another host, also a lazy one.
     """
-    prefix = urlsplit(static_url or "").path
+    try:
+        prefix = urlsplit(str(static_url or "")).path
+    except ValueError:
+        return None
     return prefix if prefix.strip("/") else None
 
 

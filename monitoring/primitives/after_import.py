@@ -1,6 +1,7 @@
 """Calls a function as soon as something in the process imports a module; imports none itself."""
 
 import sys
+from _thread import get_ident
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -33,24 +34,30 @@ class _Finder(MetaPathFinder):
 
     def __init__(self) -> None:
         self.waiting: dict[str, list[Call]] = {}
+        self._searches: set[tuple[int, str]] = set()
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in self.waiting:
-            return None
-        others = (finder for finder in [*sys.meta_path] if finder is not self)
-        found = (finder.find_spec(fullname, path, target) for finder in others)
-        spec = next(filter(None, found), None)
-        if spec is not None and spec.loader is not None:
+        search = get_ident(), fullname
+        if fullname not in self.waiting or search in self._searches:
+            return None  # the latter, when another finder of this kind asks us in turn
+        self._searches.add(search)
+        try:
+            others = [
+                getattr(each, "find_spec", None) for each in sys.meta_path if each is not self
+            ]
+            found = (find(fullname, path, target) for find in others if find is not None)
+            spec = next(filter(None, found), None)
+        finally:
+            self._searches.discard(search)
+        if spec is not None and hasattr(spec.loader, "exec_module"):
             spec.loader = _Loader(spec.loader, fullname)
         return spec
 
     def loaded(self, name: str) -> None:
-        calls = self.waiting.pop(name, [])
-        if not self.waiting:
-            sys.meta_path[:] = [each for each in sys.meta_path if each is not self]
-        for call in calls:
+        # It stays in sys.meta_path: another thread may be going through that list.
+        for call in self.waiting.pop(name, []):
             call()
 
 
@@ -77,4 +84,6 @@ class _Loader(Loader):
 
     def __getattr__(self, name: str) -> Any:
         """Who looks for a module without importing it may ask the loader for its source, say."""
+        if name.startswith("__") or name == "_loader":  # of a copy that is being made
+            raise AttributeError(name)
         return getattr(self._loader, name)

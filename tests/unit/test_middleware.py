@@ -295,6 +295,17 @@ def test_files_that_a_middleware_serves_can_be_left_out(
     assert found == {("/ok/", "200"): 1, **left}
 
 
+@pytest.mark.parametrize("static", ["/static/", "/shop/static/"])
+def test_static_files_below_a_scripts_name_are_static(static: str) -> None:
+    """The server's SCRIPT_NAME is not in STATIC_URL; that of FORCE_SCRIPT_NAME is."""
+    counts = Counts()
+    request_recorder.cache_clear()
+    with override_settings(MIDDLEWARE=[MIDDLEWARE, f"{__name__}.serve_files"], STATIC_URL=static):
+        Client(raise_request_exception=False).get("/static/broken", SCRIPT_NAME="/shop")
+    request_recorder.cache_clear()
+    assert counts.changes()["http_requests_total", "GET", "_static", "500"] == 1
+
+
 @pytest.mark.parametrize("ignored", [[], ["/static/*"], ["_static"]])
 def test_files_of_whitenoise_are_static_and_can_be_left_out(
     tmp_path: Path, ignored: list[str]

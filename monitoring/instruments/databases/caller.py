@@ -15,6 +15,8 @@ from monitoring.instruments.databases.log_place import base_directory
 
 _MAX_FRAMES = 400
 _MAX_FILES = 4096  # whose names are kept
+_MAX_PATH = 1000  # of a file; longer ones are no file's
+_MAX_SHOWN = 150  # characters of a file, and of a function
 _PARTS_OUTSIDE = 3  # of the path of a file that is not below BASE_DIR
 _PACKAGE = str(Path(__file__).parents[2]) + "/"
 # Functions of BaseHandler that call the view. Outside of them are the middlewares, which did not
@@ -39,8 +41,9 @@ def _first_own(frames: Iterable[FrameType]) -> str | None:
     """Of these frames, innermost first, within the view."""
     for frame in frames:
         code = frame.f_code
-        if (name := _name_of(code.co_filename)) is not None:
-            return f"{name}:{frame.f_lineno}:{code.co_qualname}"
+        file = code.co_filename
+        if len(file) <= _MAX_PATH and (name := _name_of(file)) is not None:
+            return f"{name}:{frame.f_lineno}:{_shown(code.co_qualname)}"
         if code.co_name in _CALLS_VIEW:
             return None
         if code.co_name == _RUNS_IN_THREAD and (awaiting := _awaiting(frame)):
@@ -84,12 +87,19 @@ def _waiting(task: "Task[Any]") -> Iterator[FrameType]:
 @lru_cache(maxsize=_MAX_FILES)
 def _name_of(file: str) -> str | None:
     """How a file of the project's is shown; None if it is not one."""
-    if file.startswith(("<", *_places_of_libraries())) or _is_installed(file):
+    if not file or file.startswith(("<", *_places_of_libraries())) or _is_installed(file):
+        return None
+    if ":/" in file[3:] or "\n" in file:  # a URL, or source text: it may have anything in it
         return None
     path, base = Path(file), base_directory().absolute()
     if path.is_relative_to(base):
-        return str(path.relative_to(base))
-    return "/".join(path.parts[-_PARTS_OUTSIDE:])
+        return _shown(str(path.relative_to(base)))
+    return _shown("/".join(path.relative_to(path.anchor).parts[-_PARTS_OUTSIDE:]))
+
+
+def _shown(text: str) -> str:
+    """Its end, as text that any encoding takes: a name of a file need not be one."""
+    return text.encode(errors="replace").decode()[-_MAX_SHOWN:]
 
 
 def _is_installed(file: str) -> bool:

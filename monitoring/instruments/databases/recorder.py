@@ -64,7 +64,7 @@ class QueryRecorder:
             params = _Counted(params)
         failure: BaseException | None = None
         result = None
-        sent = self._commented(sql, params) if self._comments else sql
+        sent = self._commented(sql, params, many) if self._comments else sql
         started = perf_counter()
         try:
             result = execute(sent, params, many, context)
@@ -95,9 +95,11 @@ class QueryRecorder:
                 del failure  # else a cycle: the exception, its traceback, this frame
         return result
 
-    def _commented(self, sql: Any, params: Any) -> Any:
+    def _commented(self, sql: Any, params: Any, many: bool) -> Any:
         from monitoring.instruments.databases.sql_comment import commented  # noqa: PLC0415  (opt-in)
 
+        if many and self._vendor == "mysql":
+            return sql  # its drivers join the rows of an INSERT only if VALUES ends it
         try:
             return commented(sql, params)
         except Exception as error:

@@ -53,7 +53,7 @@ def report_slow(alias: str, vendor: str, sql: Any, seconds: float, cursor: Any) 
 
 def report_repeated(tracker: RequestTracker, route: str, request: HttpRequest) -> None:
     """Count and log, in the background, the queries that a request ran too often."""
-    moment, statements, limit = time(), tracker.statements, tracker.repeated_limit
+    moment, statements, limit = time(), tracker.statements.copy(), tracker.repeated_limit
     found = tracker.callers or {}
     origin = replace(_origin(request), route=route)
 

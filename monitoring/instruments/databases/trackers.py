@@ -3,9 +3,12 @@ the request's time is spent on.
 
 The current tracker is a context variable: async code and the threads in which Django runs sync code
 see it. A thread that a project starts itself begins without one.
+
+There is no lock: a signal handler or a finaliser may ask a database or a cache while one is held,
+and would wait for ever. Python switches threads, and calls handlers, after a call or at the end of
+a round, so each count here is one step: an addition without a call in it.
 """
 
-import threading
 from contextvars import ContextVar
 from time import perf_counter
 
@@ -14,8 +17,7 @@ from django.http import HttpRequest
 from monitoring.instruments.databases.caller import caller
 from monitoring.instruments.databases.normalise import MAX_INPUT
 from monitoring.instruments.databases.statement_text import known_text
-from monitoring.metrics.request_families import DB
-from monitoring.primitives.platform.forks import in_each_child
+from monitoring.metrics.request_families import CACHE, DB, OUTGOING
 
 _MAX_STATEMENTS = 1000  # different statements that are counted for one request
 
@@ -28,20 +30,18 @@ class Tracker:
     `count` is the number of calls of execute and executemany; `total` and `slowest` are seconds.
     """
 
-    __slots__ = ("_lock", "count", "parent", "slowest", "total")
+    __slots__ = ("count", "parent", "slowest", "total")
 
     def __init__(self, parent: "Tracker | None") -> None:
         self.parent = parent
         self.count = 0
         self.total = 0.0
         self.slowest = 0.0
-        self._lock = threading.Lock()
 
     def add(self, alias: str, vendor: str, sql: object, seconds: float) -> None:
-        with self._lock:
-            self.count += 1
-            self.total += seconds
-            self.slowest = max(self.slowest, seconds)
+        self.count += 1
+        self.total += seconds
+        self.slowest = max(self.slowest, seconds)
 
 
 class RequestTracker(Tracker):
@@ -66,7 +66,6 @@ class RequestTracker(Tracker):
     def __init__(self, parent: Tracker | None, request: HttpRequest, repeated_limit: int) -> None:
         self.parent = parent  # without super(), because every request makes a tracker
         self.count = 0
-        self._lock = threading.Lock()
         self.request: HttpRequest | None = request
         self.is_answering = True
         self.repeated_limit = repeated_limit
@@ -76,36 +75,35 @@ class RequestTracker(Tracker):
 
     def add(self, alias: str, vendor: str, sql: object, seconds: float) -> None:
         text = known_text(sql)
-        with self._lock:
-            self.count += 1
-            self._spend(DB, seconds)
-            if text is None or len(text) > MAX_INPUT:
+        self.count += 1
+        self.spend(DB, seconds)
+        if text is None or len(text) > MAX_INPUT:
+            return
+        key = (alias, vendor, text)
+        statements = self.statements
+        if key not in statements:
+            if len(statements) >= _MAX_STATEMENTS:
                 return
-            key = (alias, vendor, text)
-            known = self.statements.get(key)
-            if known is not None:
-                self.statements[key] = known + 1
-                if known == self.repeated_limit:
-                    self.callers = {**(self.callers or {}), key: caller()}
-            elif len(self.statements) < _MAX_STATEMENTS:
-                self.statements[key] = 1
+            statements.setdefault(key, 0)
+        statements[key] = times = statements[key] + 1
+        if times == self.repeated_limit + 1:
+            self.callers = {**(self.callers or {}), key: caller()}
 
     def spend(self, subject: str, seconds: float) -> None:
         """Add time that was spent on DB, CACHE or OUTGOING."""
-        with self._lock:
-            self._spend(subject, seconds)
+        if self.spent is None:
+            first = {DB: 0.0, CACHE: 0.0, OUTGOING: 0.0}
+            if self.spent is None:
+                self.spent = first
+        self.spent[subject] += seconds
 
     def spent_so_far(self) -> tuple[dict[str, float], int]:
-        """Seconds by subject, and the number of queries; threads may still add to both."""
-        with self._lock:
-            return dict(self.spent or {}), self.count
+        """Seconds by subject, if there are any, and the number of queries.
 
-    def _spend(self, subject: str, seconds: float) -> None:
-        spent = self.spent
-        if spent is None:
-            self.spent = {subject: seconds}
-        else:
-            spent[subject] = spent.get(subject, 0.0) + seconds
+        Threads may still add to both.
+        """
+        found = (self.spent or {}).copy()
+        return {subject: seconds for subject, seconds in found.items() if seconds}, self.count
 
 
 class Operation:
@@ -145,17 +143,6 @@ def spend(subject: str, seconds: float) -> None:
             tracker.spend(subject, seconds)
             return
         tracker = tracker.parent
-
-
-def _renew_locks_in_child() -> None:
-    """Another thread may have held the lock of a block within which this process was forked."""
-    tracker = current.get()
-    while tracker is not None:
-        tracker._lock = threading.Lock()
-        tracker = tracker.parent
-
-
-in_each_child(_renew_locks_in_child)
 
 
 def is_within_request() -> bool:

@@ -145,7 +145,8 @@ def _watch_aiohttp(module: Any, recorder: OutgoingRecorder) -> None:
 
     def make(init: Any) -> Any:
         def timed(self: Any, *args: Any, **kwargs: Any) -> None:
-            kwargs["trace_configs"] = [*(kwargs.get("trace_configs") or ()), trace]
+            given = [*(kwargs.get("trace_configs") or ())]  # perhaps another session's
+            kwargs["trace_configs"] = given if trace in given else [*given, trace]
             init(self, *args, **kwargs)
 
         return timed

@@ -66,15 +66,25 @@ class OutgoingRecorder:
             report_error("an outgoing call could not be recorded")
 
     def _host(self, host: object, port: int | None) -> str:
-        name = host if isinstance(host, str) else ""
+        name = _ascii(host).lower() if isinstance(host, str) else ""
         if port not in _DEFAULT_PORTS:
             name = f"{name}:{port}"
         known = self._hosts.get(name)
         if known is None:
             if not _HOST.fullmatch(name):
                 return OTHER
-            known = self._hosts.learn(name, name.lower())
+            known = self._hosts.learn(name, name)
         return known
+
+
+def _ascii(host: str) -> str:
+    """An international name in the form of the DNS, which some libraries have decoded."""
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode()
+    except UnicodeError:
+        return host
 
 
 def _method(method: object) -> str:

@@ -249,7 +249,11 @@ class RequestRecorder:
             return None
         if status == 404:
             return Unresolved.UNMATCHED
-        if self._static_prefix is not None and request.path.startswith(self._static_prefix):
+        prefix = self._static_prefix
+        # STATIC_URL may begin with the script's name (FORCE_SCRIPT_NAME) or not (the server's).
+        if prefix is not None and (
+            request.path.startswith(prefix) or request.path_info.startswith(prefix)
+        ):
             return Unresolved.STATIC
         route = self._route_of_path(request)
         return None if route is not None and route.ignored else Unresolved.MIDDLEWARE

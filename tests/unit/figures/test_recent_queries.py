@@ -77,3 +77,9 @@ def test_those_of_one_route_are_found_behind_those_of_others(tmp_path: Path) -> 
     (found,) = recent(log, SLOW, Selection("GET", "/a/"))
     assert found["duration_ms"] == 101.0
     assert recent(log, SLOW, Selection("POST", "/a/")) == []
+
+
+def test_what_utf_8_cannot_write_is_replaced(tmp_path: Path) -> None:
+    log = tmp_path / "slow.log"
+    write(log, {**entry(1), "caller": "caf\udce9/views.py:1:ask"})
+    assert recent(log, SLOW)[0]["caller"] == "caf?/views.py:1:ask"

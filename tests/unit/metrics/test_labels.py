@@ -2,6 +2,7 @@
 
 import pytest
 from django.urls import ResolverMatch
+from django.utils.functional import lazy
 
 from monitoring.metrics.labels import Routes, Unresolved, no_traffic, static_prefix
 
@@ -25,13 +26,16 @@ def match(route: str, name: str | None = None, namespace: str | None = None) -> 
         ("https://cdn.example.org/files/", "/files/"),
         ("https://cdn.example.org", None),
         ("https://cdn.example.org/", None),
+        (lazy(lambda: "/static/", str)(), "/static/"),
+        ("http://[bad/", None),
         ("/", None),
         ("", None),
         (None, None),
     ],
+    ids=repr,
 )
 def test_static_files_are_those_below_the_path_of_static_url(
-    static_url: str | None, prefix: str | None
+    static_url: object, prefix: str | None
 ) -> None:
     assert static_prefix(static_url) == prefix
 

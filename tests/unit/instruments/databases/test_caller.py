@@ -209,6 +209,11 @@ def test_a_file_outside_of_base_dir_is_named_by_its_end_and_a_library_not_at_all
     assert room._name_of("/srv/shop/apps/orders/views.py") == "apps/orders/views.py"
     assert room._name_of("/x/.venv/lib/python3.12/site-packages/django/db/models/query.py") is None
     assert room._name_of("/usr/lib/python3/dist-packages/django/db/models/query.py") is None
+    assert room._name_of("/x.py") == "x.py"
+    assert room._name_of("/srv/caf\udce9/views.py") == "srv/caf?/views.py"
+    for odd in ("", "http://user:secret@host/x.py", "http:/user:secret@host/x.py", "SELECT\n'a'"):
+        assert room._name_of(odd) is None
+    assert len(room._name_of(f"/srv/{'x' * 900}/views.py") or "") <= 150
     assert room._name_of("<frozen importlib._bootstrap>") is None
     assert room._name_of(asyncio.__file__) is None
     assert room._name_of(room.__file__) is None
@@ -222,3 +227,11 @@ def test_a_deep_stack_ends_somewhere() -> None:
         return caller() if levels == 0 else deep(levels - 1)
 
     assert deep(300) is not None
+
+
+def test_what_is_too_long_for_a_file_is_none() -> None:
+    scope: dict[str, Any] = {"caller": caller}
+    exec(compile("def ask(): return caller()", "/srv/" + "x" * 300_000, "exec"), scope)
+    found = scope["ask"]()
+    assert found is not None
+    assert found.startswith(f"{HERE}:")

@@ -107,3 +107,26 @@ def test_what_has_a_comment_or_is_no_text_stays_as_it_is(sql: Any) -> None:
 
 def test_without_a_request_and_a_trace_there_is_no_comment() -> None:
     assert sent_by(lambda: connection.cursor().execute("SELECT 1")) == ["SELECT 1"]
+
+
+def test_mysql_gets_no_comment_with_many_rows_whose_drivers_join_them() -> None:
+    """PyMySQL and mysqlclient send one INSERT only if VALUES is the statement's end."""
+    metrics = database_metrics()
+    sent: list[Any] = []
+
+    def execute(sql: Any, *rest: Any) -> None:
+        sent.append(sql)
+
+    request = HttpRequest()
+    request.META["HTTP_TRACEPARENT"] = TRACE
+    tracker = begin_request(request, 10)
+    try:
+        for vendor in ("mysql", "postgresql"):
+            recorder = QueryRecorder("default", vendor, metrics, 9, double=False, comments=True)
+            recorder(execute, "INSERT INTO t VALUES (%s)", [[1], [2]], True, {})
+    finally:
+        end_request(tracker)
+    assert sent == [
+        "INSERT INTO t VALUES (%s)",
+        f"INSERT INTO t VALUES (%s) /*traceparent='{TRACE}'*/",
+    ]

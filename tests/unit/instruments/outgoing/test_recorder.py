@@ -25,9 +25,9 @@ def labels(duration: BisectHistogram) -> list[tuple[str, ...]]:
     return [tuple(key) for key in duration._metrics]
 
 
-def test_hosts_past_the_limit_share_a_label() -> None:
+def test_hosts_past_the_limit_share_a_label_and_spellings_of_one_are_one() -> None:
     made, duration = recorder(2)
-    for host in ("a.example", "b.example", "c.example", "a.example", "d.example"):
+    for host in ("a.example", "A.Example", "b.example", "c.example", "a.example", "d.example"):
         count(made, host, 443, "GET", 200)
     assert labels(duration) == [
         ("a.example", "GET", "2xx"),
@@ -41,6 +41,7 @@ def test_hosts_past_the_limit_share_a_label() -> None:
     [
         (("Example.ORG", 80, "get", 204), ("example.org", "GET", "2xx")),
         (("example.org", 8080, "PURGE", 502), ("example.org:8080", "_OTHER", "5xx")),
+        (("bücher.example", None, "GET", 200), ("xn--bcher-kva.example", "GET", "2xx")),
         (("::1", 443, "HEAD", 304), ("::1", "HEAD", "3xx")),
         (("user:secret@example.org/path", None, "GET", 200), ("_OTHER", "GET", "2xx")),
         (("a" * 256, None, "GET", None), ("_OTHER", "GET", "error")),
