@@ -19,12 +19,12 @@ from typing import Any
 from monitoring import storage
 from monitoring.figures.ring_file import start_after_wipe
 from monitoring.metrics.master_families import BOOTS, EXITS
+from monitoring.primitives.after_import import after_import
 from monitoring.primitives.own_logger import OwnLogger
 from monitoring.primitives.per_process import per_process
 from monitoring.processes.server_facts import ServerFacts, write_facts
 from monitoring.storage import directory as metrics_directory
 from monitoring.storage import this_process
-from monitoring.storage.early_metrics import install_with_prometheus_client
 from monitoring.storage.one_host import mark_host
 from monitoring.storage.self_report import report_error
 from monitoring.storage.slots import MASTER, WEB
@@ -41,6 +41,8 @@ __all__ = [
 
 logger = OwnLogger("monitoring")
 
+_VALUES = "monitoring.storage.values"
+
 
 def prepare() -> None:
     """Prepare the metrics directory. Call it before the application is imported or preloaded.
@@ -50,8 +52,14 @@ def prepare() -> None:
     """
     directory = metrics_directory.configured_directory()
     this_process.declare(MASTER, directory)
-    install_with_prometheus_client()
+    # The project's metrics may be built before Django is set up: in wsgi.py, say.
+    after_import("prometheus_client", _install_values)
     _claim()
+
+
+def _install_values() -> None:
+    if _VALUES not in sys.modules:  # else it is the importer, on behalf of `install`
+        storage.install()
 
 
 @per_process

@@ -14,6 +14,7 @@ from rest_framework.views import set_rollback
 
 from monitoring.api.plain_json import EndpointError, InvalidFieldsError, UnavailableError
 from monitoring.figures.traffic import SourceUnavailableError
+from monitoring.primitives.encodable import encodable
 
 __all__ = ["ErrorAnswerSerializer", "handle_error"]
 
@@ -92,4 +93,4 @@ def _texts(messages: Any) -> list[str]:
 
 def _sound(text: object) -> str:
     """The text, which may come from a client, with lone surrogates replaced."""
-    return str(text).encode(errors="replace").decode()
+    return encodable(str(text))

@@ -107,12 +107,9 @@ class SlowRequestSerializer(serializers.Serializer[Any]):
     request_id = serializers.CharField(allow_null=True, help_text="X-Request-ID, if it had one.")
 
 
-class EndpointSerializer(serializers.Serializer[Any]):
-    route = serializers.CharField()
-    method = serializers.CharField()
-    request_count = serializers.IntegerField()
-    error_rate = _number("Percent with a status of 400 and above.", allow_null=True)
-    status_codes = serializers.DictField(child=serializers.IntegerField())
+class _TimesSerializer(serializers.Serializer[Any]):
+    """Response times of an endpoint, or of the whole site."""
+
     avg_response_time = _of_requests("Mean, in milliseconds")
     min_response_time = _response_time("Shortest")
     max_response_time = _response_time("Longest")
@@ -120,6 +117,14 @@ class EndpointSerializer(serializers.Serializer[Any]):
     p90_response_time = _response_time("90th percentile")
     p95_response_time = _response_time("95th percentile")
     p99_response_time = _response_time("99th percentile")
+
+
+class EndpointSerializer(_TimesSerializer):
+    route = serializers.CharField()
+    method = serializers.CharField()
+    request_count = serializers.IntegerField()
+    error_rate = _number("Percent with a status of 400 and above.", allow_null=True)
+    status_codes = serializers.DictField(child=serializers.IntegerField())
     db_share = _share("in database queries")
     cache_share = _share("in cache operations, without queries within them")
     outgoing_share = _share("in outgoing HTTP calls")
@@ -141,7 +146,7 @@ class TimeSpentSerializer(serializers.Serializer[Any]):
     outgoing = SpentSerializer(allow_null=True)
 
 
-class SummarySerializer(serializers.Serializer[Any]):
+class SummarySerializer(_TimesSerializer):
     request_count = serializers.IntegerField()
     error_count = serializers.IntegerField(help_text="Status 400 and above.")
     server_error_count = serializers.IntegerField(help_text="Status 500 and above.")
@@ -151,13 +156,6 @@ class SummarySerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text=f"Sessions and bearer users of the last {ACTIVE_SECONDS // 60} minutes.",
     )
-    avg_response_time = _of_requests("Mean, in milliseconds")
-    min_response_time = _response_time("Shortest")
-    max_response_time = _response_time("Longest")
-    median_response_time = _response_time("Median")
-    p90_response_time = _response_time("90th percentile")
-    p95_response_time = _response_time("95th percentile")
-    p99_response_time = _response_time("99th percentile")
     requests_per_second = _number("null if no time is covered.", allow_null=True)
     status_codes = serializers.DictField(child=serializers.IntegerField())
     slow_requests_count = serializers.IntegerField()

@@ -8,11 +8,11 @@ with the same code as for the local source.
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from monitoring.conf import Settings
 from monitoring.figures.intervals import Interval, Intervals, classes_of, step_for
 from monitoring.figures.prometheus_http import PrometheusClient, Row
+from monitoring.figures.promql import Expressions, escaped, matchers, quoted
 from monitoring.figures.quantile import Buckets, buckets_of
 from monitoring.figures.ranking import EVERY, Endpoint, Ranking, Selection
 from monitoring.figures.traffic import (
@@ -36,68 +36,6 @@ _LEAST_REACH = 60.0  # long enough for several scrapes at the usual intervals
 _MOST_NAMED = 100  # routes that a query names; above, it asks for all
 _UNKNOWN_SPAN = 86400.0
 _HIGHEST_BOUND = 1e9  # seconds
-# One series in every scrape of ours: it tells how often and since when a target is scraped, and
-# which targets are ours. Other programs have metrics of the same names, with other labels.
-_PROBE = (names.MONITORING_FILES, 'state="ok"')
-
-
-@dataclass(frozen=True, slots=True)
-class _Expressions:
-    """PromQL for one window; `matchers` are those of the settings, as PromQL."""
-
-    matchers: tuple[str, ...]
-    window: str  # a duration; empty for all time
-
-    def selector(self, name: str, *more: str) -> str:
-        return f"{name}{{{','.join((*self.matchers, *more))}}}"
-
-    def now(self, name: str) -> str:
-        """Each series of a target of ours, as of now."""
-        return f"({self.selector(name)} and on (job, instance) {self.selector(*_PROBE)})"
-
-    def increased(self, name: str, seconds: int, *more: str) -> str:
-        """PromQL's `increase` of each series of a target of ours."""
-        counted = f"increase({self.selector(name, *more)}[{seconds}s])"
-        return f"({counted} and {self._ours(f'{seconds}s')})"
-
-    def added(self, name: str, *more: str) -> str:
-        """The increase of each series of a target of ours; until it stopped, if it did.
-
-        A series from before the window: the difference, or `increase` if it was reset. A series
-        that appeared later than its target counts from 0. A series that appeared with its target
-        may have counted before, so it counts from its first sample.
-        """
-        series = self.selector(name, *more)
-        if not self.window:
-            return f"{series} and on (job, instance) {self.selector(*_PROBE)}"
-        last = f"last_over_time({series}[{self.window}])"
-        resets = f"(resets({series}[{self.window}]) > 0)"
-        scrapes = f"count_over_time({self.selector(*_PROBE)}[{self.window}])"
-        samples = f"count_over_time({series}[{self.window}])"
-        whole = (
-            f"(({last} - ({series} offset {self.window})) unless {resets})"
-            f" or (increase({series}[{self.window}]) and {resets})"
-            f" or ({last} and ({samples} < on (job, instance) group_left () {scrapes}))"
-            f" or ({last} - min_over_time({series}[{self.window}]))"
-        )
-        return f"({whole}) and {self._ours(self.window)}"
-
-    def targets(self) -> str:
-        """The number of targets in the window."""
-        probe = self.selector(*_PROBE)
-        return (
-            f"count(last_over_time({probe}[{self.window}]))" if self.window else f"count({probe})"
-        )
-
-    def covered(self, seconds: float) -> str:
-        """The age of the window's oldest sample in seconds."""
-        probe = f"timestamp({self.selector(*_PROBE)})"
-        step = max(1, round(seconds / 300))
-        oldest = f"min(min_over_time({probe}[{self.window}:{step}s]))"
-        return f"time() - {oldest}"
-
-    def _ours(self, duration: str) -> str:
-        return f"on (job, instance) last_over_time({self.selector(*_PROBE)}[{duration}])"
 
 
 class PrometheusSource:
@@ -105,9 +43,7 @@ class PrometheusSource:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._matchers = tuple(
-            f"{name}={_quoted(value)}" for name, value in settings.PROMETHEUS_MATCHERS
-        )
+        self._matchers = matchers(settings.PROMETHEUS_MATCHERS)
 
     def traffic(self, window: Window, ranking: Ranking | None = None) -> Traffic:
         with PrometheusClient(self._settings) as client:
@@ -119,7 +55,7 @@ class PrometheusSource:
         Of endpoints, not every Prometheus stores more than the classic buckets.
         """
         ask = self._expressions(window)
-        chosen = _matchers(selection or EVERY)
+        chosen = matchers((selection or EVERY).labels())
         times_of = (
             names.HTTP_REQUEST_DURATION_HIGHR_SECONDS
             if selection is None
@@ -162,15 +98,15 @@ class PrometheusSource:
             is_known=is_known,
         )
 
-    def _expressions(self, window: Window) -> _Expressions:
-        return _Expressions(
+    def _expressions(self, window: Window) -> Expressions:
+        return Expressions(
             self._matchers, "" if window.seconds is None else f"{round(window.seconds * 1000)}ms"
         )
 
     def _ask_for(
         self,
         client: PrometheusClient,
-        ask: _Expressions,
+        ask: Expressions,
         window: Window,
         ranking: Ranking | None,
     ) -> Traffic:
@@ -202,7 +138,7 @@ class PrometheusSource:
             ),
         )
 
-    def _covered(self, client: PrometheusClient, ask: _Expressions, window: Window) -> float | None:
+    def _covered(self, client: PrometheusClient, ask: Expressions, window: Window) -> float | None:
         if window.seconds is None:
             return None
         found = client.value(ask.covered(window.seconds))
@@ -212,7 +148,7 @@ class PrometheusSource:
 
 def _endpoints(
     client: PrometheusClient,
-    ask: _Expressions,
+    ask: Expressions,
     ranking: Ranking,
     requests: Mapping[tuple[str, str, str], float],
     covered: float | None,
@@ -249,7 +185,7 @@ def _endpoints(
 
 
 def _spent(
-    client: PrometheusClient, ask: _Expressions
+    client: PrometheusClient, ask: Expressions
 ) -> tuple[dict[str, dict[Endpoint, float]], Spent]:
     """By field of Spent and endpoint, and in all. One query: its label `spent` tells them apart."""
     parts = [
@@ -269,14 +205,14 @@ def _spent(
 
 
 def _endpoint_buckets(
-    client: PrometheusClient, ask: _Expressions, endpoints: Sequence[Endpoint]
+    client: PrometheusClient, ask: Expressions, endpoints: Sequence[Endpoint]
 ) -> dict[Endpoint, Buckets]:
     if not endpoints:
         return {}
     name = names.HTTP_REQUEST_DURATION_SECONDS.bucket
     if len(endpoints) <= _MOST_NAMED:
-        routes = "|".join(sorted({_escaped(route) for _, route in endpoints}))
-        counts = ask.added(name, f"route=~{_quoted(routes)}")
+        routes = "|".join(sorted({escaped(route) for _, route in endpoints}))
+        counts = ask.added(name, f"route=~{quoted(routes)}")
     else:
         counts = ask.added(name)
     by_endpoint: dict[Endpoint, list[tuple[str, float]]] = defaultdict(list)
@@ -294,7 +230,7 @@ def _by_endpoint(client: PrometheusClient, expression: str) -> dict[Endpoint, fl
     }
 
 
-def _check_targets(client: PrometheusClient, ask: _Expressions) -> None:
+def _check_targets(client: PrometheusClient, ask: Expressions) -> None:
     if not client.query(ask.targets()):
         raise SourceUnavailableError(
             "no_data", "Prometheus knows no target of this site; see PROMETHEUS_MATCHERS"
@@ -322,7 +258,7 @@ def _at(rows: Sequence[Row], label: str, time: float) -> list[tuple[str, float]]
     return [(labels[label], values[time]) for labels, values in rows if time in values]
 
 
-def _workers(client: PrometheusClient, ask: _Expressions) -> Workers:
+def _workers(client: PrometheusClient, ask: Expressions) -> Workers:
     """Known from exporters only; None without one."""
     configured = client.value(f"sum({ask.now(names.GUNICORN_WORKERS_CONFIGURED)})")
     workers = client.query(f"sum by (state) ({ask.now(names.GUNICORN_WORKERS)})")
@@ -347,19 +283,3 @@ def _bound(text: str) -> float:
     if bound == math.inf or 0 <= bound <= _HIGHEST_BOUND:
         return bound
     raise SourceUnavailableError("bad_answer", "Prometheus has a bucket with a bound of no number")
-
-
-def _matchers(selection: Selection) -> tuple[str, ...]:
-    labels = (("method", selection.method), ("route", selection.route))
-    return tuple(f"{name}={_quoted(value)}" for name, value in labels if value is not None)
-
-
-def _quoted(text: str) -> str:
-    """A PromQL string."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
-
-
-def _escaped(text: str) -> str:
-    """A regular expression (RE2) that matches exactly this text."""
-    return "".join(f"\\{sign}" if sign in r"\.+*?()|[]{}^$" else sign for sign in text)

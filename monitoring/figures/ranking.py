@@ -25,8 +25,13 @@ class Selection:
             self.route is None or self.route == route
         )
 
+    def labels(self) -> list[tuple[str, str]]:
+        """What it asks of a series."""
+        labels = ("method", self.method), ("route", self.route)
+        return [(name, value) for name, value in labels if value is not None]
+
     def __str__(self) -> str:
-        return " ".join(part for part in (self.method, self.route) if part is not None)
+        return " ".join(value for _, value in self.labels())
 
 
 EVERY = Selection()

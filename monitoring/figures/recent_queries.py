@@ -9,6 +9,7 @@ from typing import Any
 
 from monitoring.figures.ranking import EVERY, Selection
 from monitoring.instruments.databases.query_log import REPEATED, SLOW, Origin
+from monitoring.primitives.encodable import encodable
 
 MOST_RECENT = 10  # entries of a kind in an answer
 
@@ -68,4 +69,4 @@ def _shown(entry: dict[str, Any], event: str) -> dict[str, Any]:
 
 def _encodable(value: Any) -> Any:
     """Without the lone surrogates that JSON can write and UTF-8 cannot."""
-    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+    return encodable(value) if isinstance(value, str) else value

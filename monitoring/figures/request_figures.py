@@ -42,6 +42,9 @@ def request_figures(traffic: Traffic) -> dict[str, Any]:
     errors = _count(traffic.requests, _FIRST_ERROR)
     server_errors = _count(traffic.requests, _FIRST_SERVER_ERROR)
     covered = traffic.covered_seconds
+    by_endpoint: dict[Endpoint, dict[str, float]] = defaultdict(dict)
+    for (method, route, status), counted in traffic.requests.items():
+        by_endpoint[method, route][status] = counted
     return {
         "request_count": count,
         "error_count": errors,
@@ -52,8 +55,8 @@ def request_figures(traffic: Traffic) -> dict[str, Any]:
         "requests_per_second": count / covered if covered else None,
         "status_codes": _status_codes(traffic.requests),
         "slow_requests_count": round(traffic.slow_count),
-        "endpoints": _endpoints(traffic),
-        "endpoint_count": _endpoint_count(traffic.requests),
+        "endpoints": _endpoints(traffic, by_endpoint),
+        "endpoint_count": sum(1 for codes in by_endpoint.values() if round(sum(codes.values()))),
         "time_spent": _time_spent(traffic),
         "in_progress": None if traffic.in_progress is None else round(traffic.in_progress),
         "workers": {
@@ -103,10 +106,9 @@ def _coarse_times(duration: Buckets, average: float) -> dict[str, float | None]:
     }
 
 
-def _endpoints(traffic: Traffic) -> list[dict[str, Any]]:
-    by_endpoint: dict[Endpoint, dict[str, float]] = defaultdict(dict)
-    for (method, route, status), count in traffic.requests.items():
-        by_endpoint[method, route][status] = count
+def _endpoints(
+    traffic: Traffic, by_endpoint: Mapping[Endpoint, Mapping[str, float]]
+) -> list[dict[str, Any]]:
     is_fine = traffic.endpoints.is_fine
     endpoints = [
         _endpoint(times, by_endpoint[times.endpoint], is_fine=is_fine)
@@ -133,7 +135,7 @@ def _endpoint(
         "method": method,
         "request_count": round(count),
         "error_rate": _percent(errors, count),
-        "status_codes": {code: round(n) for code, n in sorted(counts.items()) if round(n)},
+        "status_codes": _rounded(counts),
         **(_times if is_fine else _coarse_times)(times.buckets, average),
         **{name: _share(spent, times.seconds) for name, spent in shares.items()},
         "queries_per_request": times.spent.queries / count if count else None,
@@ -188,14 +190,11 @@ def _status_codes(requests: Mapping[tuple[str, str, str], float]) -> dict[str, i
     codes: dict[str, float] = defaultdict(float)
     for (_, _, status), count in requests.items():
         codes[status] += count
-    return {status: round(codes[status]) for status in sorted(codes) if round(codes[status])}
+    return _rounded(codes)
 
 
-def _endpoint_count(requests: Mapping[tuple[str, str, str], float]) -> int:
-    counts: dict[Endpoint, float] = defaultdict(float)
-    for (method, route, _), count in requests.items():
-        counts[method, route] += count
-    return sum(1 for count in counts.values() if round(count))
+def _rounded(codes: Mapping[str, float]) -> dict[str, int]:
+    return {status: round(count) for status, count in sorted(codes.items()) if round(count)}
 
 
 def _percent(part: float, whole: float) -> float | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from monitoring.primitives.encodable import encodable
 from monitoring.storage.exemplars import Trace
 
 REQUEST_START = "HTTP_X_REQUEST_START"
@@ -91,5 +92,4 @@ def request_id_of(request: HttpRequest) -> str | None:
 
 def path_of(request: HttpRequest) -> str:
     """The path, cut to MAX_PATH characters, with lone surrogates replaced."""
-    path = request.path[:MAX_PATH]
-    return path.encode("utf-8", "replace").decode()
+    return encodable(request.path[:MAX_PATH])

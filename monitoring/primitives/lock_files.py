@@ -8,13 +8,14 @@ closes it in the child. Nobody calls LOCK_UN there, because that would free the 
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitoring.primitives.platform import files, locks
 from monitoring.primitives.platform.forks import at_fork, in_each_child
+from monitoring.primitives.platform.retry import retry
 from monitoring.primitives.small_files import CREATE, READ, WRITE, open_owned
 
 if TYPE_CHECKING:
@@ -129,12 +130,4 @@ def _wait_for(descriptor: int, seconds: float | None) -> None:
     if seconds is None:
         locks.lock(descriptor)
         return
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            locks.lock_now(descriptor)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_POLL_SECONDS)
+    retry(partial(locks.lock_now, descriptor), BlockingIOError, seconds)

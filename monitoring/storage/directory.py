@@ -8,15 +8,16 @@ import os
 import shutil
 import stat
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from monitoring.errors import ForeignDirectoryError, MetricsDirectoryError
 from monitoring.primitives.lock_files import close_lock, lock_now, open_lock
 from monitoring.primitives.platform import files, locks
 from monitoring.primitives.platform.forks import in_each_child
+from monitoring.primitives.platform.retry import retry
 from monitoring.primitives.small_files import (
     CREATE,
     READ,
@@ -244,15 +245,9 @@ class MasterLock:
 
     def _share(self) -> None:
         """Share the lock; the wait for another server that starts now is bounded."""
-        deadline = time.monotonic() + (_SHARE_SECONDS if locks.CAN_SHARE else 0.0)
-        while True:
-            try:
-                locks.share_now(self._descriptor)
-                return
-            except BlockingIOError:
-                if time.monotonic() > deadline:  # it is suspended: rather count without the lock
-                    return
-                time.sleep(0.001)
+        seconds = _SHARE_SECONDS if locks.CAN_SHARE else 0.0
+        with contextlib.suppress(BlockingIOError):  # it is suspended: rather count without the lock
+            retry(partial(locks.share_now, self._descriptor), BlockingIOError, seconds)
 
     def leave(self) -> None:
         """Close the lock; in a forked child, its copy."""
@@ -268,10 +263,10 @@ def wipe_free_slots(directory: Path) -> None:
         owned = [(name, file.owner) for name, file in metric_files(iter(names))]
         for of in (owner_of, owner_of_fine):
             owned += [(name, owner) for name in names if (owner := of(name))]
-        files: dict[str, list[str]] = defaultdict(list)
+        by_owner: dict[str, list[str]] = defaultdict(list)
         for name, owner in owned:
-            files[owner].append(name)
-        for owner, of_owner in files.items():
+            by_owner[owner].append(name)
+        for owner, of_owner in by_owner.items():
             with _unowned(lock_path(directory, owner)) as is_free:
                 for name in of_owner if is_free else ():
                     (directory / name).unlink(missing_ok=True)

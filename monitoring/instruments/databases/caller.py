@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from monitoring.instruments.databases.log_place import base_directory
+from monitoring.primitives.encodable import encodable
 
 _MAX_FRAMES = 400
 _MAX_FILES = 4096  # whose names are kept
@@ -99,7 +100,7 @@ def _name_of(file: str) -> str | None:
 
 def _shown(text: str) -> str:
     """Its end, as text that any encoding takes: a name of a file need not be one."""
-    return text.encode(errors="replace").decode()[-_MAX_SHOWN:]
+    return encodable(text)[-_MAX_SHOWN:]
 
 
 def _is_installed(file: str) -> bool:

@@ -18,7 +18,7 @@ from monitoring.instruments.databases.query_log import (
     query_log,
 )
 from monitoring.instruments.databases.statement_text import text_of
-from monitoring.instruments.databases.trackers import RequestTracker, Tracker, request_tracker
+from monitoring.instruments.databases.trackers import RequestTracker, Tracker, current_request
 from monitoring.instruments.request_headers import request_id_of, sampled_trace
 from monitoring.metrics.database_families import database_metrics
 from monitoring.metrics.labels import METHODS, OTHER, Unresolved
@@ -35,8 +35,8 @@ _blocks = BoundedNames(_MAX_BLOCKS, OTHER)
 
 def report_slow(alias: str, vendor: str, sql: Any, seconds: float, cursor: Any) -> None:
     """Queue a slow query for the log."""
-    moment, rows, tracker = time(), _rows(cursor), request_tracker()
-    origin = replace(_origin(None if tracker is None else tracker.request), caller=caller())
+    moment, rows = time(), _rows(cursor)
+    origin = replace(_origin(current_request()), caller=caller())
     if isinstance(sql, str | bytes):
         sql = sql[: MAX_INPUT + 1]
 

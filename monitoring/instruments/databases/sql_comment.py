@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from django.http import HttpRequest
 
-from monitoring.instruments.databases.trackers import request_tracker
+from monitoring.instruments.databases.trackers import current_request
 from monitoring.instruments.request_headers import sampled_trace
 from monitoring.metrics.route_templates import template_label
 
@@ -21,8 +21,7 @@ def commented(sql: Any, params: Any) -> Any:
     """
     if not isinstance(sql, str) or "/*" in sql or "--" in sql:
         return sql
-    tracker = request_tracker()
-    comment = _comment(None if tracker is None else tracker.request)
+    comment = _comment(current_request())
     if not comment:
         return sql
     if params is not None:

@@ -50,8 +50,8 @@ class RequestTracker(Tracker):
     `is_answering` until the middleware has its answer, whose content may be streamed after that.
     `spent` has the seconds of queries (DB), cache operations (CACHE) and outgoing calls (OUTGOING);
     None before the first. Those that overlap, in threads or tasks, add up to more than the time.
-    `callers` has who asked for a statement when it was run
-    more than `repeated_limit` times; None before the first.
+    `callers` has who asked for a statement when it was run more than `repeated_limit` times; None
+    before the first.
     """
 
     __slots__ = (
@@ -135,16 +135,6 @@ current: ContextVar[Tracker | None] = ContextVar("monitoring_queries", default=N
 running: ContextVar[Operation | None] = ContextVar("monitoring_operation", default=None)
 
 
-def spend(subject: str, seconds: float) -> None:
-    """Add time to the request of this context, if there is one."""
-    tracker = current.get()
-    while tracker is not None:
-        if isinstance(tracker, RequestTracker):
-            tracker.spend(subject, seconds)
-            return
-        tracker = tracker.parent
-
-
 def is_within_request() -> bool:
     """Whether a request is being answered in this context, however deep it called us.
 
@@ -166,6 +156,19 @@ def request_tracker() -> RequestTracker | None:
             return tracker
         tracker = tracker.parent
     return None
+
+
+def current_request() -> HttpRequest | None:
+    """The request in this context; None outside of one, and once it has ended."""
+    tracker = request_tracker()
+    return None if tracker is None else tracker.request
+
+
+def spend(subject: str, seconds: float) -> None:
+    """Add time to the request of this context, if there is one."""
+    tracker = request_tracker()
+    if tracker is not None:
+        tracker.spend(subject, seconds)
 
 
 def begin_request(request: HttpRequest, repeated_limit: int) -> RequestTracker:

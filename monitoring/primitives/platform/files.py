@@ -3,11 +3,12 @@
 import io
 import mmap
 import os
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from monitoring.primitives.platform.retry import retry
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -25,7 +26,6 @@ HAS_OWNERS = hasattr(os, "geteuid")
 
 _CHUNK_BYTES = 64 * 1024
 _REPLACE_SECONDS = 0.1
-_POLL_SECONDS = 0.001
 
 
 if hasattr(os, "posix_fallocate"):
@@ -94,15 +94,7 @@ def replace(source: Path, target: Path) -> None:
     if OPEN_FILES_MOVE:
         source.replace(target)
         return
-    deadline = time.monotonic() + _REPLACE_SECONDS
-    while True:
-        try:
-            source.replace(target)
-            return
-        except PermissionError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_POLL_SECONDS)
+    retry(partial(source.replace, target), PermissionError, _REPLACE_SECONDS)
 
 
 def user() -> int:

@@ -5,8 +5,11 @@ whether a lock is held, each may see the other's question: "held" is the answer 
 """
 
 import contextlib
+import math
 import os
-import time
+from functools import partial
+
+from monitoring.primitives.platform.retry import retry
 
 try:
     import fcntl
@@ -16,16 +19,10 @@ except ImportError:  # Windows
     CAN_SHARE = False
     # Windows keeps others from reading a locked byte, so it is one behind all that is ever written.
     _BYTE = 2**31 - 2
-    _POLL_SECONDS = 0.001
 
     def lock(descriptor: int) -> None:
         """Lock the file, when nobody else does any more."""
-        while True:
-            try:
-                lock_now(descriptor)
-                return
-            except BlockingIOError:
-                time.sleep(_POLL_SECONDS)
+        retry(partial(lock_now, descriptor), BlockingIOError, math.inf)
 
     def lock_now(descriptor: int) -> None:
         """Lock the file. Raises BlockingIOError while another descriptor holds it."""
